@@ -1,0 +1,65 @@
+"""Conditional instance normalisation: one γ and β a style, chosen or blended by weights."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class ConditionalInstanceNorm2d(nn.Module):
+    """Instance norm whose scale and shift are `style_weights @ γ` and `style_weights @ β`.
+
+    Dumoulin, Shlens and Kudlur 2017, "A Learned Representation For Artistic Style".
+    `weight` (γ) and `bias` (β) are S×C. A file that holds them as C numbers, as a plain
+    `InstanceNorm2d` does, loads into a layer of one style; the deprecated `running_mean`,
+    `running_var` and `num_batches_tracked` entries of old files are ignored.
+
+    Args:
+        channels: C.
+        styles: S, at least 1.
+        eps: added to the variance.
+    """
+
+    def __init__(self, channels: int, styles: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        if styles < 1:
+            raise ValueError(f"a normalisation layer needs at least one style, not {styles}")
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(styles, channels))
+        self.bias = nn.Parameter(torch.zeros(styles, channels))
+
+    def forward(self, x: Tensor, style_weights: Tensor) -> Tensor:
+        """Normalise each channel of each sample of `x` (N×C×H×W); `style_weights` is N×S.
+
+        Statistics are float32 whatever the precision of `x`, which the result has again.
+        """
+        n, c, h, w = x.shape
+        with torch.autocast(x.device.type, enabled=False):
+            rows = style_weights.float()
+            gamma = (rows @ self.weight.float()).reshape(-1)
+            beta = (rows @ self.bias.float()).reshape(-1)
+            # A batch of N is one sample of N·C channels: so γ and β, which differ from sample
+            # to sample, are plain arguments of the operator, and nothing is multiplied after it.
+            folded = x.float().reshape(1, -1, h, w)
+            if torch.onnx.is_in_onnx_export():
+                normalised = torch.onnx.ops.symbolic(
+                    "InstanceNormalization",
+                    (folded, gamma, beta),
+                    {"epsilon": self.eps},
+                    dtype=torch.float32,
+                    shape=folded.shape,
+                    version=20,
+                )
+            else:
+                # Not `F.instance_norm` or `F.group_norm`, which refuse 1×1 maps.
+                normalised = torch.group_norm(folded, folded.shape[1], gamma, beta, self.eps)
+        return normalised.reshape(n, c, h, w).to(x.dtype)
+
+    def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *args: Any) -> None:
+        for stale in ("running_mean", "running_var", "num_batches_tracked"):
+            state.pop(prefix + stale, None)
+        for name in ("weight", "bias"):
+            value = state.get(prefix + name)
+            if isinstance(value, Tensor) and value.ndim == 1:
+                state[prefix + name] = value.unsqueeze(0)
+        super()._load_from_state_dict(state, prefix, *args)

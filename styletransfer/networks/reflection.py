@@ -1,0 +1,32 @@
+"""Reflection padding by any amount, of an image of any size."""
+
+import torch
+from torch import Tensor
+
+
+def reflect_pad(x: Tensor, before: int, after: int) -> Tensor:
+    """Pad height and width of `x` (N×C×H×W) by reflection, again and again where need be.
+
+    As `torch.nn.functional.pad(mode="reflect")`, but the padding may exceed the image, which
+    then is mirrored repeatedly, and an image one pixel wide is repeated. Sizes stay symbolic,
+    so that an exported graph takes any.
+    """
+    for dim in (2, 3):
+        size = x.shape[dim]
+        first = torch.arange(-before, 0, device=x.device)
+        last = torch.arange(size, size + after, device=x.device)
+        x = torch.cat(
+            [
+                x.index_select(dim, _mirrored(first, size)),
+                x,
+                x.index_select(dim, _mirrored(last, size)),
+            ],
+            dim,
+        )
+    return x
+
+
+def _mirrored(index: Tensor, size: int) -> Tensor:
+    period = torch.full_like(index, 2 * size - 2).clamp(min=1)
+    wrapped = torch.remainder(index, period)
+    return torch.minimum(wrapped, period - wrapped).clamp(max=size - 1)

@@ -1,0 +1,36 @@
+"""Networks without their statistics, and without their clamp; and one thread for all tests."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor
+
+from styletransfer.networks import compact
+from styletransfer.networks.conditional_instance_norm import ConditionalInstanceNorm2d
+from tests.styletransfer.networks.variants import pointwise
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """What these tests compute is small: more threads only wait for busy cores, 15 times longer."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def pointwise_norms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every norm applies its γ and β only: then a pixel depends on its surroundings alone."""
+    monkeypatch.setattr(ConditionalInstanceNorm2d, "forward", pointwise)
+
+
+@pytest.fixture
+def no_clamp(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `Compact` computes is returned before it is clamped."""
+
+    def unclamped(x: Tensor) -> Tensor:
+        return x
+
+    monkeypatch.setattr(compact, "clamp_unit", unclamped)

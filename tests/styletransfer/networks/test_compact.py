@@ -1,0 +1,176 @@
+"""The compact network against plain operators, and what its module's text claims of it."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.testing import assert_close
+
+from styletransfer.networks.compact import Compact, UpsampleConv2d, crop
+from styletransfer.networks.conditional_instance_norm import ConditionalInstanceNorm2d
+from tests.styletransfer.networks.variants import randomised
+
+SIZES = [(1, 1), (1, 7), (2, 3), (5, 4), (31, 33), (64, 50)]
+
+
+def reference(network: Compact, image: Tensor, row: Tensor) -> Tensor:
+    """What `network` makes of one image and one row of weights, in plain operators.
+
+    np.pad's reflection, torch's instance norm, and 5×5 convolutions of really enlarged maps.
+    """
+
+    def norm(layer: ConditionalInstanceNorm2d, x: Tensor) -> Tensor:
+        return F.instance_norm(x, weight=row[1:] @ layer.weight, bias=row[1:] @ layer.bias)
+
+    before, after = network.margin, network.margin + 3
+    widths = ((0, 0), (0, 0), (before, after), (before, after))
+    y = torch.from_numpy(np.pad(image.numpy() - 0.5, widths, mode="reflect"))
+    y = F.relu(F.conv2d(y, network.stem.weight, network.stem.bias, stride=2))
+    y = F.relu(norm(network.shrink_norm, F.conv2d(y, network.shrink.weight, stride=2)))
+    for block in network.blocks:
+        z = F.conv2d(y, block.widen.weight)
+        z = F.conv2d(z, block.depthwise.weight, groups=z.shape[1])
+        z = F.relu(norm(block.norm, z))
+        z = F.conv2d(z, block.narrow.weight, block.narrow.bias)
+        lost = (y.shape[2] - z.shape[2]) // 2
+        y = y[:, :, lost : lost + z.shape[2], lost : lost + z.shape[3]] + z
+    y = F.conv2d(y, network.reduce.weight, network.reduce.bias)
+    y = F.interpolate(y, scale_factor=2, mode="nearest")
+    y = F.conv2d(y, network.grow.weight, groups=y.shape[1])
+    y = F.relu(norm(network.grow_norm, y))
+    y = F.conv2d(F.interpolate(y, scale_factor=2, mode="nearest"), network.paint.weight)
+    painting = y[:, :, : image.shape[2], : image.shape[3]]
+    gate = row[0] + row[1:] @ network.gate
+    return gate[:, None, None] * image + painting + (row[1:] @ network.tint)[:, None, None]
+
+
+@pytest.mark.parametrize("height, width", [(33, 50), (3, 1)])
+@pytest.mark.parametrize("row", [(0, 1, 0), (0.2, 0.3, 0.5)])
+def test_equals_plain_operators(height: int, width: int, row: tuple[float, ...]) -> None:
+    network = randomised("compact")
+    image, weights = torch.rand(1, 3, height, width), torch.tensor(row, dtype=torch.float32)
+    with torch.no_grad():
+        expected = reference(network, image, weights).clamp(0, 1)
+        assert_close(network(image, weights[None]), expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("height, width", SIZES)
+def test_output_has_the_size_of_the_input(height: int, width: int) -> None:
+    image = torch.rand(2, 3, height, width)
+    with torch.no_grad():
+        out = randomised("compact")(image, torch.tensor([[0, 1, 0], [0.5, 0, 0.5]]))
+    assert out.shape == image.shape
+    assert out.isfinite().all()
+    assert out.amin() >= 0
+    assert out.amax() <= 1
+
+
+@pytest.mark.parametrize("kernels", [(3,), (7, 3), (9, 5)])
+@pytest.mark.parametrize("height, width", [(1, 1), (10, 11)])
+def test_output_has_the_size_of_the_input_with_other_kernels(
+    kernels: tuple[int, ...], height: int, width: int
+) -> None:
+    network = randomised("compact", kernels=kernels, channels=8, hidden=8)
+    with torch.no_grad():
+        out = network(torch.rand(1, 3, height, width), torch.eye(3)[1:2])
+    assert out.shape == (1, 3, height, width)
+
+
+@pytest.mark.parametrize("height, width", SIZES)
+def test_identity_returns_the_image_itself(height: int, width: int) -> None:
+    image = torch.rand(2, 3, height, width)
+    image[0, :, 0, 0] = torch.tensor([0.0, 1.0, 0.5])
+    with torch.no_grad():
+        out = randomised("compact")(image, torch.eye(3)[[0, 0]])
+    assert torch.equal(out, image)
+
+
+@pytest.mark.usefixtures("no_clamp")
+def test_strength_is_linear() -> None:
+    network = randomised("compact")
+    for module in network.modules():
+        # What eps adds to a variance is the only thing that does not scale with the strength.
+        if isinstance(module, ConditionalInstanceNorm2d):
+            module.eps = 1e-12
+    image, style = torch.rand(1, 3, 40, 44), torch.tensor([[0.0, 0.3, 0.7]])
+    identity = torch.tensor([[1.0, 0.0, 0.0]])
+    with torch.no_grad():
+        full = network(image, style)
+        assert (full - image).abs().mean() > 0.1
+        for strength in (0.25, 0.5, 0.9):
+            out = network(image, strength * style + (1 - strength) * identity)
+            assert_close(out, image + strength * (full - image), atol=1e-4, rtol=1e-4)
+
+
+def test_each_sample_has_its_own_style() -> None:
+    network = randomised("compact")
+    image, rows = torch.rand(3, 3, 16, 16), torch.tensor([[1, 0, 0], [0, 0, 1], [0.5, 0.5, 0]])
+    with torch.no_grad():
+        together = network(image, rows)
+        for i in range(3):
+            alone = network(image[i : i + 1], rows[i : i + 1])
+            assert_close(together[i : i + 1], alone, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("cin, cout, height, width", [(1, 1, 3, 3), (4, 3, 6, 9)])
+def test_upsampling_convolution_equals_the_two_steps(
+    cin: int, cout: int, height: int, width: int
+) -> None:
+    layer = UpsampleConv2d(cin, cout)
+    nn.init.normal_(layer.weight)
+    x = torch.randn(2, cin, height, width)
+    enlarged = F.interpolate(x, scale_factor=2, mode="nearest")
+    actual, expected = layer(x), F.conv2d(enlarged, layer.weight)
+    assert actual.shape == (2, cout, 2 * height - 4, 2 * width - 4)
+    assert_close(actual, expected, atol=1e-5, rtol=1e-5)
+    # So has its gradient: it trains as the two steps would.
+    above = torch.randn_like(actual)
+    (mine,) = torch.autograd.grad(actual, layer.weight, above)
+    (theirs,) = torch.autograd.grad(expected, layer.weight, above)
+    assert_close(mine, theirs, atol=1e-4, rtol=1e-4)
+
+
+def test_upsampling_convolution_is_aligned() -> None:
+    layer = UpsampleConv2d(1, 1)
+    with torch.no_grad():
+        layer.weight.zero_()[0, 0, 2, 2] = 1
+    x = torch.rand(1, 1, 5, 4)
+    assert_close(layer(x), x[:, :, 1:-1, 1:-1].repeat_interleave(2, 2).repeat_interleave(2, 3))
+
+
+def test_upsampling_convolution_starts_small() -> None:
+    torch.manual_seed(0)
+    out = UpsampleConv2d(32, 3)(torch.randn(1, 32, 64, 64))
+    assert out.std() < 0.25
+
+
+@pytest.mark.parametrize("margin", [1, 2, 3])
+def test_crop(margin: int) -> None:
+    x = torch.arange(2.0 * 3 * 8 * 9).reshape(2, 3, 8, 9)
+    assert torch.equal(crop(x, margin), x[:, :, margin : 8 - margin, margin : 9 - margin])
+
+
+def test_starts_from_a_pale_photograph() -> None:
+    torch.manual_seed(0)
+    image = torch.rand(1, 3, 32, 32)
+    with torch.no_grad():
+        out = Compact(3)(image, torch.eye(3)[1:2])
+    assert (out - (0.5 * image + 0.25)).abs().mean() < 0.1
+
+
+@pytest.mark.usefixtures("pointwise_norms", "no_clamp")
+@pytest.mark.parametrize("height, width", [(40, 36), (29, 51)])
+@pytest.mark.parametrize("kernels", [(5, 3, 5, 3, 5), (3,)])
+def test_the_border_is_nothing_but_a_reflection(
+    height: int, width: int, kernels: tuple[int, ...]
+) -> None:
+    # No frame for the network to see: the image amid its own reflections gives the same.
+    network = randomised("compact", kernels=kernels)
+    image, row = torch.rand(1, 3, height, width), torch.tensor([[0.0, 0.5, 0.5]])
+    around = 4 * (network.receptive_field // 4)  # cells of 4 pixels stay what they are
+    widths = ((0, 0), (0, 0), (around, around), (around, around))
+    amid = torch.from_numpy(np.pad(image.numpy(), widths, mode="reflect"))
+    with torch.no_grad():
+        expected = network(amid, row)[:, :, around : around + height, around : around + width]
+        assert_close(network(image, row), expected, atol=1e-4, rtol=1e-4)

@@ -1,0 +1,54 @@
+"""Reflection padding against torch's own, and against walking along a mirrored image."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.testing import assert_close
+
+from styletransfer.networks.reflection import reflect_pad
+
+
+def numbered(height: int, width: int) -> Tensor:
+    """An image in which every number is another."""
+    return torch.arange(2.0 * 3 * height * width).reshape(2, 3, height, width)
+
+
+def walk(position: int, size: int) -> int:
+    """The pixel under `position` of an endlessly mirrored row of `size`: step by step from 0."""
+    if size == 1:
+        return 0
+    here, step = 0, 1
+    for _ in range(abs(position)):
+        if not 0 <= here + step < size:
+            step = -step
+        here += step
+    return here
+
+
+@pytest.mark.parametrize("before, after", [(0, 0), (1, 0), (0, 4), (3, 2), (4, 4)])
+def test_equals_torch_where_torch_can(before: int, after: int) -> None:
+    image = numbered(5, 9)
+    expected = F.pad(image, (before, after, before, after), mode="reflect")
+    assert torch.equal(reflect_pad(image, before, after), expected)
+
+
+@pytest.mark.parametrize("height, width", [(1, 1), (1, 2), (2, 1), (3, 1), (2, 3), (3, 7)])
+@pytest.mark.parametrize("before, after", [(0, 1), (1, 2), (5, 0), (40, 43)])
+def test_equals_a_mirrored_walk(height: int, width: int, before: int, after: int) -> None:
+    image = numbered(height, width)
+    rows = [walk(y, height) for y in range(-before, height + after)]
+    columns = [walk(x, width) for x in range(-before, width + after)]
+    assert torch.equal(reflect_pad(image, before, after), image[:, :, rows][:, :, :, columns])
+
+
+def test_gradient_counts_the_copies_of_a_pixel() -> None:
+    image = torch.rand(1, 1, 1, 3, requires_grad=True)
+    # -2 -1 0 1 2 3 4 of three pixels is 2 1 0 1 2 1 0, in each of three copies of the one row.
+    reflect_pad(image, 2, 2)[:, :, :3].sum().backward()
+    assert_close(image.grad, torch.tensor([[[[6.0, 9.0, 6.0]]]]))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float64])
+def test_keeps_the_precision(dtype: torch.dtype) -> None:
+    assert reflect_pad(torch.rand(1, 3, 2, 2, dtype=dtype), 3, 3).dtype == dtype
