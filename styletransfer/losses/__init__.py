@@ -1,0 +1,19 @@
+"""What training minimises: a loss network with named taps, and the losses on them."""
+
+from styletransfer.losses.loss_network import LossNetwork
+from styletransfer.losses.perceptual import (
+    content_loss,
+    gram_matrix,
+    style_loss,
+    tone_loss,
+    total_variation,
+)
+
+__all__ = [
+    "LossNetwork",
+    "content_loss",
+    "gram_matrix",
+    "style_loss",
+    "tone_loss",
+    "total_variation",
+]

@@ -1,0 +1,128 @@
+"""The loss network: the first layers of a torchvision classifier, read at named taps."""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+
+import torch
+import torchvision
+from torch import Tensor, nn
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+ARCHITECTURES = ("vgg16", "vgg19", "squeezenet1_0", "squeezenet1_1")
+
+
+class LossNetwork(nn.Module):
+    """VGG16, VGG19 or SqueezeNet up to the deepest tap, frozen, normalisation inside.
+
+    Taps are the activations after a ReLU: `relu1_1` … `relu5_4` in a VGG; `relu1`, `fire2` …
+    `fire9` in a SqueezeNet. Only the layers up to the deepest tap are kept and loaded, so a file
+    that holds no more will do.
+
+    Args:
+        architecture: one of `ARCHITECTURES`.
+        taps: the names to read.
+        weights: `"default"` for torchvision's download, `"random"` for seeded noise (tests), or the
+            path of a `.safetensors`, `.pth` or `.pt` file in torchvision's layout.
+
+    Raises:
+        ValueError: an unknown architecture or tap, no tap, or a file that lacks a layer or
+            has it in another shape.
+        FileNotFoundError: there is no such file of weights.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, architecture: str, taps: Sequence[str], weights: str | Path = "default"
+    ) -> None:
+        super().__init__()
+        if architecture not in ARCHITECTURES:
+            raise ValueError(
+                f"no loss network is called {architecture!r}; there are {', '.join(ARCHITECTURES)}"
+            )
+        state = None if weights in ("default", "random") else _read_state(Path(weights))
+        # Weights from a file need no memory for the whole classifier, nor time to initialise it.
+        place = nullcontext() if state is None else torch.device("meta")
+        # Random weights repeat, and leave the generator of whoever builds a loss network alone.
+        with torch.random.fork_rng(devices=[]), place:
+            torch.manual_seed(0)
+            whole = getattr(torchvision.models, architecture)(
+                weights="DEFAULT" if weights == "default" else None
+            ).features
+        positions = dict(_tap_positions(whole))
+        for tap in taps:
+            if tap not in positions:
+                near = difflib.get_close_matches(tap, positions, 3, 0) or list(positions)
+                raise ValueError(f"{architecture} has no tap {tap!r}; near it: {', '.join(near)}")
+        if not taps:
+            raise ValueError("a loss network needs at least one tap")
+        self.layers: nn.Sequential = whole[: 1 + max(positions[tap] for tap in taps)]
+        self.taps = {positions[tap]: tap for tap in taps}
+        for layer in self.layers:
+            if isinstance(layer, nn.ReLU):
+                layer.inplace = False
+        if state is not None:
+            self._load(state, str(weights))
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
+        self.eval().requires_grad_(False)
+
+    def forward(self, image: Tensor, deepest: str | None = None) -> dict[str, Tensor]:
+        """Features of `image` (N×3×H×W in 0..1), by tap; `deepest` stops after that tap."""
+        features = {}
+        x = (image - self.mean) / self.std
+        for position, layer in enumerate(self.layers):
+            x = layer(x)
+            if (tap := self.taps.get(position)) is not None:
+                features[tap] = x
+                if tap == deepest:
+                    break
+        return features
+
+    def _load(self, state: dict[str, Tensor], source: str) -> None:
+        wanted = {f"features.{name}": name for name in self.layers.state_dict()}
+        missing = [name for name in wanted if name not in state]
+        if missing:
+            raise ValueError(f"{source} lacks {missing[0]}, which the deepest tap needs")
+        self.layers.to_empty(device=torch.get_default_device())
+        for key, own in zip(wanted, self.layers.state_dict().values(), strict=True):
+            if state[key].shape != own.shape:
+                raise ValueError(
+                    f"{source} holds {key} of shape {list(state[key].shape)}, where "
+                    f"{list(own.shape)} is needed; is it of another architecture?"
+                )
+        self.layers.load_state_dict({name: state[key] for key, name in wanted.items()})
+
+
+def _tap_positions(features: nn.Sequential) -> Iterator[tuple[str, int]]:
+    """The name of each tap of a torchvision `features`, with its index there."""
+    block, layer, fire = 1, 0, 1
+    for position, module in enumerate(features):
+        if isinstance(module, nn.MaxPool2d):
+            block, layer = block + 1, 0
+        elif isinstance(module, nn.ReLU):
+            layer += 1
+            is_squeezenet = any(isinstance(m, torchvision.models.squeezenet.Fire) for m in features)
+            yield ("relu1" if is_squeezenet else f"relu{block}_{layer}"), position
+        elif isinstance(module, torchvision.models.squeezenet.Fire):
+            fire += 1
+            yield f"fire{fire}", position
+
+
+def _read_state(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: no such file of weights; give a .safetensors or .pth file in torchvision's "
+            "layout, or 'default' to download torchvision's"
+        )
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return state

@@ -1,0 +1,78 @@
+"""The losses: plain functions of features and of images, one number a sample.
+
+They are relative, so that a weight means the same for every loss network, layer and size.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# Rec. 709, of the primaries that sRGB has.
+LUMINANCE = (0.2126, 0.7152, 0.0722)
+
+
+def gram_matrix(features: Tensor) -> Tensor:
+    """G = F·Fᵀ/(H·W) of N×C×H×W features: N×C×C, float32 whatever the precision of `features`.
+
+    Gatys, Ecker and Bethge 2016, "Image Style Transfer Using Convolutional Neural Networks".
+    """
+    n, c, h, w = features.shape
+    # Half precision overflows in this sum, so autocast must not choose it.
+    with torch.autocast(features.device.type, enabled=False):
+        flat = features.float().reshape(n, c, h * w)
+        return flat @ flat.transpose(1, 2) / (h * w)
+
+
+def content_loss(features: Tensor, target: Tensor) -> Tensor:
+    """‖features − target‖² / ‖target‖² for each sample of two N×C×H×W tensors: N numbers.
+
+    Johnson, Alahi and Fei-Fei 2016, "Perceptual Losses for Real-Time Style Transfer".
+    """
+    return _relative_squared_error(features, target)
+
+
+def style_loss(grams: dict[str, Tensor], targets: dict[str, Tensor]) -> Tensor:
+    """The mean over taps of ‖G − G_s‖²_F / ‖G_s‖²_F for each sample: N numbers.
+
+    Both hold an N×C×C Gram matrix a tap; `targets` decides which taps count.
+    """
+    return torch.stack(
+        [_relative_squared_error(grams[tap], target) for tap, target in targets.items()]
+    ).mean(0)
+
+
+def total_variation(image: Tensor) -> Tensor:
+    """Mean absolute difference of neighbouring pixels, down plus across: N numbers.
+
+    `image` is N×C×H×W; a side of one pixel adds nothing.
+    """
+    total = image.new_zeros(len(image), dtype=torch.float32)
+    for dim in (2, 3):
+        if image.shape[dim] > 1:
+            total = total + image.float().diff(dim=dim).abs().mean((1, 2, 3))
+    return total
+
+
+def tone_loss(image: Tensor, target: Tensor, window: int = 32) -> Tensor:
+    """1 − the correlation of the two images' luminance, averaged over windows: N numbers, 0..2.
+
+    Keeps what is bright brighter than what is dark, and leaves brightness, contrast and colour
+    to the style. Both are N×3×H×W in 0..1; `window` is in pixels, a quarter of it the step.
+    """
+    side = min(window, *image.shape[2:])
+    weights = torch.tensor(LUMINANCE, device=image.device).view(1, 3, 1, 1)
+
+    def tones(x: Tensor) -> Tensor:
+        luminance = (x.float() * weights).sum(1, keepdim=True)
+        flat = F.avg_pool2d(luminance, side, max(side // 4, 1)).flatten(1)
+        return flat - flat.mean(1, keepdim=True)
+
+    # A flat target has no tones to keep: then the correlation counts as 0, without gradient.
+    return 1 - F.cosine_similarity(tones(image), tones(target), dim=1, eps=1e-4)
+
+
+def _relative_squared_error(value: Tensor, target: Tensor) -> Tensor:
+    with torch.autocast(value.device.type, enabled=False):
+        difference = (value.float() - target.float()).square().flatten(1).sum(1)
+        scale = target.float().square().flatten(1).sum(1)
+        return difference / scale.clamp(min=1e-12)

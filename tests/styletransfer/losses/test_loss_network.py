@@ -1,0 +1,281 @@
+"""The loss network against torchvision's own models, and with the real weights."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from PIL import Image
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.testing import assert_close
+
+from styletransfer.losses import LossNetwork
+from tests.assets import asset
+
+# Where torchvision's `features` have each tap, counted by hand in the printed models.
+POSITIONS = {
+    "vgg16": {
+        **{"relu1_1": 1, "relu1_2": 3, "relu2_1": 6, "relu2_2": 8},
+        **{"relu3_1": 11, "relu3_2": 13, "relu3_3": 15},
+        **{"relu4_1": 18, "relu4_2": 20, "relu4_3": 22},
+        **{"relu5_1": 25, "relu5_2": 27, "relu5_3": 29},
+    },
+    "vgg19": {
+        **{"relu1_1": 1, "relu1_2": 3, "relu2_1": 6, "relu2_2": 8},
+        **{"relu3_1": 11, "relu3_2": 13, "relu3_3": 15, "relu3_4": 17},
+        **{"relu4_1": 20, "relu4_2": 22, "relu4_3": 24, "relu4_4": 26},
+        **{"relu5_1": 29, "relu5_2": 31, "relu5_3": 33, "relu5_4": 35},
+    },
+    "squeezenet1_0": {
+        **{"relu1": 1, "fire2": 3, "fire3": 4, "fire4": 5, "fire5": 7},
+        **{"fire6": 8, "fire7": 9, "fire8": 10, "fire9": 12},
+    },
+    "squeezenet1_1": {
+        **{"relu1": 1, "fire2": 3, "fire3": 4, "fire4": 6, "fire5": 7},
+        **{"fire6": 9, "fire7": 10, "fire8": 11, "fire9": 12},
+    },
+}
+
+
+def plain_features(architecture: str) -> nn.Sequential:
+    """`features` of torchvision's model with random weights, without its large classifier."""
+    with torch.device("meta"):
+        features: nn.Sequential = getattr(torchvision.models, architecture)(weights=None).features
+    features.to_empty(device="cpu")
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in features.parameters():
+            std = (2 / parameter[0].numel()) ** 0.5 if parameter.ndim == 4 else 0.1
+            parameter.normal_(0, std, generator=generator)
+    return features.eval()
+
+
+def expected_taps(
+    features: nn.Sequential, image: Tensor, taps: dict[str, int]
+) -> dict[str, Tensor]:
+    mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
+    std = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+    x = (image - mean) / std
+    outputs = []
+    for layer in features:
+        x = layer(x)
+        outputs.append(x.clone())  # torchvision's ReLUs write over their input
+    return {tap: outputs[position] for tap, position in taps.items()}
+
+
+@pytest.fixture
+def small_file(tmp_path: Path) -> Path:
+    """SqueezeNet 1.1 up to fire3."""
+    path = tmp_path / "small.pth"
+    features = plain_features("squeezenet1_1")[:5]
+    torch.save({f"features.{k}": v for k, v in features.state_dict().items()}, path)
+    return path
+
+
+@pytest.fixture
+def big_path(tmp_path: Path) -> Iterator[Path]:
+    """A path without suffix; what lies beside it is not kept with the other temporary files."""
+    yield tmp_path / "weights"
+    for path in tmp_path.glob("weights.*"):
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    "architecture, suffix",
+    [
+        ("vgg16", ".pth"),
+        ("vgg19", ".safetensors"),
+        ("squeezenet1_0", ".safetensors"),
+        ("squeezenet1_0", ".pt"),
+        ("squeezenet1_1", ".pth"),
+    ],
+)
+def test_taps_are_the_activations_of_torchvisions_model(
+    architecture: str, suffix: str, big_path: Path
+) -> None:
+    features = plain_features(architecture)
+    state = {f"features.{name}": value for name, value in features.state_dict().items()}
+    path = big_path.with_suffix(suffix)
+    if suffix == ".safetensors":
+        save_file(state, path)
+    else:
+        torch.save(state, path)
+    taps = POSITIONS[architecture]
+    network = LossNetwork(architecture, list(taps), path)
+    image = torch.rand(2, 3, 40, 33)
+    with torch.no_grad():
+        actual, expected = network(image), expected_taps(features, image, taps)
+    assert list(actual) == list(taps)
+    for tap in taps:
+        assert expected[tap].std() > 0
+        assert torch.equal(actual[tap], expected[tap]), tap
+
+
+def test_a_file_in_half_precision_makes_a_float32_network(small_file: Path) -> None:
+    state = torch.load(small_file)
+    torch.save({name: value.half() for name, value in state.items()}, small_file)
+    network = LossNetwork("squeezenet1_1", ["fire3"], small_file)
+    assert {p.dtype for p in network.parameters()} == {torch.float32}
+    assert_close(network.layers[0].weight, state["features.0.weight"], atol=1e-3, rtol=1e-3)
+
+
+def test_a_whole_classifier_as_a_file(tmp_path: Path) -> None:
+    model = torchvision.models.squeezenet1_1(weights=None)
+    torch.save(model.state_dict(), tmp_path / "whole.pth")
+    network = LossNetwork("squeezenet1_1", ["fire9"], tmp_path / "whole.pth")
+    assert torch.equal(network.layers[12].squeeze.weight, model.features[12].squeeze.weight)
+
+
+def test_layers_behind_the_deepest_tap_are_not_kept(small_file: Path) -> None:
+    # The order in which the taps are named is of no account.
+    network = LossNetwork("squeezenet1_1", ["fire3", "relu1"], small_file)
+    assert len(network.layers) == 5
+    assert list(network(torch.rand(1, 3, 32, 32))) == ["relu1", "fire3"]
+
+
+def test_deepest_stops_there(small_file: Path) -> None:
+    network = LossNetwork("squeezenet1_1", ["relu1", "fire2", "fire3"], small_file)
+    ran: list[int] = []
+    for position, layer in enumerate(network.layers):
+        layer.register_forward_hook(lambda *_, position=position: ran.append(position))
+    image = torch.rand(1, 3, 32, 32)
+    whole = network(image)
+    assert ran == [0, 1, 2, 3, 4]
+    ran.clear()
+    part = network(image, deepest="fire2")
+    assert ran == [0, 1, 2, 3]
+    assert list(part) == ["relu1", "fire2"]
+    for tap, features in part.items():
+        assert torch.equal(features, whole[tap])
+
+
+def test_no_layer_writes_over_its_input(small_file: Path) -> None:
+    network = LossNetwork("squeezenet1_1", ["fire3"], small_file)
+    x = torch.rand(1, 3, 32, 32) - 0.5
+    for layer in network.layers:
+        before = x.clone()
+        after = layer(x)
+        assert torch.equal(x, before)
+        x = after
+
+
+def test_is_frozen_but_passes_gradients_to_the_image(small_file: Path) -> None:
+    network = LossNetwork("squeezenet1_1", ["fire3"], small_file)
+    assert not network.training
+    assert not any(p.requires_grad for p in network.parameters())
+    image = torch.rand(1, 3, 32, 32, requires_grad=True)
+    network(image)["fire3"].square().sum().backward()
+    assert image.grad is not None
+    assert image.grad.abs().sum() > 0
+
+
+def test_random_weights_leave_the_seed_alone() -> None:
+    def draw(build: bool) -> Tensor:
+        torch.manual_seed(5)
+        if build:
+            LossNetwork("squeezenet1_1", ["fire2"], "random")
+        return torch.rand(3)
+
+    assert torch.equal(draw(build=True), draw(build=False))
+
+
+def test_random_weights_come_from_the_seed() -> None:
+    def build(seed: int) -> Tensor:
+        torch.manual_seed(seed)
+        return LossNetwork("squeezenet1_1", ["fire2"], "random").layers[0].weight
+
+    assert torch.equal(build(1), build(1))
+    assert not torch.equal(build(1), build(2))
+
+
+@pytest.mark.parametrize("weights, asked", [("default", "DEFAULT"), ("random", None)])
+def test_what_torchvision_is_asked_for(
+    weights: str, asked: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = torchvision.models.squeezenet1_1
+    calls = []
+
+    def recorded(*, weights: str | None) -> nn.Module:
+        calls.append(weights)
+        return original(weights=None)  # the download is torchvision's affair
+
+    monkeypatch.setattr(torchvision.models, "squeezenet1_1", recorded)
+    LossNetwork("squeezenet1_1", ["fire2"], weights)
+    assert calls == [asked]
+
+
+# What is wrong is named
+
+
+def refused(error: type[Exception], message: str, *call: object) -> None:
+    with pytest.raises(error, match=re.escape(message)):
+        LossNetwork(*call)  # type: ignore[arg-type]
+
+
+def test_unknown_architecture(small_file: Path) -> None:
+    message = "no loss network is called 'vgg11'; there are vgg16, vgg19, squeezenet1_0, squeeze"
+    refused(ValueError, message, "vgg11", ["relu1_1"], small_file)
+
+
+@pytest.mark.parametrize(
+    "tap, near", [("fire10", "fire"), ("relu1_1", "relu1"), ("Fire3", "fire3")]
+)
+def test_unknown_tap(tap: str, near: str, small_file: Path) -> None:
+    message = f"squeezenet1_1 has no tap {tap!r}; near it: {near}"
+    refused(ValueError, message, "squeezenet1_1", ["fire2", tap], small_file)
+
+
+def test_no_tap(small_file: Path) -> None:
+    refused(ValueError, "at least one tap", "squeezenet1_1", [], small_file)
+
+
+def test_missing_layer(small_file: Path) -> None:
+    message = f"{small_file} lacks features.6.squeeze.weight, which the deepest tap needs"
+    refused(ValueError, message, "squeezenet1_1", ["relu1", "fire4"], small_file)
+
+
+def test_layer_of_another_shape(small_file: Path) -> None:
+    message = f"{small_file} holds features.0.weight of shape [64, 3, 3, 3], where [96, 3, 7, 7] is"
+    refused(ValueError, message, "squeezenet1_0", ["relu1"], small_file)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    path = tmp_path / "vgg19.pth"
+    refused(FileNotFoundError, f"{path}: no such file of weights", "vgg19", ["relu1_1"], path)
+
+
+def test_a_pickle_is_not_run(tmp_path: Path) -> None:
+    touched = tmp_path / "touched"
+
+    class Malicious:
+        def __reduce__(self) -> tuple[object, tuple[Path]]:
+            return Path.touch, (touched,)
+
+    path = tmp_path / "evil.pth"
+    torch.save({"features.0.weight": Malicious()}, path)
+    with pytest.raises(Exception, match=r"weights_only|Weights only"):
+        LossNetwork("squeezenet1_1", ["relu1"], path)
+    assert not touched.exists()
+
+
+# The real weights
+
+
+def test_real_weights_have_a_mean_activation_of_one() -> None:
+    weights = asset("weights/vgg19_relu3_4.safetensors")
+    photographs = sorted(asset("images/imagenet-1000").iterdir())[::125]
+    taps = [tap for tap, position in POSITIONS["vgg19"].items() if position <= 17]
+    network = LossNetwork("vgg19", taps, weights)
+    means = {tap: [] for tap in taps}
+    for path in photographs:
+        with Image.open(path) as photograph:
+            pixels = np.asarray(photograph.convert("RGB"), np.float32)[48:208, 48:208] / 255
+        with torch.no_grad():
+            for tap, features in network(torch.from_numpy(pixels).permute(2, 0, 1)[None]).items():
+                means[tap].append(float(features.mean()))
+    for tap in taps:
+        assert 0.7 < np.mean(means[tap]) < 1.4, (tap, np.mean(means[tap]))
