@@ -1,0 +1,1 @@
+"""Training of multi-style networks with PyTorch Lightning."""

@@ -1,0 +1,110 @@
+"""What a training run shows: losses, also by style, speed, and sample pictures."""
+
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.utilities import rank_zero_only
+from torch import Tensor
+from torchvision.utils import make_grid
+
+from styletransfer.images import Picture, to_pixels, write_image
+from styletransfer.training.module import StyleTransferModule
+
+
+class TrainingMetrics(pl.Callback):
+    """Logs, every `log_every_n_steps` of the trainer, what the steps since then averaged.
+
+    Each loss (`train/style`, `train/content`, …), style and content also by painting
+    (`train/style/NAME`), `images_per_second`, `lr`, `skipped_files` and `refused_steps`. On
+    several devices, those of the first.
+    """
+
+    def __init__(self) -> None:
+        self._sums: defaultdict[str, list[float]] = defaultdict(list)
+        self._images = 0
+        self._since = 0.0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._since = time.perf_counter()
+
+    @rank_zero_only
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        assert isinstance(pl_module, StyleTransferModule)
+        self._images += len(batch.images) * trainer.world_size
+        if outputs:
+            self._add(pl_module.style_names, outputs["styles"], outputs["parts"])
+        every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if trainer.global_step % every:
+            return
+        seconds = time.perf_counter() - self._since
+        metrics: dict[str, float] = {k: sum(v) / len(v) for k, v in self._sums.items()}
+        metrics["images_per_second"] = self._images / seconds
+        metrics["lr"] = trainer.optimizers[0].param_groups[0]["lr"]
+        metrics.update(pl_module.counters())
+        for logger in trainer.loggers:
+            logger.log_metrics(metrics, trainer.global_step)
+        self._sums.clear()
+        self._images = 0
+        self._since = time.perf_counter()
+
+    def _add(self, names: list[str], styles: list[int], parts: dict[str, Tensor]) -> None:
+        for part, values in parts.items():
+            for style, value in zip(styles, values.tolist(), strict=True):
+                self._sums[f"train/{part}"].append(value)
+                if part in ("style", "content"):
+                    self._sums[f"train/{part}/{names[style]}"].append(value)
+
+
+class SampleGrid(pl.Callback):
+    """Writes, at each validation, a grid of held-out photographs (rows) in every style (columns).
+
+    To `samples/step-NNNNNN.jpg` in the run's folder, and to TensorBoard where that logs.
+
+    Args:
+        photographs: how many rows.
+    """
+
+    def __init__(self, photographs: int = 4) -> None:
+        self.photographs = photographs
+        self._folder = Path()
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # All processes must ask for it: `log_dir` is broadcast from the first.
+        self._folder = Path(trainer.log_dir or trainer.default_root_dir) / "samples"
+
+    @rank_zero_only
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Tensor,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        if batch_idx or trainer.sanity_checking:
+            return
+        assert isinstance(pl_module, StyleTransferModule)
+        rows = torch.eye(len(pl_module.style_names), device=batch.device)
+        tiles = [
+            torch.cat([photograph[None], *(pl_module(photograph[None], row[None]) for row in rows)])
+            for photograph in batch[: self.photographs]
+        ]
+        grid = make_grid(torch.cat(tiles), nrow=len(rows) + 1, padding=4, pad_value=1)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        picture = Picture(to_pixels(grid.float().cpu().numpy()), None, ())
+        write_image(self._folder / f"step-{trainer.global_step:06d}.jpg", picture)
+        for logger in trainer.loggers:
+            if isinstance(logger, pl.loggers.TensorBoardLogger):
+                logger.experiment.add_image("samples", grid, trainer.global_step)

@@ -1,0 +1,228 @@
+"""The photographs that a network learns on: an endless, seeded, resumable stream of crops."""
+
+import random
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
+
+from styletransfer.images import ImageError, find_images, read_image, read_size
+
+# How many headers are read before the first step: enough to notice a folder of thumbnails.
+LOOKED_AT = 200
+
+
+class TrainingDataError(Exception):
+    """The folders can't be trained on: one line that names the folder and the remedy."""
+
+
+class Batch(NamedTuple):
+    """Photographs N×3×H×W in 0..1, and the files that could not be used in making the batch."""
+
+    images: Tensor
+    skipped: list[str]
+
+
+class PhotographStream(IterableDataset[Batch]):
+    """Batches of random crops, the k-th of which depends on the seed and on k alone.
+
+    So a run that was stopped goes on with exactly the batches that it would have seen, whatever
+    the number of worker processes. A sample takes the next photograph of a shuffle, scales it
+    at random between the smallest that holds the crop and twice that (never upwards), crops and
+    flips. A photograph that is corrupt or too small is named in `skipped`, and its neighbour in
+    the shuffle takes its place.
+
+    Args:
+        files: the photographs.
+        crop: side of the crops in pixels.
+        batch_size: photographs a batch, on each device.
+        steps: length of the whole run, in batches.
+        start: the batch to begin with.
+        seed, rank, world_size: of the run, of this process and of all.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[Path],
+        crop: int,
+        batch_size: int,
+        steps: int,
+        start: int = 0,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        self.files = files
+        self.crop = crop
+        self.batch_size = batch_size
+        self.steps = steps
+        self.start = start
+        self.seed = seed
+        self.rank = rank
+        self.world_size = world_size
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __iter__(self) -> Iterator[Batch]:
+        worker = get_worker_info()
+        first, stride = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        for step in range(self.start + first, self.steps, stride):
+            yield self.batch(step)
+
+    def batch(self, step: int) -> Batch:
+        """The batch that this process sees at `step`."""
+        base = (step * self.world_size + self.rank) * self.batch_size
+        skipped: list[str] = []
+        images = [self._sample(base + i, skipped) for i in range(self.batch_size)]
+        return Batch(torch.stack(images), skipped)
+
+    def _sample(self, index: int, skipped: list[str]) -> Tensor:
+        rng = random.Random(f"{self.seed}/{index}")
+        count = len(self.files)
+        epoch, position = divmod(index, count)
+        order = _shuffle(self.seed, epoch, count)
+        for attempt in range(count):
+            path = self.files[order[(position + attempt) % count]]
+            try:
+                short = min(read_size(path))
+                if short < self.crop:
+                    raise ImageError(f"{path}: smaller than a crop of {self.crop} pixels")
+                scaled = rng.randint(self.crop, min(short, 2 * self.crop))
+                pixels = read_image(path, size=scaled).rgb
+            except ImageError as error:
+                skipped.append(str(error))
+                continue
+            top = rng.randint(0, pixels.shape[0] - self.crop)
+            left = rng.randint(0, pixels.shape[1] - self.crop)
+            pixels = pixels[top : top + self.crop, left : left + self.crop]
+            if rng.random() < 0.5:
+                pixels = pixels[:, ::-1]
+            return _as_tensor(pixels)
+        raise TrainingDataError("no photograph can be read and holds a crop; see the warnings")
+
+
+class HeldOut(Dataset[Tensor]):
+    """Photographs for validation: short side scaled to the crop, the middle cut out."""
+
+    def __init__(self, files: Sequence[Path], crop: int) -> None:
+        self.files = files
+        self.crop = crop
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> Tensor:
+        pixels = read_image(self.files[index], size=self.crop).rgb
+        top = (pixels.shape[0] - self.crop) // 2
+        left = (pixels.shape[1] - self.crop) // 2
+        return _as_tensor(pixels[top : top + self.crop, left : left + self.crop])
+
+
+class PhotographDataModule(pl.LightningDataModule):
+    """Photographs from a folder tree, some of them held out for validation.
+
+    Args:
+        photographs: a folder; every image below it counts.
+        crop: side of the square crops, in pixels.
+        batch_size: crops a step, on each device.
+        held_out: how many photographs, spread evenly over the sorted paths, are kept from
+            training and used for validation.
+        workers: processes that decode.
+        seed: of the shuffle, the scales, the crops and the flips.
+    """
+
+    def __init__(
+        self,
+        photographs: Path,
+        crop: int = 256,
+        batch_size: int = 4,
+        held_out: int = 16,
+        workers: int = 2,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.photographs = Path(photographs)
+        self.crop = crop
+        self.batch_size = batch_size
+        self.held_out = held_out
+        self.workers = workers
+        self.seed = seed
+
+    def setup(self, stage: str) -> None:
+        """Find the photographs and split them.
+
+        Raises:
+            TrainingDataError: a missing or empty folder, or a crop that no photograph holds.
+        """
+        if not self.photographs.is_dir():
+            raise TrainingDataError(
+                f"{self.photographs}: no such folder; give one with --data.photographs"
+            )
+        files = find_images(self.photographs)
+        if len(files) <= self.held_out:
+            raise TrainingDataError(
+                f"{self.photographs}: {len(files)} photographs, of which {self.held_out} are held "
+                "out, leave none to train on; add some or lower --data.held_out"
+            )
+        self._check_crop(files)
+        every = len(files) // self.held_out if self.held_out else len(files) + 1
+        self.validation_files = files[every - 1 :: every][: self.held_out]
+        held_out = set(self.validation_files)
+        self.training_files = [path for path in files if path not in held_out]
+
+    def _check_crop(self, files: Sequence[Path]) -> None:
+        largest = 0
+        for path in files[:: -(-len(files) // LOOKED_AT)]:
+            try:
+                largest = max(largest, min(read_size(path)))
+            except ImageError:
+                continue
+        if not largest:
+            raise TrainingDataError(f"{self.photographs}: no image in it can be read")
+        if largest < self.crop:
+            raise TrainingDataError(
+                f"{self.photographs}: a crop of {self.crop} pixels is larger than the photographs, "
+                f"whose short side is at most {largest}; lower --data.crop"
+            )
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        assert self.trainer is not None
+        if self.trainer.max_steps < 1:
+            raise TrainingDataError("the length of training is not set: give --trainer.max_steps")
+        stream = PhotographStream(
+            self.training_files,
+            self.crop,
+            self.batch_size,
+            self.trainer.max_steps,
+            self.trainer.global_step,
+            self.seed,
+            self.trainer.global_rank,
+            self.trainer.world_size,
+        )
+        return DataLoader(
+            stream,
+            batch_size=None,
+            num_workers=self.workers,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def val_dataloader(self) -> DataLoader[Tensor] | list[DataLoader[Tensor]]:
+        if not self.validation_files:
+            return []
+        return DataLoader(HeldOut(self.validation_files, self.crop), batch_size=self.batch_size)
+
+
+@lru_cache(maxsize=2)
+def _shuffle(seed: int, epoch: int, count: int) -> np.ndarray:
+    return np.random.default_rng([seed, epoch]).permutation(count)
+
+
+def _as_tensor(pixels: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))).float() / 255

@@ -1,0 +1,83 @@
+"""The paintings that a network learns, and whose turn it is."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from styletransfer.images import find_images, read_image, to_tensor
+from styletransfer.losses import LossNetwork, gram_matrix
+from styletransfer.training.photographs import TrainingDataError
+
+IDENTITY = "identity"
+
+
+def find_styles(source: Path | Sequence[Path]) -> dict[str, Path]:
+    """Name (the file's stem) and path of each style image, in a folder or a list of files.
+
+    Raises:
+        TrainingDataError: no image there, or two of the same name, or one called "identity".
+    """
+    if isinstance(source, Path):
+        if not source.is_dir():
+            raise TrainingDataError(f"{source}: no such folder of style images")
+        files: Sequence[Path] = find_images(source)
+    else:
+        files = [Path(path) for path in source]
+    if not files:
+        raise TrainingDataError(f"{source}: no style images in it; add at least one painting")
+    styles: dict[str, Path] = {}
+    for path in files:
+        if path.stem == IDENTITY:
+            raise TrainingDataError(f"{path}: 'identity' is the photograph's own style; rename it")
+        if path.stem in styles:
+            raise TrainingDataError(f"{path} and {styles[path.stem]} have one name; rename one")
+        styles[path.stem] = path
+    return styles
+
+
+def style_grams(
+    files: Sequence[Path], size: int, loss_network: LossNetwork, taps: Sequence[str]
+) -> dict[str, Tensor]:
+    """Gram matrices of style images at short side `size`: S×C×C for each tap.
+
+    Raises:
+        ImageError: a style image can't be read.
+    """
+    rows: dict[str, list[Tensor]] = {tap: [] for tap in taps}
+    for path in files:
+        image = torch.from_numpy(to_tensor(read_image(path, size=size).rgb))
+        with torch.no_grad():
+            features = loss_network(image.to(loss_network.mean.device))
+        for tap in taps:
+            rows[tap].append(gram_matrix(features[tap])[0])
+    return {tap: torch.stack(grams) for tap, grams in rows.items()}
+
+
+class StyleDeck:
+    """Deals a style to each sample: each painting equally often, in a seeded order.
+
+    Args:
+        styles: S, the identity (style 0) counted.
+        identity_share: the share of samples that get the identity.
+        seed: of the order.
+    """
+
+    def __init__(self, styles: int, identity_share: float, seed: int) -> None:
+        self.painted = styles - 1
+        self.identity_share = identity_share
+        self.seed = seed
+
+    def deal(self, first: int, count: int) -> list[int]:
+        """The styles of the samples `first` … `first + count − 1` of the run."""
+        return [self._one(index) for index in range(first, first + count)]
+
+    def _one(self, index: int) -> int:
+        rng = np.random.default_rng([self.seed, index])
+        if rng.random() < self.identity_share or not self.painted:
+            return 0
+        round_, turn = divmod(index, self.painted)
+        order = np.random.default_rng([self.seed, self.painted, round_]).permutation(self.painted)
+        return 1 + int(order[turn])

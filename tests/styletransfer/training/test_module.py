@@ -1,0 +1,206 @@
+"""A training step and what surrounds it: losses, refusals, resuming, checkpoints."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import EMAWeightAveraging, ModelCheckpoint
+from torch import Tensor
+
+from styletransfer.export.checkpoint import load_checkpoint
+from styletransfer.losses import LossNetwork, gram_matrix
+from styletransfer.training.module import DivergenceError, StyleTransferModule
+from styletransfer.training.photographs import TrainingDataError
+from tests.styletransfer.training.tiny import data, make_data, module, trainer
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> dict[str, Path]:
+    return make_data(tmp_path)
+
+
+def relative(value: Tensor, target: Tensor) -> Tensor:
+    return ((value - target) ** 2).sum() / (target**2).sum()
+
+
+def test_the_total_is_the_stated_sum(folders: dict[str, Path]) -> None:
+    ours = module(
+        folders["styles"],
+        style_weight=7.0,
+        content_weight=3.0,
+        tone_weight=0.5,
+        tv_weight=0.25,
+        per_style={"painting1": 2.0},
+    )
+    ours.setup("fit")
+    image = torch.rand(2, 3, 32, 40)
+    stylized, parts = ours.losses(image, torch.tensor([1, 2]))
+    net: LossNetwork = ours._loss_network[0]
+    for i, factor in enumerate((1.0, 2.0)):
+        out, photo = net(stylized[i : i + 1]), net(image[i : i + 1])
+        style = torch.stack(
+            [relative(gram_matrix(out[t])[0], ours._grams[t][i]) for t in ("relu1_1", "relu2_1")]
+        ).mean()
+        content = relative(out["relu2_1"], photo["relu2_1"])
+        tv = sum(stylized[i].diff(dim=d).abs().mean() for d in (1, 2))
+        expected = 7 * factor * style + 3 * content + 0.5 * parts["tone"][i] + 0.25 * tv
+        torch.testing.assert_close(parts["style"][i], style, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(parts["total"][i], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_identity_samples_have_a_pixel_and_a_content_term_only(folders: dict[str, Path]) -> None:
+    ours = module(folders["styles"], network="johnson", network_options={}, pixel_weight=4.0)
+    ours.setup("fit")
+    image = torch.rand(1, 3, 32, 32)
+    stylized, parts = ours.losses(image, torch.tensor([0]))
+    expected = 4 * relative(stylized, image) + parts["content"][0]
+    torch.testing.assert_close(parts["total"][0], expected)
+
+
+def test_the_identity_is_trained_where_it_is_not_exact(folders: dict[str, Path]) -> None:
+    assert module(folders["styles"]).deck.identity_share == 0
+    ours = module(folders["styles"], network="johnson", network_options={})
+    assert ours.deck.identity_share == pytest.approx(1 / 3)
+
+
+def test_training_lowers_the_loss(folders: dict[str, Path], tmp_path: Path) -> None:
+    ours = module(folders["styles"], lr=5e-3)
+    photographs = data(folders["photographs"])
+    photographs.setup("fit")
+    ours.setup("fit")
+    image = torch.stack([photographs.val_dataloader().dataset[i] for i in (0, 1)])  # type: ignore[union-attr]
+    styles = torch.tensor([1, 2])
+    before = ours.losses(image, styles)[1]["total"].mean().item()
+    trainer(tmp_path, 40).fit(ours, photographs)
+    assert ours.losses(image, styles)[1]["total"].mean().item() < 0.8 * before
+
+
+def run(folders: dict[str, Path], root: Path, steps: int, resume: Path | None) -> dict[str, Any]:
+    """Train `steps` of a run of 6; returns the last checkpoint."""
+
+    class Stop(pl.Callback):
+        def on_train_batch_end(self, trainer: pl.Trainer, *rest: Any) -> None:
+            trainer.should_stop = trainer.global_step >= steps
+
+    saving = ModelCheckpoint(dirpath=root, save_last=True, every_n_train_steps=steps)
+    fitting = trainer(
+        root, 6, [EMAWeightAveraging(decay=0.5), saving, Stop()], enable_checkpointing=True
+    )
+    fitting.fit(
+        module(folders["styles"]), data(folders["photographs"], workers=1), ckpt_path=resume
+    )
+    assert fitting.global_step == steps
+    loaded: dict[str, Any] = torch.load(root / "last.ckpt", weights_only=True)
+    return loaded
+
+
+def test_a_stopped_and_resumed_run_equals_one_that_ran_through(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    through = run(folders, tmp_path / "through", 6, None)
+    run(folders, tmp_path / "first", 3, None)
+    resumed = run(folders, tmp_path / "second", 6, tmp_path / "first" / "last.ckpt")
+    for key in ("state_dict", "current_model_state"):
+        assert through[key].keys() == resumed[key].keys()
+        for name, value in through[key].items():
+            assert torch.equal(value, resumed[key][name]), (key, name)
+    averaged, current = through["state_dict"], through["current_model_state"]
+    assert not torch.equal(averaged["network.gate"], current["network.gate"])
+
+
+def test_a_checkpoint_holds_the_network_and_not_the_loss_network(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    ours = module(folders["styles"], trained_on="noise")
+    fitting = trainer(tmp_path, 1)
+    fitting.fit(ours, data(folders["photographs"]))
+    fitting.save_checkpoint(tmp_path / "c.ckpt")
+    state = torch.load(tmp_path / "c.ckpt", weights_only=True)["state_dict"]
+    assert {name.partition(".")[0] for name in state} == {"network"}
+    trained = load_checkpoint(tmp_path / "c.ckpt")
+    assert trained.styles == ("identity", "painting0", "painting1")
+    assert trained.trained_on == "noise"
+    image, row = torch.rand(1, 3, 20, 24), torch.eye(3)[[2]]
+    assert torch.equal(trained.network(image, row), ours.eval()(image, row))
+
+
+class Poisoned(StyleTransferModule):
+    """Loses its mind at given steps."""
+
+    poisoned: range
+    gradient_only = False
+
+    def losses(self, image: Tensor, styles: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        stylized, parts = super().losses(image, styles)
+        if self.trainer.global_step in self.poisoned:
+            if self.gradient_only:
+                # Finite itself, and its derivative at 0 is infinite.
+                parts["total"] = parts["total"] + (0 * stylized).abs().sqrt().sum()
+            else:
+                parts["total"] = parts["total"] * float("nan")
+        return stylized, parts
+
+
+def poisoned(folders: dict[str, Path], steps: range, gradient_only: bool = False) -> Poisoned:
+    ours = module(folders["styles"])
+    ours.__class__ = Poisoned
+    assert isinstance(ours, Poisoned)
+    ours.poisoned = steps
+    ours.gradient_only = gradient_only
+    return ours
+
+
+@pytest.mark.parametrize("gradient_only", [False, True])
+def test_a_non_finite_step_is_skipped_and_counted(
+    folders: dict[str, Path], tmp_path: Path, gradient_only: bool
+) -> None:
+    ours = poisoned(folders, range(1, 3), gradient_only)
+    weights: list[Tensor] = []
+
+    class Remember(pl.Callback):
+        def on_train_batch_end(self, *_: Any) -> None:
+            weights.append(ours.network.paint.weight.detach().clone())  # type: ignore[union-attr, operator]
+
+    trainer(tmp_path, 4, [Remember()]).fit(ours, data(folders["photographs"]))
+    assert ours.counters()["refused_steps"] == 2
+    assert torch.equal(weights[0], weights[1]) and torch.equal(weights[1], weights[2])
+    assert not torch.equal(weights[2], weights[3])
+    assert all(p.isfinite().all() for p in ours.parameters())
+
+
+def test_ten_non_finite_steps_in_a_row_stop_the_run(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    ours = poisoned(folders, range(2, 100))
+    with pytest.raises(DivergenceError, match=r"10 steps in a row, up to step 11.*painting"):
+        trainer(tmp_path, 50).fit(ours, data(folders["photographs"]))
+    scattered = poisoned(folders, range(0, 9))
+    trainer(tmp_path, 11).fit(scattered, data(folders["photographs"]))
+    assert scattered.counters()["refused_steps"] == 9
+
+
+def test_bf16_mixed_trains_on_the_cpu(folders: dict[str, Path], tmp_path: Path) -> None:
+    ours = module(folders["styles"])
+    before = ours.network.paint.weight.detach().clone()  # type: ignore[union-attr, operator]
+    trainer(tmp_path, 3, precision="bf16-mixed").fit(ours, data(folders["photographs"]))
+    after = ours.network.paint.weight  # type: ignore[union-attr]
+    assert after.dtype == torch.float32 and after.isfinite().all()  # type: ignore[union-attr, operator]
+    assert not torch.equal(before, after)  # type: ignore[arg-type]
+    assert ours.counters()["refused_steps"] == 0
+
+
+def test_skipped_files_are_counted_once(folders: dict[str, Path], tmp_path: Path) -> None:
+    bad = folders["photographs"] / "bad.jpg"
+    bad.write_bytes(b"no picture")
+    ours = module(folders["styles"])
+    with pytest.warns(UserWarning, match="bad.jpg") as warned:
+        trainer(tmp_path, 12).fit(ours, data(folders["photographs"], held_out=0))
+    assert ours.counters()["skipped_files"] == 1
+    assert sum("bad.jpg" in str(w.message) for w in warned) == 1
+
+
+def test_a_weight_for_an_unknown_style_is_refused(folders: dict[str, Path]) -> None:
+    with pytest.raises(TrainingDataError, match="monet"):
+        module(folders["styles"], per_style={"monet": 2.0})

@@ -1,0 +1,142 @@
+"""The stream of crops: seeded, resumable, undisturbed by bad files."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader
+
+from styletransfer.training.photographs import (
+    HeldOut,
+    PhotographStream,
+    TrainingDataError,
+)
+from tests.styletransfer.training.tiny import data, make_data, save_noise
+
+
+def stream(files: list[Path], **changes: int) -> PhotographStream:
+    arguments = {"crop": 32, "batch_size": 3, "steps": 8, "seed": 1, **changes}
+    return PhotographStream(files, **arguments)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    return sorted(make_data(tmp_path)["photographs"].rglob("*.png"))
+
+
+def test_batches_are_crops_in_0_to_1(files: list[Path]) -> None:
+    batches = list(stream(files))
+    assert len(batches) == 8
+    for batch in batches:
+        assert batch.images.shape == (3, 3, 32, 32)
+        assert batch.images.dtype == torch.float32
+        assert batch.images.min() >= 0 and batch.images.max() <= 1
+        assert batch.skipped == []
+
+
+def test_same_seed_same_crops_and_another_seed_others(files: list[Path]) -> None:
+    first, again, other = (list(stream(files, seed=s)) for s in (1, 1, 2))
+    assert all(torch.equal(a.images, b.images) for a, b in zip(first, again, strict=True))
+    assert not any(torch.equal(a.images, b.images) for a, b in zip(first, other, strict=True))
+
+
+def test_a_stream_resumes_where_it_was(files: list[Path]) -> None:
+    whole = [batch.images for batch in stream(files)]
+    rest = [batch.images for batch in stream(files, start=5)]
+    assert len(rest) == 3
+    assert all(torch.equal(a, b) for a, b in zip(whole[5:], rest, strict=True))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_worker_processes_change_nothing(files: list[Path], workers: int) -> None:
+    alone = [batch.images for batch in stream(files)]
+    loader = DataLoader(stream(files), batch_size=None, num_workers=workers)
+    assert all(torch.equal(a, b.images) for a, b in zip(alone, loader, strict=True))
+
+
+def test_two_processes_share_the_samples_of_one(files: list[Path]) -> None:
+    alone = stream(files, batch_size=4).batch(3).images
+    halves = [stream(files, batch_size=2, rank=r, world_size=2).batch(3).images for r in (0, 1)]
+    assert torch.equal(alone, torch.cat(halves))
+
+
+def test_every_photograph_is_seen_once_in_a_pass(tmp_path: Path) -> None:
+    files = []
+    for level in range(6):
+        files.append(tmp_path / f"{level}.png")
+        Image.new("RGB", (32, 32), (level * 40,) * 3).save(files[-1])
+    seen = torch.cat([batch.images for batch in stream(files, steps=2)])[:, 0, 0, 0]
+    assert sorted(torch.round(seen * 255 / 40).int().tolist()) == list(range(6))
+
+
+def test_scale_crop_and_flip_vary(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 255, 64).astype(np.uint8)
+    Image.fromarray(np.broadcast_to(ramp[None, :, None], (64, 64, 3)).copy()).save(
+        tmp_path / "ramp.png"
+    )
+    crops = torch.cat([b.images for b in stream([tmp_path / "ramp.png"], steps=20)])
+    rises = crops[:, 0, 16, -1] - crops[:, 0, 16, 0]
+    assert (rises > 0).any() and (rises < 0).any()
+    # Nearly the whole ramp where it is scaled to the crop, half of it where it is not scaled.
+    assert rises.abs().max() > 0.8
+    assert rises.abs().min() < 0.6
+
+
+def test_unusable_files_are_named_and_replaced(files: list[Path], tmp_path: Path) -> None:
+    corrupt = tmp_path / "corrupt.png"
+    corrupt.write_bytes(files[0].read_bytes()[:200])
+    small = save_noise(tmp_path / "small.png", 60, 31, 1)
+    batches = list(stream([*files, corrupt, small], steps=6))
+    assert all(batch.images.shape == (3, 3, 32, 32) for batch in batches)
+    skipped = {line for batch in batches for line in batch.skipped}
+    assert len(skipped) == 2
+    assert any("corrupt.png" in line for line in skipped)
+    assert any("small.png: smaller than a crop of 32" in line for line in skipped)
+
+
+def test_nothing_usable_is_an_error_not_an_endless_loop(tmp_path: Path) -> None:
+    small = save_noise(tmp_path / "small.png", 20, 20, 1)
+    with pytest.raises(TrainingDataError, match="no photograph"):
+        next(iter(stream([small])))
+
+
+def test_held_out_photographs_are_centre_crops(tmp_path: Path) -> None:
+    pixels = np.zeros((32, 64, 3), np.uint8)
+    pixels[:, 16:48] = 255
+    Image.fromarray(pixels).save(tmp_path / "bar.png")
+    assert torch.equal(HeldOut([tmp_path / "bar.png"], 32)[0], torch.ones(3, 32, 32))
+
+
+def test_the_split_is_disjoint_complete_and_spread(tmp_path: Path) -> None:
+    folder = make_data(tmp_path, photographs=9)["photographs"]
+    module = data(folder, held_out=3)
+    module.setup("fit")
+    held, kept = set(module.validation_files), set(module.training_files)
+    assert len(held) == 3
+    assert not held & kept
+    assert held | kept == set(folder.rglob("*.png"))
+
+
+@pytest.mark.parametrize(
+    ("photographs", "changes", "message"),
+    [
+        (0, {}, "0 photographs"),
+        (2, {}, "leave none to train on"),
+        (4, {"crop": 64}, "a crop of 64 pixels is larger than the photographs"),
+    ],
+)
+def test_data_that_cannot_be_trained_on(
+    tmp_path: Path, photographs: int, changes: dict[str, int], message: str
+) -> None:
+    (tmp_path / "photos").mkdir()
+    folder = make_data(tmp_path, photographs=photographs)["photographs"]
+    with pytest.raises(TrainingDataError, match=message) as error:
+        data(folder, **changes).setup("fit")
+    assert str(folder) in str(error.value)
+
+
+def test_a_missing_folder(tmp_path: Path) -> None:
+    with pytest.raises(TrainingDataError, match="no such folder"):
+        data(tmp_path / "nowhere").setup("fit")
