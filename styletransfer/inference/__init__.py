@@ -1,0 +1,7 @@
+"""From an ONNX file to stylized pictures, with NumPy, Pillow and ONNX Runtime alone."""
+
+from styletransfer.inference.blend import StyleError
+from styletransfer.inference.model import ModelError
+from styletransfer.inference.stylizer import Stylizer
+
+__all__ = ["ModelError", "StyleError", "Stylizer"]

@@ -1,0 +1,82 @@
+"""One open model that stylizes tensors and pictures, for as long as a server lives."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from styletransfer.images import Picture, to_pixels, to_tensor
+from styletransfer.inference.blend import parse_blend
+from styletransfer.inference.model import INPUTS, OUTPUT, gallery_path, open_model
+
+Tensor = NDArray[np.float32]
+
+
+class Stylizer:
+    """A styletransfer model, ready to run; any number of threads may share one.
+
+    Attributes: `styles`, the names, the first of which is `identity`; `network`, the name of the
+    architecture; `receptive_field`, in pixels; `trained_on`, the data it was trained on.
+    """
+
+    def __init__(self, model: str | Path | None = None, *, threads: int | None = None) -> None:
+        """Open the ONNX file `model`, or the shipped gallery; ModelError if it is not ours.
+
+        `threads` is how many CPU threads work on one picture; by default one for each core.
+        """
+        if threads is not None and threads < 1:
+            raise ValueError(f"threads must be 1 or more, not {threads}")
+        opened = open_model(gallery_path() if model is None else model, threads=threads)
+        self.styles = opened.styles
+        self.network = opened.network
+        self.receptive_field = opened.receptive_field
+        self.trained_on = opened.trained_on
+        self._session = opened.session
+
+    def stylize_tensor(self, images: Tensor, weights: Tensor) -> Tensor:
+        """Stylize a batch: `images` N×3×H×W in 0..1 by `weights` N×S, rows that sum to 1.
+
+        Both are float32, and so is the result, of the shape of `images` and in 0..1. Raises
+        ValueError for another dtype, shape or range.
+        """
+        _check_images(images)
+        _check_weights(weights, len(images), len(self.styles))
+        feed = dict(zip(INPUTS, (images, weights), strict=True))
+        stylized: Tensor = self._session.run([OUTPUT], feed)[0]
+        return stylized
+
+    def __call__(self, picture: Picture, style: str, strength: float = 1.0) -> Picture:
+        """Return `picture` in `style`, a name or a blend; its alpha and notes are carried over.
+
+        `strength` in 0..1 goes from the photograph to the whole style. Raises StyleError.
+        """
+        weights = parse_blend(style, self.styles, strength)
+        stylized = self.stylize_tensor(to_tensor(picture.rgb), weights[np.newaxis])
+        return replace(picture, rgb=to_pixels(stylized))
+
+
+def _check_images(images: Tensor) -> None:
+    if images.dtype != np.float32:
+        raise ValueError(f"images must be float32, not {images.dtype}")
+    if images.ndim != 4 or images.shape[1] != 3 or 0 in images.shape:
+        raise ValueError(f"images must be N×3×H×W, none of them 0, not {_shape(images)}")
+    # Written so that a NaN fails it too.
+    if not (images.min() >= 0.0 and images.max() <= 1.0):
+        raise ValueError(f"images must lie in 0..1, not {images.min():g}..{images.max():g}")
+
+
+def _check_weights(weights: Tensor, count: int, styles: int) -> None:
+    if weights.dtype != np.float32:
+        raise ValueError(f"weights must be float32, not {weights.dtype}")
+    if weights.shape != (count, styles):
+        raise ValueError(
+            f"weights must be {count}×{styles}, a row for each image and a column for each style, "
+            f"not {_shape(weights)}"
+        )
+    if not (weights.min() >= 0.0 and np.allclose(weights.sum(axis=1), 1.0, atol=1e-3)):
+        raise ValueError("each row of weights must hold numbers of 0 or more that sum to 1")
+
+
+def _shape(array: Tensor) -> str:
+    return "×".join(map(str, array.shape)) or "a scalar"

@@ -1,0 +1,71 @@
+"""The work of a command, picture by picture: progress on a terminal, and failures by name."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from styletransfer.images import ImageError, Picture, read_image, write_image
+from styletransfer.inference.plan import Job
+from styletransfer.inference.stylizer import Stylizer
+
+
+def stylize_job(
+    stylizer: Stylizer, job: Job, strength: float, size: int | None, bar: "tqdm[Any]"
+) -> int:
+    """Write the pictures of one job; return how many were written."""
+    written = 0
+    with one_picture(job.source):
+        picture = _read(job.source, size)
+        for style, target in job.targets.items():
+            write_image(target, stylizer(picture, style, strength))
+            written += 1
+            bar.update()
+    return written
+
+
+def stylize_row(
+    stylizer: Stylizer, source: Path, styles: Sequence[str], size: int, bar: "tqdm[Any]"
+) -> list[Picture]:
+    """Return a photograph, followed by what each of the styles makes of it."""
+    row = [_read(source, size)]
+    for style in styles:
+        row.append(stylizer(row[0], style))
+        bar.update()
+    return row
+
+
+def _read(path: Path, size: int | None) -> Picture:
+    picture = read_image(path, size=size)
+    for note in picture.notes:
+        _report(f"{path}: {note}")
+    return picture
+
+
+@contextmanager
+def one_picture(path: Path) -> Iterator[None]:
+    """Report what goes wrong with one picture by name; the others are still due."""
+    try:
+        yield
+    except ImageError as error:
+        _report(f"Error: {error}")
+    # ONNX Runtime's failures have no type of their own, and one file must not end the whole run.
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        memory = isinstance(error, MemoryError) or "alloc" in reason.lower()
+        remedy = "; a smaller --size takes less memory" if memory else ""
+        _report(f"Error: {path}: {reason}{remedy}")
+
+
+def progress(total: int, *, quiet: bool) -> "tqdm[Any]":
+    """Open a bar with a rate, shown once the work has taken two seconds, and only on a terminal."""
+    hidden = quiet or not sys.stderr.isatty()
+    return tqdm(total=total, unit="picture", delay=2, disable=hidden)
+
+
+def _report(line: str) -> None:
+    """Write a line to stderr, above the progress bar if there is one."""
+    tqdm.write(line, file=sys.stderr)

@@ -1,0 +1,75 @@
+"""The command as a process of its own: what it imports, and how it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.styletransfer.tiny_model import STYLES, tiny_model
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return tiny_model(tmp_path / "m.onnx")
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    Image.new("RGB", (9, 6), (10, 200, 90)).save(tmp_path / "photo.png")
+    return tmp_path / "photo.png"
+
+
+def python(code: str, *words: object) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-c", code, *map(str, words)]
+    return subprocess.run(line, capture_output=True, text=True, check=False)
+
+
+def test_runs_as_a_module(model: Path) -> None:
+    line = [sys.executable, "-m", "styletransfer", "styles", "--model", str(model)]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "\n".join(STYLES) + "\n", "")
+
+
+def test_importing_the_command_is_light() -> None:
+    heavy = "('numpy', 'PIL', 'onnxruntime', 'tqdm', 'torch')"
+    done = python(f"import sys, styletransfer.cli; print([n for n in {heavy} if n in sys.modules])")
+    assert done.stdout == "[]\n", done.stderr
+
+
+def test_a_run_in_a_pipe_has_no_torch_and_no_bar(model: Path, photo: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys, atexit\n"
+        "atexit.register(lambda: print('torch' in sys.modules, 'onnxruntime' in sys.modules))\n"
+        "from styletransfer.cli import main\n"
+        "main()"
+    )
+    out = tmp_path / "out"
+    done = python(code, "stylize", photo, "-o", out, "--style", "udnie", "--model", model)
+    assert done.returncode == 0
+    assert done.stdout == f"wrote 1 picture to {out}/\nFalse True\n"
+    assert done.stderr == ""
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="waits for a signal on a named pipe")
+def test_interrupted(model: Path, photo: Path, tmp_path: Path) -> None:
+    pipe, out = tmp_path / "pipe.png", tmp_path / "out"
+    os.mkfifo(pipe)
+    # A shell that runs the tests in the background has them, and what they start, ignore SIGINT.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from styletransfer.cli import main; main()"
+    )
+    call = ["stylize", photo, pipe, "-o", out, "--style", "udnie", "--model", model]
+    line = [sys.executable, "-c", code, *map(str, call)]
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with process, pipe.open("wb"):  # opens when the command reads it
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert stdout == ""
+    assert stderr == "Error: interrupted; the pictures written so far are whole\n"
+    assert [path.name for path in out.iterdir()] == ["photo.png"]

@@ -1,0 +1,274 @@
+"""The command line: what is written, what is said and where, and the exit status."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from styletransfer.cli import cli
+from tests.styletransfer.tiny_model import STYLES, tiny_model
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return tiny_model(tmp_path / "m.onnx")
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    return save(tmp_path / "photo.png")
+
+
+def save(path: Path, height: int = 6, width: int = 9, alpha: bool = False) -> Path:
+    random = np.random.default_rng(len(path.name))
+    pixels = random.integers(0, 256, (height, width, 4 if alpha else 3), np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def load(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image).astype(int)
+
+
+def run(*words: object) -> Result:
+    result = CliRunner().invoke(cli, [str(word) for word in words])
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result
+
+
+def refused(*words: object, status: int = 2) -> str:
+    """Run a call that fails before any work, and return the one line that says why."""
+    result = run(*words)
+    assert result.exit_code == status, result.output
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+    return result.stderr
+
+
+def test_styles(model: Path) -> None:
+    result = run("styles", "--model", model)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == "identity\nthe_scream\nudnie\nstarry_night\n"
+
+
+def test_one_picture(model: Path, photo: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.png"
+    result = run("stylize", photo, "-o", out, "--style", "udnie", "--model", model)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == f"wrote 1 picture to {out}\n"
+    np.testing.assert_array_equal(load(out), 255 - load(photo))
+
+
+def test_a_blend_at_half_strength_of_a_smaller_picture(model: Path, tmp_path: Path) -> None:
+    photo, out = save(tmp_path / "p.png", 40, 60), tmp_path / "out.png"
+    blend = ("--style", "udnie:2,identity:2", "--strength", 0.5, "--size", 10)
+    result = run("stylize", photo, "-o", out, *blend, "--model", model, "--threads", 1)
+    assert result.exit_code == 0
+    small = tmp_path / "small.png"
+    assert run("stylize", photo, "-o", small, *blend[:2], "--strength", 0, "--size", 10,
+               "--model", model).exit_code == 0  # fmt: skip
+    assert load(out).shape == (10, 15, 3)
+    assert abs(load(out) - (0.5 * load(small) + 0.25 * 255)).max() <= 1
+
+
+def test_alpha_is_kept(model: Path, tmp_path: Path) -> None:
+    photo, out = save(tmp_path / "p.png", alpha=True), tmp_path / "out.png"
+    assert run("stylize", photo, "-o", out, "--style", "udnie", "--model", model).exit_code == 0
+    np.testing.assert_array_equal(load(out)[..., 3], load(photo)[..., 3])
+
+
+def test_a_tree_in_each_style(model: Path, tmp_path: Path) -> None:
+    save(tmp_path / "photos" / "a.jpg")
+    save(tmp_path / "photos" / "sub" / "b.gif")
+    out = tmp_path / "out"
+    result = run("stylize", tmp_path / "photos", "-o", out, "--style", "each", "--model", model)
+    assert result.exit_code == 0
+    assert result.stdout == f"wrote 6 pictures to {out}/\n"
+    written = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    assert written == {
+        name for style in STYLES[1:] for name in (f"a-{style}.jpg", f"sub/b-{style}.png")
+    }
+    negative = 255 - load(out / "sub" / "b-udnie.png")
+    with Image.open(tmp_path / "photos" / "sub" / "b.gif") as gif:
+        np.testing.assert_array_equal(negative, np.asarray(gif.convert("RGB")))
+
+
+def test_the_only_painting_is_the_default(photo: Path, tmp_path: Path) -> None:
+    model = tiny_model(tmp_path / "one.onnx", styles=STYLES[:2])
+    result = run("stylize", photo, "-o", tmp_path / "out", "--model", model)
+    assert result.exit_code == 0
+    assert (tmp_path / "out" / "photo.png").is_file()
+
+
+def test_quiet_says_nothing(model: Path, photo: Path, tmp_path: Path) -> None:
+    result = run("stylize", photo, "-o", tmp_path / "out", "--style", "udnie",
+                 "--model", model, "--quiet")  # fmt: skip
+    assert (result.exit_code, result.output) == (0, "")
+
+
+def test_failed_images_are_named_and_the_others_done(model: Path, tmp_path: Path) -> None:
+    good, late = save(tmp_path / "good.png"), save(tmp_path / "late.png")
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no picture")
+    cut = tmp_path / "cut.jpg"
+    whole = save(tmp_path / "whole.jpg", 64, 64).read_bytes()
+    cut.write_bytes(whole[: len(whole) // 2])
+    missing, out = tmp_path / "missing.png", tmp_path / "out"
+    result = run("stylize", good, bad, cut, missing, late, "-o", out, "--style", "udnie",
+                 "--model", model)  # fmt: skip
+    assert result.exit_code == 1
+    lines = result.stderr.splitlines()
+    assert len(lines) == 3
+    for line, path in zip(lines, (bad, cut, missing), strict=True):
+        assert line.startswith(f"Error: {path}: ")
+    assert result.stdout == f"wrote 2 of 5 pictures to {out}/\n"
+    assert sorted(path.name for path in out.iterdir()) == ["good.png", "late.png"]
+
+
+def test_a_failure_of_the_runtime_is_that_of_one_file(tmp_path: Path) -> None:
+    model = tiny_model(tmp_path / "m.onnx", height=6)
+    wrong, right = save(tmp_path / "a.png", height=5), save(tmp_path / "b.png", height=6)
+    result = run("stylize", wrong, right, "-o", tmp_path / "out", "--style", "udnie",
+                 "--model", model)  # fmt: skip
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: {wrong}: ")
+    assert result.stderr.count("\n") == 1
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.png"]
+
+
+def test_no_memory_for_one_file(
+    model: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("styletransfer.inference.stylizer.Stylizer.stylize_tensor", exhausted)
+    result = run("stylize", photo, "-o", tmp_path / "out", "--style", "udnie", "--model", model)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"Error: {photo}: MemoryError; a smaller --size takes less memory\n"
+
+
+def test_notes_are_told(model: Path, tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
+    photo = tmp_path / "moving.gif"
+    frames[0].save(photo, save_all=True, append_images=frames[1:])
+    result = run("stylize", photo, "-o", tmp_path / "out", "--style", "udnie", "--model", model)
+    assert result.exit_code == 0
+    assert result.stderr.startswith(f"{photo}: animated")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--style", "udni"], "did you mean udnie?"),
+        (["--style", "udnie:0.5,the_scram:1"], "did you mean the_scream?"),
+        (["--style", "udnie", "--strength", "1.5"], "strength 1.5 is not in 0..1"),
+        (["--style", "udnie", "--strength", "nan"], "strength nan is not in 0..1"),
+        (["--style", "udnie", "--size", "0"], "'--size'"),
+        (["--style", "udnie", "--threads", "0"], "'--threads'"),
+        (["--style", "udnie", "--speed", "9"], "--speed"),
+        ([], "give a --style: the_scream, udnie, starry_night, or each for all of them"),
+    ],
+)
+def test_wrong_calls(model: Path, photo: Path, tmp_path: Path, words: list[str], said: str) -> None:
+    out = tmp_path / "out"
+    assert said in refused("stylize", photo, "-o", out, "--model", model, *words)
+    assert not out.exists()
+
+
+def test_wrong_calls_of_all_kinds(model: Path, photo: Path) -> None:
+    assert "INPUT" in refused("stylize", "-o", "x")
+    assert "--output" in refused("stylize", photo)
+    assert "paint" in refused("paint")
+    assert "--loud" in refused("--loud")
+    assert "none.onnx" in refused("styles", "--model", model.with_name("none.onnx"))
+
+
+def test_outputs_that_would_do_harm(model: Path, photo: Path, tmp_path: Path) -> None:
+    call = ("stylize", photo, "--style", "udnie", "--model", model, "-o")
+    before = photo.read_bytes()
+    assert f"{photo} is an input" in refused(*call, photo, "--overwrite")
+    assert f"{photo} is an input" in refused(*call, tmp_path, "--overwrite")
+    assert photo.read_bytes() == before
+    out = save(tmp_path / "out.png", 2, 2)
+    mine = out.read_bytes()
+    assert f"{out} exists already; --overwrite" in refused(*call, out)
+    assert out.read_bytes() == mine
+    assert run(*call, out, "--overwrite").exit_code == 0
+    np.testing.assert_array_equal(load(out), 255 - load(photo))
+    assert f"{model}: this folder cannot be made" in refused(*call, model)
+    again = save(tmp_path / "again" / "photo.png")
+    line = refused("stylize", photo, again, "--style", "udnie", "--model", model, "-o", "nowhere")
+    assert f"{photo} and {again} would both be written to nowhere" in line
+    assert not Path("nowhere").exists()
+
+
+def test_a_model_that_is_not_ours(photo: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for model in (photo, tiny_model(tmp_path / "m.onnx", without=["styletransfer.format"])):
+        for call in (
+            ("styles",),
+            ("stylize", photo, "-o", out),
+            ("contact-sheet", photo, "-o", out),
+        ):
+            assert f"{model}: not a" in refused(*call, "--model", model, status=1)
+    assert not out.exists()
+
+
+def test_contact_sheet(model: Path, photo: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.png"
+    call = ("contact-sheet", photo, "-o", sheet, "--model", model, "--size", 40)
+    result = run(*call)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, f"wrote {sheet}\n", "")
+    assert min(load(sheet).shape[:2]) > 80  # four pictures, two by two
+    assert "exists already" in refused(*call)
+    assert run(*call, "--overwrite", "--styles", "udnie").exit_code == 0
+    assert min(load(sheet).shape[:2]) < 2 * 60
+
+
+def test_contact_sheet_holds_the_pictures(model: Path, tmp_path: Path) -> None:
+    photo, sheet = tmp_path / "p.png", tmp_path / "sheet.png"
+    Image.new("RGB", (30, 30), (10, 200, 90)).save(photo)
+    result = run("contact-sheet", photo, "-o", sheet, "--model", model, "--size", 30,
+                 "--styles", "udnie")  # fmt: skip
+    assert result.exit_code == 0
+    for colour in ((10, 200, 90), (245, 55, 165)):
+        assert np.count_nonzero((load(sheet) == colour).all(axis=2)) == 900
+
+
+def test_contact_sheet_without_the_photographs_that_fail(
+    model: Path, photo: Path, tmp_path: Path
+) -> None:
+    missing, sheet = tmp_path / "missing.png", tmp_path / "sheet.png"
+    result = run("contact-sheet", missing, photo, "-o", sheet, "--model", model, "--size", 20)
+    assert (result.exit_code, result.stdout) == (1, f"wrote {sheet}\n")
+    assert result.stderr.startswith(f"Error: {missing}: ")
+    other = tmp_path / "other.png"
+    result = run("contact-sheet", missing, "-o", other, "--model", model)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert not other.exists()
+
+
+def test_contact_sheets_that_are_refused(model: Path, photo: Path, tmp_path: Path) -> None:
+    call = ("contact-sheet", photo, "--model", model, "-o")
+    assert "is an input" in refused(*call, photo, "--overwrite")
+    assert "no name of a picture" in refused(*call, tmp_path / "sheet.txt")
+    assert "did you mean udnie?" in refused(*call, tmp_path / "s.png", "--styles", "udnie,udni")
+
+
+@pytest.mark.parametrize("command", [[], ["styles"], ["stylize"], ["contact-sheet"]])
+def test_help_has_an_example(command: list[str]) -> None:
+    result = run(*command, "--help")
+    assert result.exit_code == 0
+    assert "Example: styletransfer " in " ".join(result.stdout.split())
+
+
+def test_no_command_is_a_question_for_help() -> None:
+    result = run()
+    assert result.exit_code == 0
+    assert "contact-sheet" in result.stdout
