@@ -1,0 +1,71 @@
+"""The ONNX graph of a network, with the metadata that makes the file complete in itself."""
+
+import json
+import logging
+import warnings
+
+import onnx
+import torch
+
+from styletransfer.export.checkpoint import TrainedNetwork
+from styletransfer.inference.model import FORMAT, INPUTS, OUTPUT
+
+OPSET = 20
+
+
+def build_graph(trained: TrainedNetwork) -> onnx.ModelProto:
+    """Export `trained` for any N, H and W: see DESIGN's "The ONNX file is the product"."""
+    dynamic = torch.export.Dim.DYNAMIC
+    example = (torch.rand(2, 3, 48, 64), torch.eye(len(trained.styles))[[0, -1]])
+    with warnings.catch_warnings(), torch.no_grad():
+        # The exporter reports its own deprecations and every step it takes.
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        program = torch.onnx.export(
+            trained.network,
+            example,
+            dynamo=True,
+            input_names=list(INPUTS),
+            output_names=[OUTPUT],
+            dynamic_shapes=({0: dynamic, 2: dynamic, 3: dynamic}, {0: dynamic}),
+            opset_version=OPSET,
+            verbose=False,
+        )
+    assert program is not None
+    graph = program.model_proto
+    _forget_sources(graph)
+    _name_dimensions(graph)
+    receptive_field = trained.network.receptive_field
+    assert isinstance(receptive_field, int)
+    onnx.helper.set_model_props(
+        graph,
+        {
+            "styletransfer.format": FORMAT,
+            "styletransfer.styles": json.dumps(trained.styles),
+            "styletransfer.network": trained.name,
+            "styletransfer.receptive_field": str(receptive_field),
+            "styletransfer.trained_on": trained.trained_on,
+        },
+    )
+    onnx.checker.check_model(graph, full_check=True)
+    return graph
+
+
+def _forget_sources(graph: onnx.ModelProto) -> None:
+    # The exporter writes stack traces, with paths of this machine, into every node.
+    main = graph.graph
+    for item in (graph, main, *main.input, *main.output, *main.node, *main.initializer):
+        del item.metadata_props[:]
+    for node in main.node:
+        node.doc_string = ""
+    del main.value_info[:]
+
+
+def _name_dimensions(graph: onnx.ModelProto) -> None:
+    image, style_weights = graph.graph.input
+    (stylized,) = graph.graph.output
+    for value in (image, stylized):
+        for dim, name in zip(value.type.tensor_type.shape.dim, "NCHW", strict=True):
+            if name != "C":
+                dim.dim_param = name
+    style_weights.type.tensor_type.shape.dim[0].dim_param = "N"

@@ -1,0 +1,162 @@
+"""export.py: the graph, its metadata, its parity with the network, and wrong calls."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from click.testing import CliRunner
+
+from styletransfer.export import cli, parity
+from styletransfer.export.checkpoint import CheckpointError, TrainedNetwork, load_checkpoint
+from styletransfer.export.graph import build_graph
+from styletransfer.export.parity import SIZES, ParityError, check_parity
+from styletransfer.inference import Stylizer
+from styletransfer.networks import build_network
+
+STYLES = ("identity", "the_scream", "udnie")
+OPTIONS = {"channels": 16, "hidden": 16, "stem": 8, "head": 8, "kernels": [3, 5]}
+
+
+def randomised(name: str) -> TrainedNetwork:
+    """A network whose styles differ and whose paintings show."""
+    torch.manual_seed(0)
+    network = build_network(name, len(STYLES), **(OPTIONS if name == "compact" else {}))
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return TrainedNetwork(network.eval(), name, STYLES, "noise")
+
+
+def save(trained: TrainedNetwork, path: Path) -> Path:
+    checkpoint = {
+        "state_dict": {f"network.{k}": v for k, v in trained.network.state_dict().items()},
+        "styletransfer": {
+            "network": trained.name,
+            "options": trained.network.options,
+            "styles": list(trained.styles),
+            "trained_on": trained.trained_on,
+        },
+    }
+    torch.save(checkpoint, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def graph() -> onnx.ModelProto:
+    return build_graph(randomised("compact"))
+
+
+def test_inputs_output_and_metadata_are_those_of_the_format(graph: onnx.ModelProto) -> None:
+    def shape(value: onnx.ValueInfoProto) -> list[str | int]:
+        return [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
+
+    assert {v.name: shape(v) for v in graph.graph.input} == {
+        "image": ["N", 3, "H", "W"],
+        "style_weights": ["N", 3],
+    }
+    assert {v.name: shape(v) for v in graph.graph.output} == {"stylized": ["N", 3, "H", "W"]}
+    metadata = {p.key: p.value for p in graph.metadata_props}
+    assert metadata.pop("styletransfer.receptive_field").isdecimal()
+    assert json.loads(metadata.pop("styletransfer.styles")) == list(STYLES)
+    assert metadata == {
+        "styletransfer.format": "1",
+        "styletransfer.network": "compact",
+        "styletransfer.trained_on": "noise",
+    }
+
+
+def test_nothing_of_the_machine_is_in_the_file(graph: onnx.ModelProto) -> None:
+    content = graph.SerializeToString()
+    assert b"site-packages" not in content
+    assert str(Path(__file__).parents[3]).encode() not in content
+
+
+def test_each_norm_is_one_operator(graph: onnx.ModelProto) -> None:
+    counts = [node.op_type for node in graph.graph.node]
+    assert counts.count("InstanceNormalization") == 4  # shrink, two blocks, grow
+    assert "Pad" not in counts and "ReduceMean" not in counts
+
+
+@pytest.mark.parametrize("name", ["compact", "johnson"])
+def test_parity_on_every_size(name: str) -> None:
+    trained = randomised(name)
+    differences = check_parity(trained, build_graph(trained))
+    assert [(d.batch, d.height, d.width) for d in differences] == list(SIZES)
+    assert (1, 1, 1) in SIZES and len(SIZES) >= 5
+    assert max(d.greatest for d in differences) <= 1e-3
+
+
+def test_another_networks_graph_fails_the_parity_check(graph: onnx.ModelProto) -> None:
+    other = randomised("compact")
+    with torch.no_grad():
+        other.network.tint.add_(0.01)  # type: ignore[union-attr, operator]
+    with pytest.raises(ParityError, match=r"1×3×256×256 .* differs"):
+        check_parity(other, graph)
+
+
+def test_a_checkpoint_becomes_a_file_that_stylizes(tmp_path: Path) -> None:
+    trained = randomised("compact")
+    checkpoint = save(trained, tmp_path / "c.ckpt")
+    result = CliRunner().invoke(cli.main, [str(checkpoint), str(tmp_path / "o.onnx")])
+    assert result.exit_code == 0, result.output
+    assert result.output.count("differs by at most") == len(SIZES)
+    assert "wrote" in result.output and "3 styles" in result.output
+    stylizer = Stylizer(tmp_path / "o.onnx")
+    assert stylizer.styles == STYLES
+    image = np.random.default_rng(0).random((2, 3, 21, 34), dtype=np.float32)
+    rows = np.array([[0, 0.25, 0.75], [0.5, 0.5, 0]], np.float32)
+    expected = trained.network(torch.from_numpy(image), torch.from_numpy(rows))
+    np.testing.assert_allclose(
+        stylizer.stylize_tensor(image, rows), expected.detach().numpy(), atol=1e-5
+    )
+
+
+def test_a_file_of_the_users_is_not_overwritten_unasked(tmp_path: Path) -> None:
+    checkpoint = save(randomised("compact"), tmp_path / "c.ckpt")
+    out = tmp_path / "o.onnx"
+    out.write_text("precious")
+    result = CliRunner().invoke(cli.main, [str(checkpoint), str(out)])
+    assert result.exit_code == 2 and "exists" in result.output
+    assert out.read_text() == "precious"
+
+
+def test_a_failed_parity_check_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parity, "TOLERANCE", -1.0)
+    checkpoint = save(randomised("compact"), tmp_path / "c.ckpt")
+    result = CliRunner().invoke(cli.main, [str(checkpoint), str(tmp_path / "o.onnx")])
+    assert result.exit_code == 1 and "differs" in result.output
+    assert [p.name for p in tmp_path.iterdir()] == ["c.ckpt"]
+
+
+def test_files_that_are_no_checkpoint_of_ours(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no such checkpoint"):
+        load_checkpoint(tmp_path / "none.ckpt")
+    (tmp_path / "text.ckpt").write_text("hello")
+    with pytest.raises(CheckpointError, match="can be read"):
+        load_checkpoint(tmp_path / "text.ckpt")
+    torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
+    with pytest.raises(CheckpointError, match="lacks the entry"):
+        load_checkpoint(tmp_path / "other.ckpt")
+    trained = randomised("compact")
+    save(trained, tmp_path / "c.ckpt")
+    content = torch.load(tmp_path / "c.ckpt", weights_only=True)
+    content["styletransfer"]["styles"].append("one_more")
+    torch.save(content, tmp_path / "wrong.ckpt")
+    with pytest.raises(CheckpointError, match="do not fit"):
+        load_checkpoint(tmp_path / "wrong.ckpt")
+
+
+def test_no_pickled_code_is_run(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return (Path.touch, (tmp_path / "owned",))  # type: ignore[return-value]
+
+    torch.save({"styletransfer": Evil()}, tmp_path / "evil.ckpt")
+    with pytest.raises(CheckpointError, match="can be read"):
+        load_checkpoint(tmp_path / "evil.ckpt")
+    assert not (tmp_path / "owned").exists()
