@@ -1,0 +1,82 @@
+"""Training speed: our step as configs/gallery.yaml has it, beside what pytorch/examples does.
+
+Theirs: `johnson`, VGG16 to relu4_3, content at relu2_2, Gram matrices at four taps, Adam. Both on
+256-pixel crops in batches of 4, from memory, with random VGG weights (they take the same time).
+Run: python benchmarks/training.py
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from styletransfer.losses import LossNetwork, gram_matrix
+from styletransfer.networks import build_network
+from styletransfer.training.module import StyleTransferModule
+
+BATCH, CROP, ROUNDS = 4, 256, 5
+TAPS = ["relu1_2", "relu2_2", "relu3_3", "relu4_3"]
+
+
+def theirs(images: torch.Tensor) -> Callable[[], None]:
+    network = build_network("johnson", 1)
+    row = torch.ones(BATCH, 1)
+    vgg = LossNetwork("vgg16", TAPS, "random")
+    targets = {tap: gram_matrix(f) for tap, f in vgg(images.flip(0)).items()}
+    optimizer = torch.optim.Adam(network.parameters(), 1e-3)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        features = vgg(network(images, row))
+        content = vgg(images)["relu2_2"]
+        loss = 1e5 * torch.nn.functional.mse_loss(features["relu2_2"], content)
+        for tap, target in targets.items():
+            loss = loss + 1e10 * torch.nn.functional.mse_loss(gram_matrix(features[tap]), target)
+        loss.backward()
+        optimizer.step()
+
+    return step
+
+
+def ours(images: torch.Tensor) -> Callable[[], None]:
+    with tempfile.TemporaryDirectory() as folder:
+        paintings = [Path(folder, f"painting{i}.png") for i in range(6)]
+        for painting in paintings:
+            Image.effect_noise((256, 256), 80).convert("RGB").save(painting)
+        module = StyleTransferModule(paintings, loss_weights="random", tone_weight=0.5)
+        module.setup("fit")
+    optimizer = torch.optim.Adam(module.network.parameters(), 2e-3)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        module.losses(images, torch.arange(1, BATCH + 1))[1]["total"].mean().backward()
+        torch.nn.utils.clip_grad_norm_(module.network.parameters(), 10)
+        optimizer.step()
+
+    return step
+
+
+def main() -> None:
+    torch.manual_seed(0)
+    images = torch.rand(BATCH, 3, CROP, CROP)
+    steps = {"pytorch/examples' loop": theirs(images), "ours (compact)": ours(images)}
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for round_ in range(ROUNDS + 1):
+        for name, step in steps.items():
+            start = time.perf_counter()
+            step()
+            if round_:  # the first one warms up
+                times[name].append(time.perf_counter() - start)
+    speed = {name: BATCH / statistics.median(values) for name, values in times.items()}
+    least = min(speed.values())
+    print("| training, 256×256 crops, batch 4 | images/s | times |\n| --- | --- | --- |")
+    for name, value in speed.items():
+        print(f"| {name} | {value:.2f} | {value / least:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
