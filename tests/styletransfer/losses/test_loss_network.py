@@ -183,13 +183,16 @@ def test_random_weights_leave_the_seed_alone() -> None:
     assert torch.equal(draw(build=True), draw(build=False))
 
 
-def test_random_weights_come_from_the_seed() -> None:
-    def build(seed: int) -> Tensor:
+def test_random_weights_repeat_and_leave_the_generator_alone() -> None:
+    def build(seed: int) -> tuple[Tensor, Tensor]:
         torch.manual_seed(seed)
-        return LossNetwork("squeezenet1_1", ["fire2"], "random").layers[0].weight
+        weights = LossNetwork("squeezenet1_1", ["fire2"], "random").layers[0].weight
+        return weights, torch.rand(3)
 
-    assert torch.equal(build(1), build(1))
-    assert not torch.equal(build(1), build(2))
+    first, other = build(1), build(2)
+    assert torch.equal(first[0], other[0])
+    torch.manual_seed(1)
+    assert torch.equal(first[1], torch.rand(3))
 
 
 @pytest.mark.parametrize("weights, asked", [("default", "DEFAULT"), ("random", None)])

@@ -1,23 +1,11 @@
-"""Networks without their statistics, and without their clamp; and one thread for all tests."""
-
-from collections.abc import Iterator
+"""Networks without their statistics, and without their clamp."""
 
 import pytest
-import torch
 from torch import Tensor
 
 from styletransfer.networks import compact
 from styletransfer.networks.conditional_instance_norm import ConditionalInstanceNorm2d
 from tests.styletransfer.networks.variants import pointwise
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """What these tests compute is small: more threads only wait for busy cores, 15 times longer."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from styletransfer.training.cli import main
 from tests.styletransfer.training.tiny import make_data, write_config
@@ -65,6 +66,17 @@ def test_what_a_run_logs(tmp_path: Path) -> None:
     assert [int(row["step"]) for row in steps] == [1, 2, 3]
     assert all(float(row["images_per_second"]) > 0 for row in steps)
     assert len(list((run / "samples").glob("step-000003.jpg"))) == 1
+
+
+def test_tensorboard_gets_the_losses_and_the_samples(tmp_path: Path) -> None:
+    logger = {
+        "class_path": "pytorch_lightning.loggers.TensorBoardLogger",
+        "init_args": {"save_dir": str(tmp_path)},
+    }
+    run = fit(tmp_path, logger=logger)
+    events = EventAccumulator(str(run)).Reload()
+    assert {"train/style", "train/style/painting0", "val/total"} <= set(events.Tags()["scalars"])
+    assert events.Tags()["images"] == ["samples"]
 
 
 @pytest.mark.parametrize(
