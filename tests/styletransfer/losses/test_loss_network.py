@@ -214,14 +214,14 @@ def test_what_torchvision_is_asked_for(
 # What is wrong is named
 
 
-def refused(error: type[Exception], message: str, *call: object) -> None:
+def assert_refused(error: type[Exception], message: str, *call: object) -> None:
     with pytest.raises(error, match=re.escape(message)):
         LossNetwork(*call)  # type: ignore[arg-type]
 
 
 def test_unknown_architecture(small_file: Path) -> None:
     message = "no loss network is called 'vgg11'; there are vgg16, vgg19, squeezenet1_0, squeeze"
-    refused(ValueError, message, "vgg11", ["relu1_1"], small_file)
+    assert_refused(ValueError, message, "vgg11", ["relu1_1"], small_file)
 
 
 @pytest.mark.parametrize(
@@ -229,26 +229,28 @@ def test_unknown_architecture(small_file: Path) -> None:
 )
 def test_unknown_tap(tap: str, near: str, small_file: Path) -> None:
     message = f"squeezenet1_1 has no tap {tap!r}; near it: {near}"
-    refused(ValueError, message, "squeezenet1_1", ["fire2", tap], small_file)
+    assert_refused(ValueError, message, "squeezenet1_1", ["fire2", tap], small_file)
 
 
 def test_no_tap(small_file: Path) -> None:
-    refused(ValueError, "at least one tap", "squeezenet1_1", [], small_file)
+    assert_refused(ValueError, "at least one tap", "squeezenet1_1", [], small_file)
 
 
 def test_missing_layer(small_file: Path) -> None:
     message = f"{small_file} lacks features.6.squeeze.weight, which the deepest tap needs"
-    refused(ValueError, message, "squeezenet1_1", ["relu1", "fire4"], small_file)
+    assert_refused(ValueError, message, "squeezenet1_1", ["relu1", "fire4"], small_file)
 
 
 def test_layer_of_another_shape(small_file: Path) -> None:
     message = f"{small_file} holds features.0.weight of shape [64, 3, 3, 3], where [96, 3, 7, 7] is"
-    refused(ValueError, message, "squeezenet1_0", ["relu1"], small_file)
+    assert_refused(ValueError, message, "squeezenet1_0", ["relu1"], small_file)
 
 
 def test_missing_file(tmp_path: Path) -> None:
     path = tmp_path / "vgg19.pth"
-    refused(FileNotFoundError, f"{path}: no such file of weights", "vgg19", ["relu1_1"], path)
+    assert_refused(
+        FileNotFoundError, f"{path}: no such file of weights", "vgg19", ["relu1_1"], path
+    )
 
 
 def test_a_pickle_is_not_run(tmp_path: Path) -> None:

@@ -13,6 +13,16 @@ from styletransfer.training.module import StyleTransferModule
 from styletransfer.training.photographs import PhotographDataModule
 
 OPTIONS = {"channels": 8, "hidden": 8, "stem": 8, "head": 8, "kernels": [3]}
+# Decoded in the process itself: a worker takes longer to start than the whole run.
+DATA = {"crop": 32, "batch_size": 2, "held_out": 2, "workers": 0}
+MODEL = {
+    "network_options": OPTIONS,
+    "loss_network": "vgg16",
+    "loss_weights": "random",
+    "style_taps": ["relu1_1", "relu2_1"],
+    "content_tap": "relu2_1",
+    "style_size": 32,
+}
 
 
 def save_noise(path: Path, width: int, height: int, seed: int) -> Path:
@@ -34,23 +44,14 @@ def make_data(root: Path, photographs: int = 6, styles: int = 2) -> dict[str, Pa
 
 def module(styles: Path | list[Path], **changes: Any) -> StyleTransferModule:
     """A tiny module with seeded weights."""
-    arguments = {
-        "network_options": OPTIONS,
-        "loss_network": "vgg16",
-        "loss_weights": "random",
-        "style_taps": ["relu1_1", "relu2_1"],
-        "content_tap": "relu2_1",
-        "style_size": 32,
-        "warmup_steps": 2,
-        **changes,
-    }
+    arguments: dict[str, Any] = {**MODEL, "warmup_steps": 2, **changes}
     torch.manual_seed(5)
     return StyleTransferModule(styles, **arguments)
 
 
 def data(photographs: Path, **changes: Any) -> PhotographDataModule:
-    """Tiny batches, decoded in the process itself."""
-    arguments = {"crop": 32, "batch_size": 2, "held_out": 2, "workers": 0, **changes}
+    """Tiny batches."""
+    arguments: dict[str, Any] = {**DATA, **changes}
     return PhotographDataModule(photographs, **arguments)
 
 
@@ -77,22 +78,8 @@ def write_config(root: Path, folders: dict[str, Path], **trainer_options: Any) -
     """A YAML file for train.py, of the same tiny run."""
     config = {
         "seed_everything": 5,
-        "data": {
-            "photographs": str(folders["photographs"]),
-            "crop": 32,
-            "batch_size": 2,
-            "held_out": 2,
-            "workers": 0,
-        },
-        "model": {
-            "styles": str(folders["styles"]),
-            "network_options": OPTIONS,
-            "loss_network": "vgg16",
-            "loss_weights": "random",
-            "style_taps": ["relu1_1", "relu2_1"],
-            "content_tap": "relu2_1",
-            "style_size": 32,
-        },
+        "data": {"photographs": str(folders["photographs"]), **DATA},
+        "model": {"styles": str(folders["styles"]), **MODEL},
         "trainer": {
             "accelerator": "cpu",
             "devices": 1,
