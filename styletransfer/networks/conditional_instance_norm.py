@@ -40,20 +40,30 @@ class ConditionalInstanceNorm2d(nn.Module):
             beta = (rows @ self.bias.float()).reshape(-1)
             # A batch of N is one sample of N·C channels: so γ and β, which differ from sample
             # to sample, are plain arguments of the operator, and nothing is multiplied after it.
-            folded = x.float().reshape(1, -1, h, w)
             if torch.onnx.is_in_onnx_export():
-                normalised = torch.onnx.ops.symbolic(
-                    "InstanceNormalization",
-                    (folded, gamma, beta),
-                    {"epsilon": self.eps},
-                    dtype=torch.float32,
-                    shape=folded.shape,
-                    version=20,
-                )
-            else:
-                # Not `F.instance_norm` or `F.group_norm`, which refuse 1×1 maps.
-                normalised = torch.group_norm(folded, folded.shape[1], gamma, beta, self.eps)
+                return self._exported(x.float(), gamma, beta).to(x.dtype)
+            folded = x.float().reshape(1, -1, h, w)
+            # Not `F.instance_norm` or `F.group_norm`, which refuse 1×1 maps.
+            normalised = torch.group_norm(folded, folded.shape[1], gamma, beta, self.eps)
         return normalised.reshape(n, c, h, w).to(x.dtype)
+
+    def _exported(self, x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
+        """The same in ONNX operators, with no arithmetic of shapes: a 0 keeps a dimension."""
+        n, c, h, w = x.shape
+        operator = torch.onnx.ops.symbolic
+        fold, unfold = torch.tensor([1, -1, 0, 0]), torch.tensor([-1, c, 0, 0])
+        folded = operator("Reshape", (x, fold), dtype=x.dtype, shape=(1, n * c, h, w), version=20)
+        normalised = operator(
+            "InstanceNormalization",
+            (folded, gamma, beta),
+            {"epsilon": self.eps},
+            dtype=x.dtype,
+            shape=folded.shape,
+            version=20,
+        )
+        return operator(
+            "Reshape", (normalised, unfold), dtype=x.dtype, shape=(n, c, h, w), version=20
+        )
 
     def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *args: Any) -> None:
         for stale in ("running_mean", "running_var", "num_batches_tracked"):

@@ -37,8 +37,8 @@ def test_options_go_to_the_network() -> None:
     assert shapes["stem.weight"] == (4, 3, 4, 4)
     assert shapes["shrink.weight"] == (8, 4, 3, 3)
     assert shapes["blocks.0.widen.weight"] == (12, 8, 1, 1)
-    assert shapes["blocks.1.depthwise.weight"] == (12, 1, 7, 7)
-    assert shapes["blocks.1.norm.weight"] == (3, 12)
+    assert shapes["blocks.1.depthwise.weight"] == (8, 1, 7, 7)
+    assert shapes["blocks.1.norm.weight"] == (3, 8)
     assert shapes["paint.weight"] == (3, 6, 5, 5)
     assert "blocks.2.widen.weight" not in shapes
 
