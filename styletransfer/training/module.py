@@ -53,8 +53,10 @@ class StyleTransferModule(pl.LightningModule):
         per_style: factors of the style weight, by style name; 1 where none is given.
         identity_share: share of samples that train the identity; by default 0 for a network whose
             identity is exact as it is, else 1/S.
-        lr: Adam's greatest learning rate; it warms up and then falls along a cosine to 0.
+        lr: Adam's greatest learning rate. It warms up, stays, and then falls along a cosine to 0;
+            so a run that was stopped before the fall can go on for longer than was planned.
         warmup_steps: length of the warm-up.
+        decay_share: the last share of the steps, 0..1, in which the learning rate falls.
         seed: of the styles' order.
         trained_on: a line for the exported file: on which photographs this was trained.
     """
@@ -80,6 +82,7 @@ class StyleTransferModule(pl.LightningModule):
         identity_share: float | None = None,
         lr: float = 2e-3,
         warmup_steps: int = 100,
+        decay_share: float = 0.4,
         seed: int = 0,
         trained_on: str = "",
     ) -> None:
@@ -111,6 +114,11 @@ class StyleTransferModule(pl.LightningModule):
         self.deck = StyleDeck(len(self.style_names), identity_share, seed)
         self.lr = lr
         self.warmup_steps = warmup_steps
+        if not 0 < decay_share <= 1:
+            raise TrainingDataError(
+                f"decay_share is a share of the steps in 0..1, not {decay_share}"
+            )
+        self.decay_share = decay_share
         self.trained_on = trained_on
         # In a tuple, so that Lightning neither saves nor trains it.
         self._loss_network: tuple[LossNetwork, ...] = ()
@@ -235,7 +243,8 @@ class StyleTransferModule(pl.LightningModule):
 
         def factor(step: int) -> float:
             warm = min(1.0, (step + 1) / max(self.warmup_steps, 1))
-            return warm * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1)))
+            fallen = 1 - (1 - min(step / steps, 1)) / self.decay_share
+            return warm * 0.5 * (1 + math.cos(math.pi * max(fallen, 0)))
 
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {

@@ -204,3 +204,26 @@ def test_skipped_files_are_counted_once(folders: dict[str, Path], tmp_path: Path
 def test_a_weight_for_an_unknown_style_is_refused(folders: dict[str, Path]) -> None:
     with pytest.raises(TrainingDataError, match="monet"):
         module(folders["styles"], per_style={"monet": 2.0})
+
+
+def test_the_learning_rate_warms_up_stays_and_falls(folders: dict[str, Path]) -> None:
+    ours = module(folders["styles"], lr=0.5, warmup_steps=4, decay_share=0.25)
+    ours.trainer = pl.Trainer(max_steps=40, accelerator="cpu", logger=False)
+    configured = ours.configure_optimizers()
+    optimizer, schedule = configured["optimizer"], configured["lr_scheduler"]["scheduler"]
+    rates = []
+    for _ in range(40):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert rates[:4] == pytest.approx([0.125, 0.25, 0.375, 0.5])
+    assert rates[4:31] == pytest.approx([0.5] * 27)
+    assert rates[35] == pytest.approx(0.25)
+    assert sorted(rates[30:], reverse=True) == rates[30:]
+    assert 0 < rates[-1] < 0.02
+
+
+@pytest.mark.parametrize("share", [0.0, 1.5])
+def test_a_share_outside_its_range_is_refused(folders: dict[str, Path], share: float) -> None:
+    with pytest.raises(TrainingDataError, match="decay_share"):
+        module(folders["styles"], decay_share=share)
