@@ -47,7 +47,7 @@ class SeparableBlock(nn.Module):
         self.narrow = nn.Conv2d(hidden, channels, 1)
 
     def forward(self, x: Tensor, style_weights: Tensor) -> Tensor:
-        y = self.depthwise(x)
+        y: Tensor = self.depthwise(x)
         change: Tensor = self.narrow(F.relu(self.widen(self.norm(y, style_weights))))
         return y + change
 
@@ -57,6 +57,9 @@ class UpsampleConv2d(nn.Module):
 
     N×C×H×W → N×`cout`×2(H−2)×2(W−2).
     """
+
+    merge: Tensor
+    place: Tensor
 
     def __init__(self, cin: int, cout: int) -> None:
         super().__init__()

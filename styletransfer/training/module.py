@@ -22,6 +22,7 @@ from styletransfer.losses import (
     total_variation,
 )
 from styletransfer.networks import build_network
+from styletransfer.networks.style_rows import style_tables
 from styletransfer.training.photographs import Batch, TrainingDataError
 from styletransfer.training.styles import IDENTITY, StyleDeck, find_styles, style_grams
 
@@ -55,6 +56,8 @@ class StyleTransferModule(pl.LightningModule):
             identity is exact as it is, else 1/S.
         lr: Adam's greatest learning rate. It warms up, stays, and then falls along a cosine to 0;
             so a run that was stopped before the fall can go on for longer than was planned.
+        style_lr: the same for what each style has for itself (γ, β and the like), which has far
+            to go and is seen in a few samples only.
         warmup_steps: length of the warm-up.
         decay_share: the last share of the steps, 0..1, in which the learning rate falls.
         seed: of the styles' order.
@@ -81,6 +84,7 @@ class StyleTransferModule(pl.LightningModule):
         per_style: dict[str, float] | None = None,
         identity_share: float | None = None,
         lr: float = 2e-3,
+        style_lr: float = 1e-2,
         warmup_steps: int = 100,
         decay_share: float = 0.4,
         seed: int = 0,
@@ -113,6 +117,7 @@ class StyleTransferModule(pl.LightningModule):
             identity_share = 0.0 if exact else 1 / len(self.style_names)
         self.deck = StyleDeck(len(self.style_names), identity_share, seed)
         self.lr = lr
+        self.style_lr = style_lr
         self.warmup_steps = warmup_steps
         if not 0 < decay_share <= 1:
             raise TrainingDataError(
@@ -238,7 +243,13 @@ class StyleTransferModule(pl.LightningModule):
         return stylized
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        optimizer = torch.optim.Adam(self.network.parameters(), self.lr, betas=(0.9, 0.99))
+        tables = style_tables(self.network)
+        shared, own = (
+            [p for name, p in self.network.named_parameters() if (name in tables) is of_a_style]
+            for of_a_style in (False, True)
+        )
+        groups = [{"params": shared, "lr": self.lr}, {"params": own, "lr": self.style_lr}]
+        optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99))
         steps = self.trainer.max_steps
 
         def factor(step: int) -> float:

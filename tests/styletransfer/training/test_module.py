@@ -207,7 +207,7 @@ def test_a_weight_for_an_unknown_style_is_refused(folders: dict[str, Path]) -> N
 
 
 def test_the_learning_rate_warms_up_stays_and_falls(folders: dict[str, Path]) -> None:
-    ours = module(folders["styles"], lr=0.5, warmup_steps=4, decay_share=0.25)
+    ours = module(folders["styles"], lr=0.5, style_lr=2.0, warmup_steps=4, decay_share=0.25)
     ours.trainer = pl.Trainer(max_steps=40, accelerator="cpu", logger=False)
     configured = ours.configure_optimizers()
     optimizer, schedule = configured["optimizer"], configured["lr_scheduler"]["scheduler"]
@@ -221,6 +221,12 @@ def test_the_learning_rate_warms_up_stays_and_falls(folders: dict[str, Path]) ->
     assert rates[35] == pytest.approx(0.25)
     assert sorted(rates[30:], reverse=True) == rates[30:]
     assert 0 < rates[-1] < 0.02
+    # What belongs to the styles has its own rate, four times as high all the time.
+    shared, own = optimizer.param_groups
+    assert own["lr"] == pytest.approx(4 * shared["lr"])
+    names = {p: name for name, p in ours.network.named_parameters()}
+    assert all(("norm" in names[p] or names[p] in ("gate", "tint")) for p in own["params"])
+    assert len(shared["params"]) + len(own["params"]) == len(names)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.5])
