@@ -8,6 +8,7 @@ import onnx
 import torch
 
 from styletransfer.export.checkpoint import TrainedNetwork
+from styletransfer.export.memory import bytes_per_pixel
 from styletransfer.inference.model import FORMAT, INPUTS, OUTPUT
 
 OPSET = 20
@@ -45,6 +46,7 @@ def build_graph(trained: TrainedNetwork) -> onnx.ModelProto:
             "styletransfer.network": trained.name,
             "styletransfer.receptive_field": str(receptive_field),
             "styletransfer.trained_on": trained.trained_on,
+            "styletransfer.bytes_per_pixel": str(bytes_per_pixel(graph)),
         },
     )
     onnx.checker.check_model(graph, full_check=True)

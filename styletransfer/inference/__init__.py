@@ -2,6 +2,7 @@
 
 from styletransfer.inference.blend import StyleError
 from styletransfer.inference.model import ModelError
+from styletransfer.inference.providers import ProviderError
 from styletransfer.inference.stylizer import Stylizer
 
-__all__ = ["ModelError", "StyleError", "Stylizer"]
+__all__ = ["ModelError", "ProviderError", "StyleError", "Stylizer"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import styletransfer
+from styletransfer.inference import providers
 
 FORMAT = "1"
 INPUTS = ("image", "style_weights")
@@ -23,13 +24,15 @@ class ModelError(Exception):
 
 @dataclass(frozen=True)
 class Model:
-    """An open ONNX Runtime session, and what the file's metadata says of the network in it."""
+    """An open session, its provider, and what the file's metadata says of the network in it."""
 
     session: Any
+    provider: str
     styles: tuple[str, ...]
     network: str
     receptive_field: int
     trained_on: str
+    bytes_per_pixel: int | None  # at the peak of a run; None for a file that doesn't say
 
 
 def gallery_path() -> Path:
@@ -39,35 +42,31 @@ def gallery_path() -> Path:
     return installed if installed.is_file() else package.parent / "checkpoints" / "gallery.onnx"
 
 
-def open_model(path: str | Path, *, threads: int | None = None) -> Model:
-    """Open the ONNX file at `path` on the CPU; `threads` is how many work on one picture.
+def open_model(
+    path: str | Path, *, threads: int | None = None, provider: str = providers.AUTO
+) -> Model:
+    """Open the ONNX file at `path`; `threads` is how many CPU threads work on one picture.
 
-    Without `threads` ONNX Runtime takes one for each core. Raises ModelError for a file that is
-    missing, that ONNX Runtime cannot open, or that is not a styletransfer model.
+    Without `threads` ONNX Runtime takes one for each core. `provider` is a short name or `auto`:
+    see `styletransfer.inference.providers`. Raises ProviderError for a provider that this build
+    of ONNX Runtime lacks, and ModelError for a file that is missing, that ONNX Runtime cannot
+    open, or that is not a styletransfer model.
     """
-    # Importing it takes longer than all else here, and a style text needs no runtime.
-    import onnxruntime
-
     path = Path(path)
     if not path.is_file():
         raise ModelError(f"{path}: there is no such model file")
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.intra_op_num_threads = threads or 0
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # a failure reaches the user once, as an exception
     try:
-        session = onnxruntime.InferenceSession(
-            str(path), sess_options=options, providers=["CPUExecutionProvider"]
-        )
+        session, used = providers.open_session(path, provider=provider, threads=threads)
+    except providers.ProviderError:
+        raise
     # ONNX Runtime's exceptions share no base class but this one.
     except Exception as error:
         reason = str(error).strip().partition("\n")[0]
         raise ModelError(f"{path}: not an ONNX file that can be run ({reason})") from None
-    return _checked(session, path)
+    return _checked(session, used, path)
 
 
-def _checked(session: Any, path: Path) -> Model:
+def _checked(session: Any, provider: str, path: Path) -> Model:
     inputs = {tensor.name: tensor for tensor in session.get_inputs()}
     metadata = session.get_modelmeta().custom_metadata_map
     lacks = [f"metadata {key}" for key in KEYS if key not in metadata]
@@ -90,12 +89,15 @@ def _checked(session: Any, path: Path) -> Model:
         raise ModelError(f"{path}: it names {len(styles)} styles and takes {columns} weights")
     if not metadata["styletransfer.receptive_field"].isdecimal():
         raise ModelError(f"{path}: its styletransfer.receptive_field is not a number of pixels")
+    cost = metadata.get("styletransfer.bytes_per_pixel", "")
     return Model(
         session=session,
+        provider=provider,
         styles=styles,
         network=metadata["styletransfer.network"],
         receptive_field=int(metadata["styletransfer.receptive_field"]),
         trained_on=metadata["styletransfer.trained_on"],
+        bytes_per_pixel=int(cost) if cost.isdecimal() else None,
     )
 
 

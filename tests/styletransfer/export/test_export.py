@@ -8,13 +8,16 @@ import onnx
 import pytest
 import torch
 from click.testing import CliRunner
+from PIL import Image
 
-from styletransfer.export import cli, parity
+from styletransfer.export import cli, deviation, parity
 from styletransfer.export.checkpoint import CheckpointError, TrainedNetwork, load_checkpoint
 from styletransfer.export.graph import build_graph
 from styletransfer.export.parity import SIZES, ParityError, check_parity
+from styletransfer.images import read_image, to_tensor
 from styletransfer.inference import Stylizer
 from styletransfer.networks import build_network
+from styletransfer.networks.conditional_instance_norm import ConditionalInstanceNorm2d
 
 STYLES = ("identity", "the_scream", "udnie")
 OPTIONS = {"channels": 16, "hidden": 16, "stem": 8, "head": 8, "kernels": [3, 5]}
@@ -49,6 +52,13 @@ def graph() -> onnx.ModelProto:
     return build_graph(randomised("compact"))
 
 
+@pytest.fixture
+def built(graph: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the command the graph of `randomised("compact")` without the seconds it takes."""
+    monkeypatch.setattr(cli, "build_graph", lambda trained: onnx.ModelProto.FromString(content))
+    content = graph.SerializeToString()
+
+
 def test_inputs_output_and_metadata_are_those_of_the_format(graph: onnx.ModelProto) -> None:
     def shape(value: onnx.ValueInfoProto) -> list[str | int]:
         return [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
@@ -60,6 +70,7 @@ def test_inputs_output_and_metadata_are_those_of_the_format(graph: onnx.ModelPro
     assert {v.name: shape(v) for v in graph.graph.output} == {"stylized": ["N", 3, "H", "W"]}
     metadata = {p.key: p.value for p in graph.metadata_props}
     assert metadata.pop("styletransfer.receptive_field").isdecimal()
+    assert metadata.pop("styletransfer.bytes_per_pixel").isdecimal()
     assert json.loads(metadata.pop("styletransfer.styles")) == list(STYLES)
     assert metadata == {
         "styletransfer.format": "1",
@@ -76,7 +87,12 @@ def test_nothing_of_the_machine_is_in_the_file(graph: onnx.ModelProto) -> None:
 
 def test_each_norm_is_one_operator(graph: onnx.ModelProto) -> None:
     counts = [node.op_type for node in graph.graph.node]
-    assert counts.count("InstanceNormalization") == 4  # shrink, two blocks, grow
+    norms = [
+        layer
+        for layer in randomised("compact").network.modules()
+        if isinstance(layer, ConditionalInstanceNorm2d)
+    ]
+    assert counts.count("InstanceNormalization") == len(norms) >= 3
     assert "Pad" not in counts and "ReduceMean" not in counts
 
 
@@ -123,14 +139,96 @@ def test_a_file_of_the_users_is_not_overwritten_unasked(tmp_path: Path) -> None:
     assert out.read_text() == "precious"
 
 
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_a_failed_parity_check_leaves_no_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
 ) -> None:
-    monkeypatch.setattr(parity, "TOLERANCE", -1.0)
+    monkeypatch.setitem(parity.TOLERANCES, precision, -1.0)
     checkpoint = save(randomised("compact"), tmp_path / "c.ckpt")
-    result = CliRunner().invoke(cli.main, [str(checkpoint), str(tmp_path / "o.onnx")])
-    assert result.exit_code == 1 and "differs" in result.output
+    call = [str(checkpoint), str(tmp_path / "o.onnx"), "--precision", precision]
+    result = CliRunner().invoke(cli.main, call)
+    assert result.exit_code == 1 and "the exported graph differs" in result.output
     assert [p.name for p in tmp_path.iterdir()] == ["c.ckpt"]
+
+
+def save_photographs(folder: Path) -> Path:
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for name in ("a", "b"):
+        coarse = random.integers(0, 256, (6, 8, 3), np.uint8)
+        Image.fromarray(coarse).resize((96, 64), Image.Resampling.BILINEAR).save(
+            folder / f"{name}.png"
+        )
+    return folder
+
+
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize("on_photographs", [True, False])
+def test_an_fp16_file_says_how_far_it_is_from_fp32(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_photographs: bool
+) -> None:
+    monkeypatch.setattr(deviation, "SIDE", 64)
+    checkpoint = save(randomised("compact"), tmp_path / "c.ckpt")
+    call = [str(checkpoint), str(tmp_path / "half.onnx"), "--precision", "fp16"]
+    if on_photographs:
+        call += ["--photographs", str(save_photographs(tmp_path / "photographs"))]
+    result = CliRunner().invoke(cli.main, call)
+    assert result.exit_code == 0, result.output
+    CliRunner().invoke(cli.main, [str(checkpoint), str(tmp_path / "full.onnx")])
+
+    half, full = (onnx.load(tmp_path / f"{name}.onnx") for name in ("half", "full"))
+    metadata = {p.key: p.value for p in half.metadata_props}
+    assert metadata.pop("styletransfer.precision") == "fp16"
+    said = json.loads(metadata.pop("styletransfer.difference_to_fp32"))
+    assert metadata == {p.key: p.value for p in full.metadata_props}
+    assert f"greatest difference {said['max']:.1e}, mean {said['mean']:.1e}" in result.output
+    if on_photographs:
+        assert said["over"].startswith("4 pictures: 2 photographs")
+        images = [
+            (
+                to_tensor(read_image(tmp_path / "photographs" / f"{name}.png").rgb),
+                np.eye(3)[[style]],
+            )
+            for name in ("a", "b")
+            for style in (1, 2)
+        ]
+    else:
+        assert said["over"].startswith("smooth noise")
+        images = parity.seeded_feeds(3)
+    # The oracle: what the two files give on the CPU, which rounds less often.
+    two = [Stylizer(tmp_path / f"{name}.onnx") for name in ("half", "full")]
+    differences = np.concatenate(
+        [
+            np.abs(one - other).ravel()
+            for one, other in (
+                [s.stylize_tensor(image, rows.astype(np.float32)) for s in two]
+                for image, rows in images
+            )
+        ]
+    )
+    assert 0.3 * said["max"] < differences.max() < 1.5 * said["max"]
+    assert 0.3 * said["mean"] < differences.mean() < 1.2 * said["mean"]
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "said"),
+    [
+        (["--photographs", "."], 2, "--photographs is for --precision fp16"),
+        (["--precision", "fp16", "--photographs", "none"], 2, "none"),
+        (["--precision", "fp16", "--photographs", "empty"], 1, "empty: there is no image"),
+        (["--precision", "int8"], 2, "'int8' is not one of 'fp32', 'fp16'"),
+    ],
+)
+def test_wrong_precision_calls_leave_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], status: int, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    checkpoint = save(randomised("compact"), tmp_path / "c.ckpt")
+    result = CliRunner().invoke(cli.main, [str(checkpoint), "o.onnx", *options])
+    assert result.exit_code == status and said in result.output
+    assert not (tmp_path / "o.onnx").exists()
 
 
 def test_files_that_are_no_checkpoint_of_ours(tmp_path: Path) -> None:

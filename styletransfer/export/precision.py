@@ -1,0 +1,163 @@
+"""The fp16 variant of an exported graph.
+
+Half precision begins behind the first normalisation and ends with the last convolution. All else
+is computed in float32 as before:
+
+- what precedes the first norm, for that norm magnifies its rounding: a hazy sky varies by a few
+  thousandths, and would turn to noise;
+- the normalisation layers, with their statistics and style tables;
+- what mixes the painting with the photograph, so that strength 0 still returns the photograph
+  bit for bit.
+
+ONNX Runtime's converter, `onnxruntime.transformers.float16`, can't leave these alone: it sends
+every input through half precision, and puts two casts between neighbours that it was told to keep.
+"""
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+NORM = "InstanceNormalization"
+CONVOLUTIONS = ("Conv", "ConvTranspose")
+# They change no value: behind the last convolution they may as well move half the bytes.
+MOVES = ("DepthToSpace", "Reshape", "Slice", "Transpose")
+# What stays float32 even where a node runs in half precision: the region and scales of a Resize.
+FLOAT_INPUTS = {"Resize": (1, 2)}
+
+
+class PrecisionError(Exception):
+    """A network that float16 cannot hold: one line that names the weight."""
+
+
+def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a copy of `model` that runs in float16 where the module's text says so.
+
+    Inputs and output are float32. All convolutions' weights are stored in float16. There is one
+    cast for each tensor that crosses from one precision to the other. Raises PrecisionError for
+    a weight beyond float16's range.
+    """
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    graph = copy.graph
+    floats = _float_tensors(model)
+    half = _half_tensors(graph, floats)
+    initializers = {tensor.name: tensor for tensor in graph.initializer}
+    nodes: list[onnx.NodeProto] = []
+    made: set[str] = set()
+
+    def cast(name: str, other: str, to: int) -> str:
+        if other not in made:
+            made.add(other)
+            nodes.append(helper.make_node("Cast", [name], [other], to=to))
+        return other
+
+    def halved(name: str) -> str:
+        other = f"{name}_half"
+        if name not in initializers:
+            return cast(name, other, TensorProto.FLOAT16)
+        if other not in made:
+            made.add(other)
+            graph.initializer.append(_halved(initializers[name], other))
+        return other
+
+    for node in graph.node:
+        in_half = node.output[0] in half
+        for place, name in enumerate(node.input):
+            if name not in floats:
+                continue
+            wants_half = in_half and place not in FLOAT_INPUTS.get(node.op_type, ())
+            if wants_half and name not in half:
+                node.input[place] = halved(name)
+            elif not wants_half and name in half:
+                node.input[place] = cast(name, f"{name}_float", TensorProto.FLOAT)
+            elif node.op_type in CONVOLUTIONS and name in initializers and not wants_half:
+                # Stored in half the bytes; ONNX Runtime folds the cast when it opens the file.
+                node.input[place] = cast(halved(name), f"{name}_float", TensorProto.FLOAT)
+        nodes.append(node)
+    _set_nodes(graph, nodes)
+    onnx.checker.check_model(copy, full_check=True)
+    return copy
+
+
+def rounded(half: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a float32 model that rounds to float16 wherever a node of `half` gives a float16.
+
+    So its pictures are those of hardware that computes in float16, whereas ONNX Runtime's CPU
+    provider runs neighbouring nodes of `half` in float32 and leaves out the roundings between.
+    """
+    copy = onnx.ModelProto()
+    copy.CopyFrom(half)
+    graph = copy.graph
+    halves = _tensors_of(half, TensorProto.FLOAT16)
+    for tensor in graph.initializer:
+        if tensor.data_type == TensorProto.FLOAT16:
+            values = numpy_helper.to_array(tensor).astype(np.float32)
+            tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+    nodes: list[onnx.NodeProto] = []
+    for node in graph.node:
+        name = node.output[0]
+        nodes.append(node)
+        if name in halves:
+            exact, low = f"{name}_exact", f"{name}_low"
+            if node.op_type == "Cast":
+                node.attribute[0].i = TensorProto.FLOAT
+            node.output[0] = exact
+            nodes.append(helper.make_node("Cast", [exact], [low], to=TensorProto.FLOAT16))
+            nodes.append(helper.make_node("Cast", [low], [name], to=TensorProto.FLOAT))
+    _set_nodes(graph, nodes)
+    onnx.checker.check_model(copy, full_check=True)
+    return copy
+
+
+def _tensors_of(model: onnx.ModelProto, kind: int) -> set[str]:
+    """Return the names of all tensors of an element type that nodes or inputs give."""
+    graph = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph
+    values = (*graph.input, *graph.value_info, *graph.output)
+    return {value.name for value in values if value.type.tensor_type.elem_type == kind}
+
+
+def _float_tensors(model: onnx.ModelProto) -> set[str]:
+    stored = {t.name for t in model.graph.initializer if t.data_type == TensorProto.FLOAT}
+    return stored | _tensors_of(model, TensorProto.FLOAT)
+
+
+def _half_tensors(graph: onnx.GraphProto, floats: set[str]) -> set[str]:
+    """Return the names of the tensors that are to be float16; see the module's text."""
+    before_a_convolution: set[str] = set()
+    for node in reversed(graph.node):
+        if node.op_type in CONVOLUTIONS or before_a_convolution.intersection(node.output):
+            before_a_convolution.update(node.input)
+    outputs = {value.name for value in graph.output}
+    after_a_norm: set[str] = set()
+    half: set[str] = set()
+    for node in graph.node:
+        name = node.output[0]
+        if node.op_type == NORM or after_a_norm.intersection(node.input):
+            after_a_norm.add(name)
+        computes = node.op_type in CONVOLUTIONS or name in before_a_convolution
+        if (
+            name in floats
+            and name in after_a_norm
+            and name not in outputs
+            and node.op_type != NORM
+            and (computes or (node.op_type in MOVES and node.input[0] in half))
+        ):
+            half.add(name)
+    return half
+
+
+def _halved(tensor: onnx.TensorProto, name: str) -> onnx.TensorProto:
+    values = numpy_helper.to_array(tensor)
+    if np.abs(values).max(initial=0) > np.finfo(np.float16).max:
+        raise PrecisionError(f"{tensor.name} holds {np.abs(values).max():.3g}: no float16 does")
+    return numpy_helper.from_array(values.astype(np.float16), name)
+
+
+def _set_nodes(graph: onnx.GraphProto, nodes: list[onnx.NodeProto]) -> None:
+    """Make `nodes` those of the graph, without the initializers that none of them reads."""
+    del graph.node[:], graph.value_info[:]
+    graph.node.extend(nodes)
+    used = {name for node in nodes for name in node.input}
+    kept = [tensor for tensor in graph.initializer if tensor.name in used]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
