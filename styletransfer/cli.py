@@ -1,55 +1,15 @@
 """The `styletransfer` command."""
 
-import sys
+import logging
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-# What reads pictures and runs models is imported inside the commands: `--help` waits for none.
-if TYPE_CHECKING:
-    from styletransfer.images import Picture
-
-EACH = "each"
+from styletransfer.command_line import OneLineErrors
+from styletransfer.stylize_command import contact_sheet, styles, stylize
 
 
-class _Interrupted(click.ClickException):
-    exit_code = 130
-
-
-class _OneLineErrors(click.Group):
-    """A group that tells every error in one line on stderr, without a usage text around it."""
-
-    def main(self, *args: Any, **kwargs: Any) -> Any:
-        kwargs["standalone_mode"] = False
-        try:
-            sys.exit(super().main(*args, **kwargs))
-        except click.ClickException as error:
-            _complain(error.format_message())
-            sys.exit(error.exit_code)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            raise _Interrupted("interrupted; the pictures written so far are whole") from None
-
-
-_model = click.option(
-    "--model",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="An ONNX file made by export.py; by default the gallery that comes with styletransfer. "
-    "Example: --model mine.onnx",
-)
-_overwrite = click.option(
-    "--overwrite", is_flag=True, help="Replace files that exist. Example: -o out.jpg --overwrite"
-)
-
-
-@click.group(cls=_OneLineErrors, invoke_without_command=True)
+@click.group(cls=OneLineErrors, invoke_without_command=True)
 @click.pass_context
 def cli(ctx: click.Context) -> None:
     """Paint photographs in the style of a painting, with one small ONNX model.
@@ -60,201 +20,14 @@ def cli(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-@cli.command()
-@_model
-def styles(model: Path | None) -> None:
-    """List the styles of a model, one a line.
-
-    Example: styletransfer styles --model mine.onnx
-    """
-    from styletransfer.inference import Stylizer
-
-    with _refusals():
-        click.echo("\n".join(Stylizer(model).styles))
-
-
-@cli.command()
-@click.argument(
-    "inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="The file to write, or a folder, made where there is none. Example: -o painted.jpg",
-)
-@click.option(
-    "--style",
-    help="A style, a blend, or 'each' for all. Example: --style the_scream:0.6,udnie:0.4",
-)
-@click.option(
-    "--strength",
-    type=float,
-    default=1.0,
-    show_default=True,
-    help="From 0, the photograph, to 1, the whole style. Example: --strength 0.7",
-)
-@click.option(
-    "--size",
-    type=click.IntRange(min=1),
-    help="Scale the short side to so many pixels first. Example: --size 720",
-)
-@_model
-@click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    help="CPU threads to use; by default one for each core. Example: --threads 2",
-)
-@_overwrite
-@click.option(
-    "--quiet", is_flag=True, help="No progress, no summary. Example: --quiet 2> errors.txt"
-)
-@click.pass_context
-def stylize(
-    ctx: click.Context,
-    inputs: tuple[Path, ...],
-    output: Path,
-    style: str | None,
-    strength: float,
-    size: int | None,
-    model: Path | None,
-    threads: int | None,
-    overwrite: bool,
-    quiet: bool,
-) -> None:
-    """Stylize pictures, and all pictures in folders.
-
-    A folder's pictures keep their names and their tree; --style each writes photo-STYLE.jpg for
-    every style. An image that fails is named on stderr, and the others are still done.
-
-    Example: styletransfer stylize photos/ -o painted/ --style the_scream --size 720
-    """
-    from styletransfer.inference import Stylizer
-    from styletransfer.inference.blend import parse_blend
-    from styletransfer.inference.plan import plan
-    from styletransfer.inference.work import progress, stylize_job
-
-    with _refusals():
-        stylizer = Stylizer(model, threads=threads)
-        texts = _chosen_styles(style, stylizer.styles)
-        for text in texts:
-            parse_blend(text, stylizer.styles, strength)
-        jobs = plan(inputs, output, texts, each=style == EACH, overwrite=overwrite)
-    due = sum(len(job.targets) for job in jobs)
-    with progress(due, quiet=quiet) as bar:
-        written = sum(stylize_job(stylizer, job, strength, size, bar) for job in jobs)
-    if written and not quiet:
-        whole = f"{written}" if written == due else f"{written} of {due}"
-        where = f"{output}/" if output.is_dir() else f"{output}"
-        click.echo(f"wrote {whole} {'picture' if due == 1 else 'pictures'} to {where}")
-    if written < due:
-        ctx.exit(1)
-
-
-@cli.command("contact-sheet")
-@click.argument(
-    "photos", metavar="PHOTO...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="The picture to write. Example: -o sheet.png",
-)
-@click.option(
-    "--styles",
-    "names",
-    help="The styles to show; by default all. Example: --styles the_scream,udnie",
-)
-@click.option(
-    "--size",
-    type=click.IntRange(min=1),
-    default=256,
-    show_default=True,
-    help="The short side of each picture on the sheet, in pixels. Example: --size 400",
-)
-@_model
-@_overwrite
-@click.pass_context
-def contact_sheet(
-    ctx: click.Context,
-    photos: tuple[Path, ...],
-    output: Path,
-    names: str | None,
-    size: int,
-    model: Path | None,
-    overwrite: bool,
-) -> None:
-    """Draw photographs in every style on one labelled sheet.
-
-    Example: styletransfer contact-sheet photo.jpg -o sheet.png --size 320
-    """
-    from styletransfer.images import write_image
-    from styletransfer.inference import Stylizer
-    from styletransfer.inference.blend import style_index
-    from styletransfer.inference.contact_sheet import contact_sheet as draw
-    from styletransfer.inference.plan import PlanError, gather, is_picture_name, prepare
-    from styletransfer.inference.work import one_picture, progress, stylize_row
-
-    with _refusals():
-        stylizer = Stylizer(model)
-        shown = [name.strip() for name in names.split(",")] if names else stylizer.styles[1:]
-        for name in shown:
-            style_index(name, stylizer.styles)
-        if not is_picture_name(output):
-            raise PlanError(f"{output}: this is no name of a picture; give one such as sheet.png")
-        sources = [source.path for source in gather(photos, output)]
-        prepare(sources, [output], overwrite=overwrite)
-    rows: list[list[Picture]] = []
-    with progress(len(sources) * len(shown), quiet=False) as bar:
-        for source in sources:
-            with one_picture(source):
-                rows.append(stylize_row(stylizer, source, shown, size, bar))
-    if rows:
-        with one_picture(output):
-            write_image(output, draw(["photograph", *shown], rows))
-            click.echo(f"wrote {output}")
-            if len(rows) == len(sources):
-                return
-    ctx.exit(1)
+cli.add_command(styles)
+cli.add_command(stylize)
+cli.add_command(contact_sheet)
 
 
 def main() -> None:
     """Run the `styletransfer` command and exit with its status."""
     # Pillow warns of what is odd in a file; what matters of it is told as an error or a note.
     warnings.filterwarnings("ignore", module="PIL")
+    logging.basicConfig(format="%(levelname)s: %(message)s")
     cli(prog_name="styletransfer")
-
-
-def _chosen_styles(style: str | None, names: Sequence[str]) -> Sequence[str]:
-    """Return the style texts to paint, for the `--style` given, if one was."""
-    paintings = names[1:]
-    if style == EACH and paintings:
-        return paintings
-    if style is not None:
-        return [style]
-    if len(paintings) == 1:
-        return paintings
-    choice = ", ".join(paintings or names)
-    raise click.UsageError(f"give a --style: {choice}, or {EACH} for all of them")
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """Turn what stops a call into click's errors: status 2, or 1 for files that are not usable."""
-    from styletransfer.images import ImageError
-    from styletransfer.inference import ModelError, StyleError
-    from styletransfer.inference.plan import PlanError
-
-    try:
-        yield
-    except (StyleError, PlanError) as error:
-        raise click.UsageError(str(error)) from None
-    except (ModelError, ImageError) as error:
-        raise click.ClickException(str(error)) from None
-
-
-def _complain(message: str) -> None:
-    click.echo(f"Error: {' '.join(message.split())}", err=True)

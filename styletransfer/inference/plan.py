@@ -54,13 +54,20 @@ def gather(inputs: Iterable[Path], out: Path) -> list[Source]:
 
 
 def plan(
-    inputs: Sequence[Path], out: Path, styles: Sequence[str], *, each: bool, overwrite: bool
+    inputs: Sequence[Path],
+    out: Path,
+    styles: Sequence[str],
+    *,
+    each: bool,
+    overwrite: bool,
+    spared: Iterable[Path] = (),
 ) -> list[Job]:
     """Settle what every input is written to, in one style or, with `each`, in all of `styles`.
 
     `out` is a file if it has the suffix of one and there is one picture to write, else a folder.
     The folders are made. Raises PlanError, before anything is made, if two inputs would be written
-    to one file, or a file would be overwritten: an input ever, any other without `overwrite`.
+    to one file, or a file would be overwritten: an input, or one of `spared`, ever, and any other
+    without `overwrite`.
     """
     sources = gather(inputs, out)
     if is_picture_name(out) and not _is_folder(out):
@@ -77,7 +84,8 @@ def plan(
         ]
     _refuse_collisions(jobs)
     targets = [target for job in jobs for target in job.targets.values()]
-    prepare([source.path for source in sources], targets, overwrite=overwrite)
+    read = [*(source.path for source in sources), *spared]
+    prepare(read, targets, overwrite=overwrite)
     return jobs
 
 

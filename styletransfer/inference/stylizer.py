@@ -1,14 +1,19 @@
 """One open model that stylizes tensors and pictures, for as long as a server lives."""
 
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from styletransfer.images import Picture, to_pixels, to_tensor
+from styletransfer.inference import providers
 from styletransfer.inference.blend import parse_blend
-from styletransfer.inference.model import INPUTS, OUTPUT, gallery_path, open_model
+from styletransfer.inference.model import INPUTS, gallery_path, open_model
+from styletransfer.inference.runner import Runner
+from styletransfer.inference.segments import Segments, cut
 
 Tensor = NDArray[np.float32]
 
@@ -17,22 +22,37 @@ class Stylizer:
     """A styletransfer model, ready to run; any number of threads may share one.
 
     Attributes: `styles`, the names, the first of which is `identity`; `network`, the name of the
-    architecture; `receptive_field`, in pixels; `trained_on`, the data it was trained on.
+    architecture; `receptive_field`, in pixels; `trained_on`, the data it was trained on;
+    `provider`, what it runs on, such as `cpu` or `cuda`; `bytes_per_pixel`, the memory that a run
+    takes at its peak for a pixel of the picture, None where the file does not say.
     """
 
-    def __init__(self, model: str | Path | None = None, *, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        model: str | Path | None = None,
+        *,
+        threads: int | None = None,
+        provider: str = providers.AUTO,
+    ) -> None:
         """Open the ONNX file `model`, or the shipped gallery; ModelError if it is not ours.
 
         `threads` is how many CPU threads work on one picture; by default one for each core.
+        `provider` is what to run on, as `styletransfer.inference.providers` has it: `auto` takes
+        a GPU where there is one. Where a provider can't be loaded the CPU is used, which is
+        logged as a warning. Raises ProviderError for one that this ONNX Runtime lacks.
         """
         if threads is not None and threads < 1:
             raise ValueError(f"threads must be 1 or more, not {threads}")
-        opened = open_model(gallery_path() if model is None else model, threads=threads)
+        path = gallery_path() if model is None else model
+        opened = open_model(path, threads=threads, provider=provider)
         self.styles = opened.styles
         self.network = opened.network
         self.receptive_field = opened.receptive_field
         self.trained_on = opened.trained_on
-        self._session = opened.session
+        self.provider = opened.provider
+        self.bytes_per_pixel = opened.bytes_per_pixel
+        self._path, self._threads = Path(path), threads
+        self._run = Runner(opened.session, opened.provider)
 
     def stylize_tensor(self, images: Tensor, weights: Tensor) -> Tensor:
         """Stylize a batch: `images` N×3×H×W in 0..1 by `weights` N×S, rows that sum to 1.
@@ -42,9 +62,15 @@ class Stylizer:
         """
         _check_images(images)
         _check_weights(weights, len(images), len(self.styles))
-        feed = dict(zip(INPUTS, (images, weights), strict=True))
-        stylized: Tensor = self._session.run([OUTPUT], feed)[0]
-        return stylized
+        return self._run(dict(zip(INPUTS, (images, weights), strict=True)))
+
+    @cached_property
+    def segments(self) -> Segments:
+        """The network in pieces, for `tiling.stylize_bands`; ModelError if it can't be cut."""
+        return cut(self._path, self._open_part)
+
+    def _open_part(self, model: bytes) -> Any:
+        return providers.open_session(model, provider=self.provider, threads=self._threads)[0]
 
     def __call__(self, picture: Picture, style: str, strength: float = 1.0) -> Picture:
         """Return `picture` in `style`, a name or a blend; its alpha and notes are carried over.

@@ -9,21 +9,26 @@ from typing import Any
 from tqdm import tqdm
 
 from styletransfer.images import ImageError, Picture, read_image, write_image
+from styletransfer.inference.painter import Painter
 from styletransfer.inference.plan import Job
 from styletransfer.inference.stylizer import Stylizer
 
 
-def stylize_job(
-    stylizer: Stylizer, job: Job, strength: float, size: int | None, bar: "tqdm[Any]"
-) -> int:
+def stylize_job(painter: Painter, job: Job, size: int | None, bar: "tqdm[Any]") -> int:
     """Write the pictures of one job; return how many were written."""
     written = 0
     with one_picture(job.source):
-        picture = _read(job.source, size)
+        picture = None
         for style, target in job.targets.items():
-            write_image(target, stylizer(picture, style, strength))
+            if size is None and painter.streams(job.source, target):
+                painter.stream(job.source, target, style, bar.update)
+            else:
+                picture = picture or _read(job.source, size)
+                painted = painter(picture, style, bar.update)
+                for note in painted.notes[len(picture.notes) :]:
+                    report(f"{job.source}: {note}")
+                write_image(target, painted)
             written += 1
-            bar.update()
     return written
 
 
@@ -41,7 +46,7 @@ def stylize_row(
 def _read(path: Path, size: int | None) -> Picture:
     picture = read_image(path, size=size)
     for note in picture.notes:
-        _report(f"{path}: {note}")
+        report(f"{path}: {note}")
     return picture
 
 
@@ -51,13 +56,13 @@ def one_picture(path: Path) -> Iterator[None]:
     try:
         yield
     except ImageError as error:
-        _report(f"Error: {error}")
+        report(f"Error: {error}")
     # ONNX Runtime's failures have no type of their own, and one file must not end the whole run.
     except Exception as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         memory = isinstance(error, MemoryError) or "alloc" in reason.lower()
         remedy = "; a smaller --size takes less memory" if memory else ""
-        _report(f"Error: {path}: {reason}{remedy}")
+        report(f"Error: {path}: {reason}{remedy}")
 
 
 def progress(total: int, *, quiet: bool) -> "tqdm[Any]":
@@ -66,6 +71,6 @@ def progress(total: int, *, quiet: bool) -> "tqdm[Any]":
     return tqdm(total=total, unit="picture", delay=2, disable=hidden)
 
 
-def _report(line: str) -> None:
+def report(line: str) -> None:
     """Write a line to stderr, above the progress bar if there is one."""
     tqdm.write(line, file=sys.stderr)
