@@ -1,10 +1,11 @@
-"""Speed of stylizing one 512×512 photograph on this CPU: ours beside `johnson`, and the command.
+"""Speed and memory of stylizing on this CPU: ours beside `johnson`, then by size, then from cold.
 
 `johnson` in eager PyTorch is what users of pytorch/examples run; in ONNX Runtime, what users of
-onnx/models run. Run: python benchmarks/inference.py
+onnx/models run. Run: python benchmarks/inference.py (about a quarter of an hour)
 """
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import torch
 from PIL import Image
@@ -23,9 +25,13 @@ from styletransfer.export.graph import build_graph
 from styletransfer.inference import Stylizer
 from styletransfer.networks import build_network
 
-SIDE = 512
-ROUNDS = 15
+SIDES = (256, 512, 1024, 2048)
+MEGAPIXELS = (0.25, 1, 4, 16, 50, 100)
+EAGER, RUNTIME, OURS = "johnson, eager PyTorch", "johnson, ONNX Runtime", "gallery, ONNX Runtime"
 
+Run = Callable[[np.ndarray], object]
+
+# Runs a command, and prints its seconds and its greatest memory in MB.
 PEAK = """
 import json, resource, subprocess, sys, time
 start = time.perf_counter()
@@ -41,76 +47,119 @@ def johnson() -> TrainedNetwork:
     return TrainedNetwork(build_network("johnson", 1).eval(), "johnson", ("identity",), "nothing")
 
 
-def eager(network: torch.nn.Module, image: np.ndarray) -> Callable[[], object]:
-    tensor, row = torch.from_numpy(image), torch.ones(1, 1)
+def eager(folder: Path) -> Run:
+    network, row = johnson().network, torch.ones(1, 1)
 
-    def run() -> object:
+    def run(image: np.ndarray) -> object:
         with torch.inference_mode():
-            return network(tensor, row)
+            return network(torch.from_numpy(image), row)
 
     return run
 
 
-def runtime(trained: TrainedNetwork, image: np.ndarray) -> Callable[[], object]:
-    graph = build_graph(trained).SerializeToString()
-    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    feed = {"image": image, "style_weights": np.ones((1, 1), np.float32)}
-    return lambda: session.run(None, feed)
+def runtime(folder: Path) -> Run:
+    session = onnxruntime.InferenceSession(
+        folder / "johnson.onnx", providers=["CPUExecutionProvider"]
+    )
+    row = np.ones((1, 1), np.float32)
+    return lambda image: session.run(None, {"image": image, "style_weights": row})
 
 
-def gallery(image: np.ndarray) -> Callable[[], object]:
-    stylizer = Stylizer()
+def gallery(folder: Path) -> Run:
+    stylizer = Stylizer(provider="cpu")
     weights = np.eye(len(stylizer.styles), dtype=np.float32)[[1]]
-    return lambda: stylizer.stylize_tensor(image, weights)
+    return lambda image: stylizer.stylize_tensor(image, weights)
 
 
-def medians(runs: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Milliseconds of each, taken in turn, so that a slow moment of the machine hits all."""
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for run in runs.values():
-        run()
-    for _ in range(ROUNDS):
+KINDS: dict[str, Callable[[Path], Run]] = {EAGER: eager, RUNTIME: runtime, OURS: gallery}
+
+
+def noise(side: int) -> np.ndarray:
+    return np.random.default_rng(0).random((1, 3, side, side), dtype=np.float32)
+
+
+def medians(runs: dict[str, Run], side: int) -> dict[str, float]:
+    """Seconds of each, taken in turn, so that a slow moment of the machine hits all."""
+    image, times = noise(side), {name: [] for name in runs}
+    rounds = 15 if side < 1024 else 5
+    for turn in range(rounds + 1):
         for name, run in runs.items():
             start = time.perf_counter()
-            run()
-            times[name].append(time.perf_counter() - start)
-    return {name: 1e3 * statistics.median(values) for name, values in times.items()}
+            run(image)
+            if turn:  # the first is there to warm up
+                times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in times.items()}
 
 
-def command() -> tuple[float, float]:
-    """Seconds (median of five) and greatest memory in MB of the whole `stylize` process."""
-    with tempfile.TemporaryDirectory() as folder:
-        photo = Path(folder, "photo.jpg")
-        noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-        Image.fromarray(noise).resize((SIDE, SIDE)).save(photo)
-        call = [sys.executable, "-m", "styletransfer", "stylize", str(photo)]
-        call += ["-o", str(Path(folder, "out.jpg")), "--style", "the_scream", "--overwrite"]
-        results = [
-            json.loads(subprocess.check_output([sys.executable, "-c", PEAK, *call]))
-            for _ in range(6)
-        ][1:]
-    return statistics.median(r[0] for r in results), max(r[1] for r in results)
+def measured(*call: str) -> tuple[float, float]:
+    """Seconds and greatest memory in MB of a process."""
+    seconds, peak = json.loads(subprocess.check_output([sys.executable, "-c", PEAK, *call]))
+    return seconds, peak
+
+
+def compare(folder: Path) -> None:
+    runs = {name: make(folder) for name, make in KINDS.items()}
+    print(f"| {os.cpu_count()} cores | side | ms | megapixels/s | MB at most | times ours |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for side in SIDES:
+        seconds = medians(runs, side)
+        for name, value in seconds.items():
+            # In a process of its own: what memory it took is not told otherwise.
+            _, peak = measured(sys.executable, __file__, name, str(side), str(folder))
+            print(
+                f"| {name} | {side} | {1e3 * value:.0f} | {side**2 / 1e6 / value:.1f} | "
+                f"{peak:.0f} | {value / seconds[OURS]:.1f} |",
+                flush=True,
+            )
+
+
+def by_size(folder: Path) -> None:
+    """The command, the picture's file and all, from small pictures to large ones."""
+    print("\n| megapixels | s | s a megapixel | MB at most |\n| --- | --- | --- | --- |")
+    for megapixels in MEGAPIXELS:
+        side = round((megapixels * 1e6) ** 0.5)
+        photo, out = folder / "photo.jpg", folder / "out.jpg"
+        random = np.random.default_rng(0).integers(0, 256, (side // 16,) * 2 + (3,), np.uint8)
+        Image.fromarray(random).resize((side, side)).save(photo)
+        call = [sys.executable, "-m", "styletransfer", "stylize", str(photo), "-o", str(out)]
+        call += ["--style", Stylizer().styles[1], "--overwrite"]
+        results = [measured(*call) for _ in range(3 if megapixels < 50 else 1)]
+        seconds, peak = (statistics.median(values) for values in zip(*results, strict=True))
+        print(
+            f"| {megapixels} | {seconds:.1f} | {seconds / megapixels:.2f} | {peak:.0f} |",
+            flush=True,
+        )
+
+
+def cold_start(folder: Path) -> None:
+    """Of the command for one 512×512 photograph, and of the imports in it."""
+    photo, out = folder / "cold.jpg", folder / "cold-out.jpg"
+    Image.fromarray((255 * noise(512)[0].transpose(1, 2, 0)).astype(np.uint8)).save(photo)
+    call = [sys.executable, "-m", "styletransfer", "stylize", str(photo), "-o", str(out)]
+    call += ["--style", Stylizer().styles[1], "--overwrite"]
+    imports = "import styletransfer.cli, styletransfer.inference, onnxruntime"
+    alone = [measured(sys.executable, "-c", "pass")[0] for _ in range(6)][1:]
+    importing = [measured(sys.executable, "-c", imports)[0] for _ in range(6)][1:]
+    whole = [measured(*call) for _ in range(6)][1:]
+    print(
+        f"\n`styletransfer stylize`, a 512×512 file to a file: "
+        f"{statistics.median(s for s, _ in whole):.2f} s, {max(p for _, p in whole):.0f} MB at "
+        f"most; of that Python {statistics.median(alone):.2f} s and all imports "
+        f"{statistics.median(importing) - statistics.median(alone):.2f} s"
+    )
 
 
 def main() -> None:
-    image = np.random.default_rng(0).random((1, 3, SIDE, SIDE), dtype=np.float32)
-    reference = johnson()
-    result = medians(
-        {
-            "johnson, eager PyTorch": eager(reference.network, image),
-            "johnson, ONNX Runtime": runtime(reference, image),
-            "gallery (compact), ONNX Runtime": gallery(image),
-        }
-    )
-    ours = result["gallery (compact), ONNX Runtime"]
-    print(
-        f"| {SIDE}×{SIDE}, {torch.get_num_threads()} cores | ms | times ours |\n| --- | --- | --- |"
-    )
-    for name, ms in result.items():
-        print(f"| {name} | {ms:.0f} | {ms / ours:.1f} |")
-    seconds, megabytes = command()
-    print(f"\n`styletransfer stylize`, whole process: {seconds:.2f} s, {megabytes:.0f} MB at most")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        onnx.save(build_graph(johnson()), folder / "johnson.onnx")
+        compare(folder)
+        by_size(folder)
+        cold_start(folder)
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) > 1:
+        KINDS[sys.argv[1]](Path(sys.argv[3]))(noise(int(sys.argv[2])))
+    else:
+        main()

@@ -20,7 +20,10 @@ AUTO, OFF = "auto", "off"
 DEFAULT_MEMORY = 10**9
 # What a process takes before it has seen a picture, and what the copies of one take beside the
 # network, in bytes and bytes for a pixel.
-BASE, COPIES = 120_000_000, 30
+BASE, COPIES = 150_000_000, 30
+# A tile takes so many times what its pixels would in a whole picture: it is larger by what the
+# kernels reach, and is copied to and from the file.
+TILE = 1.6
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 Advance = Callable[[float], object]
@@ -136,7 +139,7 @@ class Painter:
             return None
         if tiles.rows is not None:
             return tiles.rows
-        for_a_row = width * ((cost or 0) + COPIES)
+        for_a_row = TILE * width * ((cost or 0) + COPIES)
         rows = int((room - held * height * width) // max(for_a_row, 1))
         # Beside its own rows a tile holds those that the kernels reach.
         return max(rows - self.stylizer.receptive_field // 2, self.stylizer.receptive_field)

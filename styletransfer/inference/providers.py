@@ -13,6 +13,7 @@ import io
 import logging
 from collections.abc import Mapping
 from contextlib import redirect_stdout
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -64,19 +65,27 @@ def choose_provider(name: str, available: Mapping[str, str]) -> str:
 
 
 def open_session(
-    model: Path | bytes, *, provider: str = AUTO, threads: int | None = None
+    model: Path | bytes,
+    *,
+    provider: str = AUTO,
+    threads: int | None = None,
+    shared_memory: bool = False,
 ) -> tuple[Any, str]:
     """Open a model file, or its bytes; return the session and the short name of its provider.
+
+    Sessions with `shared_memory` take the CPU's memory from one store, where each else keeps its
+    own: for sessions that run one after the other.
 
     Raises ProviderError, and whatever ONNX Runtime does for a model that it can't run.
     """
     available = available_providers()
     name = choose_provider(provider, available)
+    options = _options(threads, shared_memory)
     session, reason = None, ""
     if name != CPU:
-        session, reason = _try(model, name, available, threads)
+        session, reason = _try(model, name, available, options)
     if session is None:
-        session = _session(model, [available[CPU]], threads)
+        session = _session(model, [available[CPU]], options)
         if name != CPU:
             _log.warning("provider %s can't be used (%s); running on the CPU", name, reason)
             name = CPU
@@ -84,7 +93,7 @@ def open_session(
 
 
 def _try(
-    model: Path | bytes, name: str, available: Mapping[str, str], threads: int | None
+    model: Path | bytes, name: str, available: Mapping[str, str], options: Any
 ) -> tuple[Any, str]:
     """Open a session on the provider `name`; return it, or None and the reason."""
     import onnxruntime
@@ -99,7 +108,7 @@ def _try(
         providers.append(available[CPU])
         reason = _preload_cuda() or reason
     try:
-        session = _session(model, providers, threads)
+        session = _session(model, providers, options)
     # ONNX Runtime's exceptions share no base class but this one.
     except Exception as error:
         return None, str(error).strip().partition("\n")[0]
@@ -107,7 +116,18 @@ def _try(
     return (session, "") if available[name] in session.get_providers() else (None, reason)
 
 
-def _session(model: Path | bytes, providers: list[Any], threads: int | None) -> Any:
+def _session(model: Path | bytes, providers: list[Any], options: Any) -> Any:
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(
+        model if isinstance(model, bytes) else str(model),
+        sess_options=options,
+        providers=providers,
+        enable_fallback=0,  # it would print four lines, and run on without a word to the caller
+    )
+
+
+def _options(threads: int | None, shared_memory: bool) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -117,12 +137,20 @@ def _session(model: Path | bytes, providers: list[Any], threads: int | None) -> 
     options.log_severity_level = 4  # a failure reaches the user once, as an exception
     # A thread that spins while it waits takes the core that another session needs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(
-        model if isinstance(model, bytes) else str(model),
-        sess_options=options,
-        providers=providers,
-        enable_fallback=0,  # it would print four lines, and run on without a word to the caller
-    )
+    if shared_memory:
+        _register_shared_memory()
+        options.add_session_config_entry("session.use_env_allocators", "1")
+    return options
+
+
+@cache
+def _register_shared_memory() -> None:
+    """Once for a process: ONNX Runtime has one such store."""
+    import onnxruntime
+
+    arena, default = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, onnxruntime.OrtMemType
+    memory = onnxruntime.OrtMemoryInfo("Cpu", arena, 0, default.DEFAULT)
+    onnxruntime.create_and_register_allocator(memory, None)
 
 
 def _preload_cuda() -> str:

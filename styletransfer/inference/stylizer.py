@@ -70,7 +70,10 @@ class Stylizer:
         return cut(self._path, self._open_part)
 
     def _open_part(self, model: bytes) -> Any:
-        return providers.open_session(model, provider=self.provider, threads=self._threads)[0]
+        session, _ = providers.open_session(
+            model, provider=self.provider, threads=self._threads, shared_memory=True
+        )
+        return session
 
     def __call__(self, picture: Picture, style: str, strength: float = 1.0) -> Picture:
         """Return `picture` in `style`, a name or a blend; its alpha and notes are carried over.
