@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
@@ -22,12 +23,14 @@ from styletransfer.losses import (
     total_variation,
 )
 from styletransfer.networks import build_network
-from styletransfer.networks.style_rows import style_tables
+from styletransfer.networks.style_rows import shared_and_own
 from styletransfer.training.photographs import Batch, TrainingDataError
 from styletransfer.training.styles import IDENTITY, StyleDeck, find_styles, style_grams
 
 # Non-finite steps in a row after which the run is hopeless.
 PATIENCE = 10
+# The side in pixels of the cells in which the networks work.
+CELL = 4
 
 
 class DivergenceError(Exception):
@@ -38,9 +41,11 @@ class StyleTransferModule(pl.LightningModule):
     """Trains one network on many paintings with content and Gram losses.
 
     The total of a painted sample is style_weight·(its painting's own weight)·style +
-    content_weight·content + tone_weight·tone + tv_weight·total variation; of an identity sample,
-    pixel_weight·(relative squared error of the pixels) + content_weight·content. All are the
-    relative losses of `styletransfer.losses`.
+    content_weight·content + tone_weight·tone + tv_weight·total variation +
+    stability_weight·stability; of an identity sample, pixel_weight·(relative squared error of the
+    pixels) + content_weight·content. All are the relative losses of `styletransfer.losses`.
+    Stability is how much the output changes, relative to it, when the photograph is moved by up to
+    3 pixels: networks that work in cells of 4×4 pixels else paint their cells, and flicker.
 
     Args:
         styles: a folder of style images, or a list of files; their stems are the styles' names.
@@ -50,7 +55,8 @@ class StyleTransferModule(pl.LightningModule):
         loss_weights: its weights: `default`, `random`, or a file.
         style_taps, content_tap: where the losses are taken.
         style_size: short side of the style images in pixels; it decides the size of the strokes.
-        style_weight, content_weight, tone_weight, tv_weight, pixel_weight: see above.
+        style_weight, content_weight, tone_weight, tv_weight, stability_weight, pixel_weight: see
+            above.
         per_style: factors of the style weight, by style name; 1 where none is given.
         identity_share: share of samples that train the identity; by default 0 for a network whose
             identity is exact as it is, else 1/S.
@@ -80,6 +86,7 @@ class StyleTransferModule(pl.LightningModule):
         content_weight: float = 1.0,
         tone_weight: float = 0.0,
         tv_weight: float = 0.0,
+        stability_weight: float = 0.0,
         pixel_weight: float = 10.0,
         per_style: dict[str, float] | None = None,
         identity_share: float | None = None,
@@ -110,6 +117,7 @@ class StyleTransferModule(pl.LightningModule):
             "content": content_weight,
             "tone": tone_weight,
             "tv": tv_weight,
+            "stability": stability_weight,
         }
         self.pixel_weight = pixel_weight
         if identity_share is None:
@@ -163,6 +171,7 @@ class StyleTransferModule(pl.LightningModule):
             "tone": tone_loss(stylized, image),
             "tv": total_variation(stylized),
             "pixel": content_loss(stylized, image),
+            "stability": self._stability(image, rows, stylized),
         }
         content = self.weights["content"] * parts["content"]
         painted = (
@@ -170,10 +179,18 @@ class StyleTransferModule(pl.LightningModule):
             + content
             + self.weights["tone"] * parts["tone"]
             + self.weights["tv"] * parts["tv"]
+            + self.weights["stability"] * parts["stability"]
         )
         restored = self.pixel_weight * parts["pixel"] + content
         parts["total"] = torch.where(styles > 0, painted, restored)
         return stylized, parts
+
+    def _stability(self, image: Tensor, rows: Tensor, stylized: Tensor) -> Tensor:
+        """The relative squared change of the output with a photograph that has moved: N numbers."""
+        if not self.weights["stability"] or not self.training:
+            return torch.zeros(len(image), device=image.device)
+        down, right = _move(self.deck.seed, self.trainer.global_step)
+        return content_loss(self(image[:, :, down:, right:], rows), stylized[:, :, down:, right:])
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Any] | None:
         self._warn_skipped(batch.skipped)
@@ -243,11 +260,8 @@ class StyleTransferModule(pl.LightningModule):
         return stylized
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        tables = style_tables(self.network)
-        shared, own = (
-            [p for name, p in self.network.named_parameters() if (name in tables) is of_a_style]
-            for of_a_style in (False, True)
-        )
+        parameters = dict(self.network.named_parameters())
+        shared, own = ([parameters[n] for n in names] for names in shared_and_own(self.network))
         groups = [{"params": shared, "lr": self.lr}, {"params": own, "lr": self.style_lr}]
         optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99))
         steps = self.trainer.max_steps
@@ -271,3 +285,9 @@ class StyleTransferModule(pl.LightningModule):
             "styles": self.style_names,
             "trained_on": self.trained_on,
         }
+
+
+def _move(seed: int, step: int) -> tuple[int, int]:
+    """By how many pixels the photographs of a step are moved down and right, 0..3, not both 0."""
+    which = 1 + int(np.random.default_rng([seed, step]).integers(CELL**2 - 1))
+    return divmod(which, CELL)

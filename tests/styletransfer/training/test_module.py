@@ -11,7 +11,7 @@ from torch import Tensor
 
 from styletransfer.export.checkpoint import load_checkpoint
 from styletransfer.losses import LossNetwork, gram_matrix
-from styletransfer.training.module import DivergenceError, StyleTransferModule
+from styletransfer.training.module import DivergenceError, StyleTransferModule, _move
 from styletransfer.training.photographs import TrainingDataError
 from tests.styletransfer.training.tiny import data, make_data, module, trainer
 
@@ -233,3 +233,29 @@ def test_the_learning_rate_warms_up_stays_and_falls(folders: dict[str, Path]) ->
 def test_a_share_outside_its_range_is_refused(folders: dict[str, Path], share: float) -> None:
     with pytest.raises(TrainingDataError, match="decay_share"):
         module(folders["styles"], decay_share=share)
+
+
+def test_stability_is_the_change_with_a_photograph_that_has_moved(folders: dict[str, Path]) -> None:
+    ours = module(folders["styles"], stability_weight=2.0)
+    ours.setup("fit")
+    ours.trainer = pl.Trainer(max_steps=9, accelerator="cpu", logger=False)
+    image, styles = torch.rand(2, 3, 40, 36), torch.tensor([1, 2])
+    stylized, parts = ours.losses(image, styles)
+    down, right = _move(0, 0)
+    moved = ours(image[:, :, down:, right:], torch.eye(3)[styles])
+    for i in range(2):
+        expected = relative(moved[i], stylized[i, :, down:, right:])
+        torch.testing.assert_close(parts["stability"][i], expected)
+    without = parts["total"] - 2 * parts["stability"]
+    torch.manual_seed(5)
+    other = module(folders["styles"])
+    other.setup("fit")
+    torch.testing.assert_close(other.losses(image, styles)[1]["total"], without)
+    # Photographs for validation stay where they are.
+    assert (ours.eval().losses(image, styles)[1]["stability"] == 0).all()
+
+
+def test_moves_are_all_within_a_cell_and_none_is_no_move() -> None:
+    moves = {_move(3, step) for step in range(400)}
+    assert moves == {(d, r) for d in range(4) for r in range(4)} - {(0, 0)}
+    assert [_move(3, step) for step in range(9)] == [_move(3, step) for step in range(9)]
