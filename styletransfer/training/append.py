@@ -1,0 +1,202 @@
+"""A new painting for a trained network: only what belongs to the new style is learnt.
+
+Dumoulin, Shlens and Kudlur 2017, "A Learned Representation For Artistic Style", section 3.3: all
+else is frozen, and the new γ and β start from those that there are. Being few, they take a
+learning rate ten times that of a network. What the frozen rest and the photographs need is
+computed once: the style's Gram matrices, a pool of crops, and the crops' content features.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from styletransfer.images import find_images, read_image
+from styletransfer.losses import LossNetwork, content_loss, gram_matrix, style_loss, tone_loss
+from styletransfer.networks.style_rows import restyled, style_tables
+from styletransfer.training.module import DivergenceError
+from styletransfer.training.photographs import PhotographStream, TrainingDataError
+from styletransfer.training.restyle import Checkpoint, append_styles, checkpoint_network
+from styletransfer.training.styles import style_grams
+
+# As the gallery is trained; see configs/gallery.yaml.
+ARCHITECTURE = "vgg19"
+STYLE_TAPS = ("relu1_1", "relu2_1", "relu3_1", "relu3_3")
+CONTENT_TAP = "relu3_2"
+STYLE_WEIGHT, TONE_WEIGHT = 100.0, 0.5
+CROP, BATCH = 128, 4
+# Batches of the pool; their content features take 4.2 MB each.
+POOL = 48
+# Greatest difference of the colours of a pixel that is still grey, in 8-bit levels.
+GREY = 8
+LR, BETAS = 0.03, (0.9, 0.99)
+
+
+class Crops(NamedTuple):
+    """Photographs N×3×H×W in 0..1, and their features at the content tap."""
+
+    images: Tensor
+    content: Tensor
+
+
+class Painting:
+    """What one painting asks of an output: its Gram matrices, and the loss to be minimised."""
+
+    def __init__(self, image: Path, size: int, weights: str | Path = "default") -> None:
+        """Read `image` at short side `size`; `weights` as `LossNetwork` takes them.
+
+        Raises:
+            ImageError: the image can't be read.
+            FileNotFoundError, ValueError: there are no such weights.
+        """
+        taps = list(dict.fromkeys((*STYLE_TAPS, CONTENT_TAP)))
+        self.loss_network = LossNetwork(ARCHITECTURE, taps, weights)
+        self.grams = style_grams([image], size, self.loss_network, STYLE_TAPS)
+
+    def crops(self, images: Tensor) -> Crops:
+        """`images` with the features that are compared with the output's."""
+        with torch.no_grad():
+            return Crops(images, self.loss_network(images, deepest=CONTENT_TAP)[CONTENT_TAP])
+
+    def loss(self, stylized: Tensor, crops: Crops) -> Tensor:
+        """100·style + content + ½·tone, the mean over the samples."""
+        features = self.loss_network(stylized)
+        grams = {tap: gram_matrix(features[tap]) for tap in STYLE_TAPS}
+        targets = {tap: gram.expand(len(stylized), -1, -1) for tap, gram in self.grams.items()}
+        total = (
+            STYLE_WEIGHT * style_loss(grams, targets)
+            + content_loss(features[CONTENT_TAP], crops.content)
+            + TONE_WEIGHT * tone_loss(stylized, crops.images)
+        )
+        return total.mean()
+
+
+def find_photographs(folder: Path) -> list[Path]:
+    """The images below `folder`; TrainingDataError where there is none."""
+    if not folder.is_dir():
+        raise TrainingDataError(f"{folder}: no such folder of photographs")
+    if not (files := find_images(folder)):
+        raise TrainingDataError(f"{folder}: no photograph in it; add some, a hundred or more")
+    return files
+
+
+def painting_notes(image: Path, size: int) -> tuple[str, ...]:
+    """What a user should know who wants `image` as a style at short side `size`.
+
+    Raises ImageError where it can't be read.
+    """
+    picture = read_image(image)
+    notes = list(picture.notes)
+    short = min(picture.rgb.shape[:2])
+    if short < size:
+        notes.append(f"short side of {short} pixels, scaled up to {size}: its strokes will be soft")
+    if np.ptp(picture.rgb.astype(np.int16), axis=2).max() <= GREY:
+        notes.append("it is grey, and so will be what is painted with it")
+    if picture.alpha is not None and picture.alpha.min() < 255:
+        notes.append("transparent parts count as well, with the colour that they have in the file")
+    return tuple(notes)
+
+
+def add_style(
+    checkpoint: Checkpoint,
+    painting: Painting,
+    name: str,
+    photographs: Sequence[Path],
+    steps: int,
+    seed: int = 0,
+    quiet: bool = False,
+) -> Checkpoint:
+    """A copy of `checkpoint` with the new style `name` after the others, which stay bit for bit.
+
+    It is learnt on random crops of `photographs`, `steps` batches of 4; `seed` decides which.
+
+    Raises:
+        StyleListError: there is a style of that name already.
+        TrainingDataError: no photograph holds a crop of 128 pixels.
+        DivergenceError: the loss became non-finite.
+    """
+    append_styles(checkpoint, [name])  # refuses the name before any work is done
+    network = checkpoint_network(checkpoint).requires_grad_(False)
+    pool = make_pool(painting, photographs, min(POOL, steps), seed, quiet)
+    start = best_start(network, painting, pool[:2])
+    result = append_styles(checkpoint, [name], start[None])
+    rows = learn_rows(network, painting, pool, start, steps, quiet)
+    for state in ("state_dict", "current_model_state"):
+        for entry, row in rows.items():
+            if state in result:
+                result[state][f"network.{entry}"][-1] = row
+    return result
+
+
+def make_pool(
+    painting: Painting, photographs: Sequence[Path], batches: int, seed: int, quiet: bool = False
+) -> list[Crops]:
+    """The crops to learn on, again and again."""
+    stream = PhotographStream(photographs, CROP, BATCH, batches, seed=seed)
+    with tqdm(
+        stream, "photographs", batches, unit="batch", delay=2, disable=True if quiet else None
+    ) as bar:
+        pool = []
+        for batch in bar:
+            for line in batch.skipped:
+                tqdm.write(f"skipped {line}", file=sys.stderr)
+            pool.append(painting.crops(batch.images))
+        return pool
+
+
+def best_start(network: nn.Module, painting: Painting, pool: Sequence[Crops]) -> Tensor:
+    """The blend of the network's paintings to start from: one of them, or their mean."""
+    paintings = int(network.styles) - 1  # type: ignore[arg-type]
+    candidates = torch.cat([torch.eye(paintings), torch.full((1, paintings), 1 / paintings)])
+
+    def loss(blend: Tensor) -> float:
+        row = torch.cat([torch.zeros(1), blend])[None]
+        with torch.no_grad():
+            return sum(
+                painting.loss(
+                    network(crops.images, row.expand(len(crops.images), -1)), crops
+                ).item()
+                for crops in pool
+            )
+
+    best: Tensor = min(candidates, key=loss)
+    return best
+
+
+def learn_rows(
+    network: nn.Module,
+    painting: Painting,
+    pool: Sequence[Crops],
+    start: Tensor,
+    steps: int,
+    quiet: bool = False,
+) -> dict[str, Tensor]:
+    """Train a copy of `network` that has the one style alone; its rows, by entry of the state.
+
+    Raises DivergenceError where the loss becomes non-finite.
+    """
+    mixture = torch.zeros(2, 1 + len(start))
+    mixture[0, 0] = 1
+    mixture[1, 1:] = start
+    alone = restyled(network, mixture).requires_grad_(False)
+    tables = {name: alone.get_parameter(name).requires_grad_() for name in style_tables(alone)}
+    optimizer = torch.optim.Adam(tables.values(), LR, betas=BETAS)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    row = torch.tensor([[0.0, 1.0]])
+    with tqdm(range(steps), "style", unit="step", delay=2, disable=True if quiet else None) as bar:
+        for step in bar:
+            crops = pool[step % len(pool)]
+            loss = painting.loss(alone(crops.images, row.expand(len(crops.images), -1)), crops)
+            if not loss.isfinite():
+                raise DivergenceError(f"the loss was not finite at step {step}; try another seed")
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+            bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
+    return {name: table.detach()[-1] for name, table in tables.items()}

@@ -1,0 +1,133 @@
+"""More styles, fewer, another order: what stays, stays to the bit, and training goes on."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import EMAWeightAveraging
+
+from styletransfer.networks.style_rows import shared_and_own
+from styletransfer.training.restyle import (
+    Checkpoint,
+    StyleListError,
+    append_styles,
+    checkpoint_network,
+    read_checkpoint,
+    select_styles,
+)
+from tests.styletransfer.training.tiny import data, make_data, module, trainer
+
+IMAGE = torch.rand(2, 3, 37, 50, generator=torch.Generator().manual_seed(0))
+STATES = ("state_dict", "current_model_state")
+JOHNSON: dict[str, Any] = {"network": "johnson", "network_options": {}}
+
+
+def train(root: Path, **changes: Any) -> Path:
+    """A checkpoint of three paintings after two steps, and its data, below `root`."""
+    folders = make_data(root, styles=3)
+    fitting = trainer(root, 2, [EMAWeightAveraging(decay=0.5)])
+    fitting.fit(module(folders["styles"], **changes), data(folders["photographs"]))
+    fitting.save_checkpoint(root / "c.ckpt")
+    return root / "c.ckpt"
+
+
+@pytest.fixture(scope="module", params=[{}, JOHNSON], ids=["compact", "johnson"])
+def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(tmp_path_factory.mktemp("run"), **request.param)
+
+
+def outputs(checkpoint: Checkpoint, state: str) -> dict[str, torch.Tensor]:
+    network = checkpoint_network(checkpoint, state)
+    names = checkpoint["styletransfer"]["styles"]
+    with torch.no_grad():
+        return {name: network(IMAGE, torch.eye(len(names))[[i, i]]) for i, name in enumerate(names)}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_old_styles_stay_to_the_bit(trained: Path, state: str) -> None:
+    before = read_checkpoint(trained)
+    old = outputs(before, state)
+    grown = append_styles(before, ["a", "b"])
+    assert grown["styletransfer"]["styles"] == [*old, "a", "b"]
+    new = outputs(grown, state)
+    chosen = outputs(select_styles(grown, ["painting2", "b", "painting0"]), state)
+    assert list(chosen) == ["identity", "painting2", "b", "painting0"]
+    assert all(torch.equal(new[name], old[name]) for name in old)
+    assert all(torch.equal(chosen[name], new[name]) for name in chosen)
+    assert not torch.equal(new["a"], new["painting0"])
+    assert list(before["styletransfer"]["styles"]) == list(old)
+
+
+def test_a_new_style_starts_from_a_blend(trained: Path) -> None:
+    start = torch.tensor([[0.5, 0.25, 0.25], [0.0, 1.0, 0.0]])
+    before = read_checkpoint(trained)
+    grown = append_styles(before, ["a", "b"], start)
+    with torch.no_grad():
+        blend = checkpoint_network(before)(IMAGE, torch.tensor([[0, 0.5, 0.25, 0.25]] * 2))
+    new = outputs(grown, "state_dict")
+    torch.testing.assert_close(new["a"], blend, rtol=0, atol=1e-5)
+    assert torch.equal(new["b"], new["painting1"])
+
+
+def test_the_moments_follow_their_rows(trained: Path) -> None:
+    before = read_checkpoint(trained)
+    shared, own = shared_and_own(checkpoint_network(before))
+    names = [*shared, *own]
+    after = select_styles(append_styles(before, ["a"]), ["a", "painting1"])
+    (old,), (new,) = before["optimizer_states"], after["optimizer_states"]
+    moved = 0
+    for index, moments in old["state"].items():
+        shape = after["state_dict"][f"network.{names[index]}"].shape
+        assert new["state"][index]["step"] == moments["step"]
+        for key in ("exp_avg", "exp_avg_sq"):
+            value, was = new["state"][index][key], moments[key]
+            assert value.shape == shape
+            if value.shape == was.shape:
+                assert torch.equal(value, was)
+            else:
+                painted = was[len(was) - 3 :]
+                assert torch.equal(value[-1], painted[1])
+                torch.testing.assert_close(value[-2], painted.mean(0))
+                moved += 1
+    assert moved > 4
+
+
+def test_training_goes_on_from_it(trained: Path, tmp_path: Path) -> None:
+    """With `fit --ckpt_path`, on the styles of the new order."""
+    checkpoint = read_checkpoint(trained)
+    torch.save(select_styles(append_styles(checkpoint, ["z"]), ["z", "painting0"]), tmp_path / "n")
+    folders = make_data(tmp_path)
+    options = JOHNSON if checkpoint["styletransfer"]["network"] == "johnson" else {}
+    files = [folders["styles"] / "painting1.png", folders["styles"] / "painting0.png"]
+    ours = module([files[0].rename(files[0].with_stem("z")), files[1]], **options)
+
+    class Look(pl.Callback):
+        def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+            wanted = torch.load(tmp_path / "n", weights_only=True)["current_model_state"]
+            state = pl_module.state_dict()
+            assert all(torch.equal(state[name], value) for name, value in wanted.items())
+
+    fitting = trainer(tmp_path, 4, [EMAWeightAveraging(decay=0.5), Look()])
+    fitting.fit(ours, data(folders["photographs"]), ckpt_path=tmp_path / "n")
+    assert fitting.global_step == 4 and ours.counters()["refused_steps"] == 0
+
+
+def test_lists_that_do_not_do(trained: Path) -> None:
+    checkpoint = read_checkpoint(trained)
+    for names, said in (
+        (["painting0", "paintng1"], "'paintng1'; there are painting1"),
+        (["painting0", "painting0"], "named twice"),
+        (["identity"], "at least one painting"),
+    ):
+        with pytest.raises(StyleListError, match=said):
+            select_styles(checkpoint, names)
+    for name in ("painting1", "identity"):
+        with pytest.raises(StyleListError, match="already; give another name"):
+            append_styles(checkpoint, [name])
+    with pytest.raises(StyleListError, match="already"):
+        append_styles(checkpoint, ["a", "a"])
+    for name in ("", " a", "a:b", "a,b"):
+        with pytest.raises(StyleListError, match="no name for a style"):
+            append_styles(checkpoint, [name])
