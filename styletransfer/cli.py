@@ -5,8 +5,11 @@ import warnings
 
 import click
 
+from styletransfer.batch.command import stylize_dataset
 from styletransfer.command_line import OneLineErrors
+from styletransfer.evaluation.command import evaluate
 from styletransfer.stylize_command import contact_sheet, styles, stylize
+from styletransfer.training.append_command import add_style, select_styles
 
 
 @click.group(cls=OneLineErrors, invoke_without_command=True)
@@ -23,6 +26,10 @@ def cli(ctx: click.Context) -> None:
 cli.add_command(styles)
 cli.add_command(stylize)
 cli.add_command(contact_sheet)
+cli.add_command(stylize_dataset)
+cli.add_command(evaluate)
+cli.add_command(add_style)
+cli.add_command(select_styles)
 
 
 def main() -> None:

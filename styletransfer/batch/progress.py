@@ -1,0 +1,121 @@
+"""How far a run is: a bar on a terminal, a line every so often in a log, and the last report."""
+
+import sys
+import threading
+import time
+from collections import Counter, defaultdict
+
+from tqdm import tqdm
+
+LOG_SECONDS = 30.0
+NAMED_FAILURES = 20
+STAGES = ("decode", "stylize", "encode")
+
+
+class Progress:
+    """Counts of a run, which any thread may raise."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.total: int | None = None
+        self.counts: Counter[str] = Counter()
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._threads: Counter[str] = Counter()
+        self._quiet = quiet
+        self._start = time.perf_counter()
+        self._logged = self._start
+        self._lock = threading.Lock()
+        hidden = quiet or not sys.stderr.isatty()
+        self._bar = tqdm(unit="file", delay=2, disable=hidden, smoothing=0.05)
+
+    def wrote(self, pictures: int, files: int = 1) -> None:
+        """One file is done, or more, and so many pictures of them are written."""
+        self._count(done=files, written=pictures)
+
+    def found(self) -> None:
+        """One file had been done by an earlier run."""
+        self._count(done=1, found=1)
+
+    def failed(self, source: str, reason: str) -> None:
+        """One file could not be done; the first ones are named on stderr."""
+        self._count(done=1, failed=1)
+        if self.counts["failed"] <= NAMED_FAILURES:
+            self.say(f"Error: {source}: {reason}")
+        elif self.counts["failed"] == NAMED_FAILURES + 1:
+            self.say("Error: more files failed; the table of failures will name all")
+
+    def failed_before(self) -> None:
+        """One file had failed in an earlier run."""
+        self._count(done=1, failed_before=1)
+
+    def note(self, source: str, text: str) -> None:
+        """Tell something about a file that is no failure; also only for the first ones."""
+        self._count(notes=1)
+        if self.counts["notes"] <= NAMED_FAILURES:
+            self.say(f"{source}: {text}")
+
+    def say(self, line: str) -> None:
+        """Write a line to stderr, above the bar if there is one."""
+        tqdm.write(line.encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
+
+    def worked(self, stage: str, seconds: float) -> None:
+        """A thread of `stage` has ended after so many seconds of work."""
+        with self._lock:
+            self._seconds[stage] += seconds
+            self._threads[stage] += 1
+
+    def tick(self) -> None:
+        """Bring the bar up to date, or write a line to the log when it is time for one."""
+        now = time.perf_counter()
+        if self._quiet:
+            return
+        if not self._bar.disable:
+            self._bar.total = self.total
+            self._bar.set_postfix(failed=self.counts["failed"], refresh=False)
+            self._bar.update(self.counts["done"] - self._bar.n)
+        elif now - self._logged >= LOG_SECONDS:
+            self._logged = now
+            self.say(self.state())
+
+    def state(self) -> str:
+        """Return a line: files done of all, pictures a second, time left, failures."""
+        seconds = time.perf_counter() - self._start
+        done, fresh = self.counts["done"], self.counts["done"] - self.counts["found"]
+        whole = f"{done} of {self.total}" if self.total is not None else f"{done}"
+        left = ""
+        if self.total is not None and fresh:
+            remaining = (self.total - done) * seconds / fresh
+            left = f", {tqdm.format_interval(remaining)} left"
+        rate = self.counts["written"] / seconds
+        return f"{whole} files, {rate:.1f} pictures a second{left}, {self.counts['failed']} failed"
+
+    def summary(self) -> str:
+        """Return what came of the run, in one line."""
+        self._bar.close()
+        counts, seconds = self.counts, time.perf_counter() - self._start
+        rate = counts["written"] / seconds
+        line = (
+            f"wrote {amount(counts['written'], 'picture')} in {seconds:.1f} s, {rate:.1f} a second"
+        )
+        return line + (
+            f"; {amount(counts['found'], 'file')} done before" if counts["found"] else ""
+        )
+
+    def shares(self) -> str:
+        """Return the share of the time that the threads of each stage were at work in."""
+        seconds = time.perf_counter() - self._start
+        shares = (
+            f"{stage} {self._seconds[stage] / (seconds * self._threads[stage]):.0%}"
+            for stage in STAGES
+            if self._threads[stage]
+        )
+        text = ", ".join(shares)
+        return f"share of the time at work: {text}" if text else ""
+
+    def _count(self, **more: int) -> None:
+        with self._lock:
+            self.counts.update(more)
+
+
+def amount(count: int, noun: str) -> str:
+    """Return `3 files`, or `1 file`."""
+    return f"{count} {noun}" + ("" if count == 1 else "s")

@@ -1,0 +1,214 @@
+"""Runs that end before their end, and what the same command makes of them afterwards."""
+
+import errno
+import os
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from styletransfer.batch.journal import Journal, lock_dead, read_lines
+from styletransfer.batch.sink import FolderSink
+from tests.styletransfer.batch.data_set import (
+    check_manifest,
+    data_set,
+    failures,
+    pictures,
+    rows,
+    run,
+    save,
+    start,
+    tree,
+)
+
+KILLS = 20
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = data_set(tmp_path / "photos", 40)
+    (folder / "class0" / "broken.png").write_bytes(b"no picture")
+    (folder / "class1" / "labels.txt").write_text("0 1 2")
+    return folder
+
+
+def test_killed_at_random_moments(model: Path, photos: Path, tmp_path: Path) -> None:
+    options = ("--style", "random", "--seed", 3, "--copy-others", "--model", model)
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    run(photos, whole, *options)
+    moments = random.Random(0)
+    for _ in range(KILLS):
+        process = start(photos, out, *options)
+        # A few files after it has begun to write, or before, or once it has ended by itself.
+        wanted = len(tree(out)) + moments.choice([0, 1, 1, 2, 3, 5])
+        while process.is_alive() and len(tree(out)) < wanted:
+            time.sleep(0.002)
+        time.sleep(moments.uniform(0, 0.02))
+        process.kill()
+        process.join()
+    assert out.joinpath(".styletransfer").exists()  # it has not been able to end
+    process = start(photos, out, *options)
+    process.join()
+    assert process.exitcode == 1  # for the broken file
+    assert tree(out) == tree(whole)
+    check_manifest(out)
+    assert list(failures(out)) == ["class0/broken.png"]
+
+
+class Died(BaseException):
+    """What stands for SIGKILL here: nothing in the program handles it."""
+
+
+@pytest.mark.parametrize("moment", ["before the line", "after the line", "after the rename"])
+def test_ends_between_any_two_steps_of_a_file(
+    model: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Every third file dies on its way; the run is given again until all are done."""
+    options = ("--style", "random", "--copy-others", "--model", model, "--workers", 1)
+    run(photos, tmp_path / "whole", *options)
+    accept, append, deaths = FolderSink.accept, Journal.append, 0
+
+    def dies(self: FolderSink, job: object, files: list[object]) -> None:
+        nonlocal deaths
+        deaths += 1
+        if deaths % 3:
+            accept(self, job, files)  # type: ignore[arg-type]
+            return
+        if moment == "after the line":
+            append(self._journal, *(file.entry.line() for file in files))  # type: ignore[attr-defined]
+        if moment == "after the rename":
+            accept(self, job, files)  # type: ignore[arg-type]
+        raise Died
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderSink, "accept", dies)
+        # What a dead process does not do: clean up.
+        patch.setattr(Journal, "close", lambda self: self._file.close())
+        for _ in range(5):
+            with pytest.raises(Died):
+                run(photos, out, *options)
+    assert pictures(out)
+    assert run(photos, out, *options).exit_code == 1
+    assert tree(out) == tree(tmp_path / "whole")
+
+
+def test_a_torn_line_is_left_out(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "work")
+    journal.append({"failed": ["a", "b"]})
+    journal._file.write(b'{"failed": ["c')
+    assert lock_dead(journal.path) is None  # it lives
+    journal.close()
+    assert list(read_lines(journal.path)) == [{"failed": ["a", "b"]}]
+    lock = lock_dead(journal.path)
+    assert lock is not None
+    lock.close()
+
+
+def test_only_what_is_missing_is_done(model: Path, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    options = ("--style", "udnie", "--model", model)
+    run(photos, out, *options)
+    whole = tree(out)
+    gone = out / "class0" / "000.png"
+    gone.unlink()
+    times = {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
+    result = run(photos, out, *options)
+    assert result.stdout.startswith("wrote 1 picture")
+    assert tree(out) == whole
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+
+
+def test_lost_records_are_made_again(model: Path, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    options = ("--style", "random", "--copy-others", "--model", model)
+    run(photos, out, *options)
+    whole = tree(out)
+    (out / "manifest.csv").unlink()
+    assert run(photos, out, *options).stdout.startswith("wrote 0 pictures")
+    assert tree(out) == whole
+
+
+def test_failed_files_are_tried_again_only_if_asked_for(
+    model: Path, photos: Path, tmp_path: Path
+) -> None:
+    out, broken = tmp_path / "out", photos / "class0" / "broken.png"
+    options = ("--style", "udnie", "--model", model)
+    result = run(photos, out, *options)
+    assert result.exit_code == 1
+    assert "class0/broken.png: not an image" in result.stderr
+    assert "1 file failed" in result.stderr
+    save(broken)
+    assert run(photos, out, *options).exit_code == 1
+    assert not (out / "class0" / "broken.png").exists()
+    assert run(photos, out, *options, "--retry-failed").exit_code == 0
+    assert (out / "class0" / "broken.png").exists()
+    assert failures(out) == {}
+    check_manifest(out)
+
+
+def test_two_configurations_do_not_mix(model: Path, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(photos, out, "--style", "udnie", "--model", model)
+    whole = tree(out)
+    others = data_set(tmp_path / "others", 2)
+    for source, options, said in (
+        (photos, ("--style", "the_scream"), "style udnie, not the_scream"),
+        (photos, ("--style", "udnie", "--strength", "0.5"), "strength"),
+        (photos, ("--style", "udnie", "--quality", "90"), "quality 95, not 90"),
+        (others, ("--style", "udnie"), "source"),
+    ):
+        result = run(source, out, *options, "--model", model)
+        assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+        assert said in result.stderr
+    assert tree(out) == whole
+
+
+def test_a_full_disk_stops_the_run(
+    model: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, count = tmp_path / "out", 0
+    options = ("--style", "udnie", "--copy-others", "--model", model)
+    append = Journal.append
+
+    def full(self: Journal, *lines: object) -> None:
+        nonlocal count
+        count += 1
+        if count > 10:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        append(self, *lines)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "append", full)
+        result = run(photos, out, *options)
+    assert result.exit_code == 1
+    assert "No space left on device" in result.stderr.splitlines()[-1]
+    assert "again" in result.stderr.splitlines()[-1]
+    run(photos, out, *options)
+    run(photos, tmp_path / "whole", *options)
+    assert tree(out) == tree(tmp_path / "whole")
+
+
+def test_verify(model: Path, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    (photos / "class0" / "broken.png").unlink()
+    options = ("--style", "random", "--model", model)
+    assert "no data set" in run(photos, out, *options, "--verify").stderr
+    run(photos, out, *options)
+    whole = tree(out)
+    result = run(photos, out, *options, "--verify")
+    assert (result.exit_code, result.stdout) == (0, "as the manifest says: 40 files\n")
+    (out / "class0" / "000.png").write_bytes(b"other")
+    (out / "class0" / "003.png").unlink()
+    (out / "class0" / "strange.png").write_bytes(b"")
+    save(photos / "new.png")
+    result = run(photos, out, *options, "--verify")
+    assert result.exit_code == 1
+    lines = sorted(result.stderr.splitlines())
+    assert [line.split(": ")[0] for line in lines] == [
+        "Error", "class0/000.png", "class0/003.png", "class0/strange.png", "new.png",
+    ]  # fmt: skip
+    assert lines[0] == "Error: not as the manifest says: 4 files"
+    assert set(tree(out)) - {"class0/strange.png"} == set(whole) - {"class0/003.png"}
+    assert len(rows(out / "manifest.csv")) == 40
