@@ -1,0 +1,1 @@
+"""Look inside a network: filters, features, activations, saliency, attacks and made images."""

@@ -1,0 +1,33 @@
+"""The `interp` command."""
+
+import warnings
+
+import click
+
+import interp.features.commands as features
+import interp.features.space_commands as feature_space
+from styletransfer.command_line import OneLineErrors
+
+
+@click.group(cls=OneLineErrors, invoke_without_command=True)
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Look inside an image classifier.
+
+    Example: interp neighbors photos/ --query cat.jpg --model resnet18 -o neighbors.png
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+# The modules of commands import torch and its like inside their functions: `--help` waits for none.
+for area in (features, feature_space):
+    for command in area.COMMANDS:
+        cli.add_command(command)
+
+
+def main() -> None:
+    """Run the `interp` command and exit with its status."""
+    # Pillow warns of what is odd in a file; what matters of it is told as an error or a note.
+    warnings.filterwarnings("ignore", module="PIL")
+    cli(prog_name="interp")

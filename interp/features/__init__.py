@@ -1,0 +1,1 @@
+"""What a network computes from images: filters, features and their maps, activations, patches."""

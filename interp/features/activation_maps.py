@@ -1,0 +1,48 @@
+"""The maps of a layer's channels for one image: where in it each channel fires."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from interp.errors import RequestError
+from interp.figures import Cell, fitted, resized, table, to_grey
+from interp.models import Classifier
+from interp.taps import activations
+from styletransfer.images import Pixels
+
+
+def activation_maps(classifier: Classifier, image: Tensor, layer: str) -> Tensor:
+    """The values C×H×W of `layer` for one image 1×3×h×w in 0..1.
+
+    Raises RequestError for an unknown layer, and for one without channels and places. Zeiler and
+    Fergus 2014, "Visualizing and Understanding Convolutional Networks".
+    """
+    values = activations(classifier, image, [layer])[layer]
+    if values.ndim != 4:
+        raise RequestError(
+            f"layer {layer!r} gives {'×'.join(map(str, values.shape[1:]))}, no maps; "
+            "`interp layers` shows which have C×H×W"
+        )
+    return values[0]
+
+
+def strongest_channels(maps: Tensor) -> list[int]:
+    """The channels of C×H×W maps by their mean absolute value, the greatest first."""
+    return maps.abs().mean((1, 2)).argsort(descending=True, stable=True).tolist()
+
+
+def draw_activation_maps(
+    photograph: Pixels, maps: Tensor, channels: Sequence[int], *, columns: int = 8, side: int = 112
+) -> Pixels:
+    """The photograph, then the maps of `channels`, each grey from its least to its greatest value.
+
+    Below each stand the channel and its greatest value.
+    """
+    cells: list[Cell] = [(fitted(photograph, side), "image")]
+    for channel in channels:
+        tile = to_grey(maps[channel].cpu().numpy())
+        scale = side / max(tile.shape[:2])
+        size = [max(1, round(scale * length)) for length in tile.shape[:2]]
+        greatest = float(maps[channel].max())
+        cells.append((resized(tile, size[0], size[1], smooth=False), f"{channel}: {greatest:.4g}"))
+    return table([cells[start : start + columns] for start in range(0, len(cells), columns)])

@@ -1,0 +1,78 @@
+"""Features in two dimensions: PCA and t-SNE, and the points on a regular grid."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+
+from interp.errors import RequestError
+from interp.figures import grid
+from styletransfer.images import Pixels
+
+Array = npt.NDArray[np.floating]
+
+_FEWEST = 3
+
+
+def pca(features: Array) -> npt.NDArray[np.float64]:
+    """N×D features on their two directions of greatest variance: N×2.
+
+    The sign of each direction is fixed, so it repeats exactly. RequestError for fewer than 3.
+    """
+    _check(features)
+    coordinates: npt.NDArray[np.float64] = PCA(2, svd_solver="full").fit_transform(
+        features.astype(np.float64)
+    )
+    return coordinates
+
+
+def tsne(features: Array, *, perplexity: float = 30, seed: int = 0) -> npt.NDArray[np.float64]:
+    """N×D features in the plane, near ones near: N×2.
+
+    It starts from PCA, so that the large distances mean something too. `perplexity`, about the
+    number of neighbours that count, is at most a third of the images. The same seed gives the
+    same bits. Van der Maaten and Hinton 2008, "Visualizing Data using t-SNE". RequestError for
+    fewer than 3 images.
+    """
+    _check(features)
+    perplexity = min(perplexity, (len(features) - 1) / 3)
+    model = TSNE(2, init="pca", perplexity=perplexity, random_state=seed)
+    return np.asarray(model.fit_transform(features.astype(np.float64)), np.float64)
+
+
+def grid_places(points: Array) -> npt.NDArray[np.int64]:
+    """A place of its own on a nearly square grid for each of N×2 points: N×2 (row, column).
+
+    Of all assignments it is the one with the least sum of squared distances between points and
+    places, both scaled to the unit square (Jonker and Volgenant 1987); y grows upwards, rows
+    downwards.
+    """
+    columns = math.ceil(math.sqrt(len(points)))
+    rows = math.ceil(len(points) / columns)
+    places = np.stack(np.meshgrid(range(rows), range(columns), indexing="ij"), -1).reshape(-1, 2)
+    spread = np.ptp(points, axis=0)
+    across, up = ((points - points.min(0)) / np.where(spread > 0, spread, 1)).T
+    wanted = np.stack([1 - up, across], -1)
+    scale = np.maximum([rows - 1, columns - 1], 1)
+    _, chosen = linear_sum_assignment(cdist(wanted, places / scale, "sqeuclidean"))
+    assigned: npt.NDArray[np.int64] = places[chosen].astype(np.int64)
+    return assigned
+
+
+def draw_grid(places: npt.NDArray[np.int64], tiles: Sequence[Pixels]) -> Pixels:
+    """Tiles of one size at their N×2 places (row, column); places that none has stay white."""
+    rows, columns = places.max(0) + 1
+    sheet = [np.full_like(tiles[0], 255)] * int(rows * columns)
+    for (row, column), tile in zip(places, tiles, strict=True):
+        sheet[row * columns + column] = tile
+    return grid(sheet, columns=int(columns))
+
+
+def _check(features: Array) -> None:
+    if len(features) < _FEWEST:
+        raise RequestError(f"{len(features)} images have no map; give at least {_FEWEST}")

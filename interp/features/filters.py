@@ -1,0 +1,43 @@
+"""The filters of a first layer as pictures: what patterns of colour and of edges it matches."""
+
+import torch
+from torch import Tensor, nn
+
+from interp.errors import RequestError
+from interp.figures import grid, to_colour
+from interp.taps import find_layer, layer_names
+from styletransfer.images import Pixels
+
+
+def first_convolution(model: nn.Module) -> str:
+    """The name of the first convolution that takes RGB; RequestError where there is none."""
+    for name in layer_names(model):
+        module = find_layer(model, name)
+        if isinstance(module, nn.Conv2d) and module.weight.shape[1] == 3:
+            return name
+    raise RequestError("the model has no convolution that takes RGB, so no filters to show")
+
+
+def filters(model: nn.Module, layer: str | None = None) -> Tensor:
+    """The weights of a convolution that takes RGB, C×3×h×w; `layer` is by default the first.
+
+    Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks". Raises
+    RequestError for a layer that is no such convolution.
+    """
+    layer = layer or first_convolution(model)
+    module = find_layer(model, layer)
+    if not isinstance(module, nn.Conv2d) or module.weight.shape[1] != 3:
+        raise RequestError(
+            f"{layer} is no convolution that takes RGB; {first_convolution(model)} is one"
+        )
+    with torch.no_grad():
+        return module.weight.detach().float().cpu().clone()
+
+
+def draw_filters(weights: Tensor, *, side: int = 64) -> Pixels:
+    """Filters C×3×h×w as a grid, each scaled from its least to its greatest weight.
+
+    `side` is about that of a filter in the figure, in pixels; each weight is a square.
+    """
+    zoom = max(1, round(side / weights.shape[-1]))
+    return grid([to_colour(filter_.numpy()) for filter_ in weights], gap=4, zoom=zoom)

@@ -1,0 +1,121 @@
+"""The patches of a folder's images that make a channel fire most."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from interp.errors import RequestError
+from interp.figures import Cell, resized, table
+from interp.models import Classifier
+from interp.photographs import Report, read_batches, read_pixels, shown
+from interp.receptive_field import receptive_fields
+from interp.taps import activations
+from styletransfer.images import Pixels
+
+_BEYOND = 200
+
+
+@dataclass(frozen=True)
+class Patches:
+    """The strongest patches of K channels, at most k each, the strongest first.
+
+    `values` is float32 K×k; `images` int64 K×k, indices of files; `boxes` int64 K×k×4, (top,
+    left, bottom, right) in the resized and cropped image, bottom and right exclusive; `side` the
+    (height, width) of the receptive field, which a box at the border does not fill; `seen` the
+    number of images that could be read.
+    """
+
+    channels: list[int]
+    values: npt.NDArray[np.float32]
+    images: npt.NDArray[np.int64]
+    boxes: npt.NDArray[np.int64]
+    side: tuple[int, int]
+    seen: int
+
+
+def top_patches(
+    classifier: Classifier,
+    paths: Sequence[Path],
+    layer: str,
+    channels: Sequence[int],
+    count: int = 9,
+    *,
+    report: Report = print,
+    done: Callable[[int], object] = lambda number: None,
+) -> Patches:
+    """Where in image files the `channels` of `layer` are greatest, one place an image.
+
+    Each patch is what the place sees: its receptive field. Only the best so far are kept, so the
+    number of images is not limited by memory. Of equal values the earlier image, and in it the
+    upper left place, goes first. `count` is capped at the number of images. Files that cannot be
+    read are told to `report`; `done` hears how many more images are ready. Zeiler and Fergus
+    2014, "Visualizing and Understanding Convolutional Networks", section 4. Raises RequestError
+    for an unknown layer or channel and for a layer that is neither a map nor a vector, WorkError
+    if no image can be read.
+    """
+    field = receptive_fields(classifier, [layer], classifier.size)[layer]
+    values = torch.empty(len(channels), 0)
+    images = torch.empty(len(channels), 0, dtype=torch.long)
+    places = torch.empty(len(channels), 0, dtype=torch.long)
+    seen = 0
+    for indices, pixels in read_batches(classifier, paths, report):
+        maps = _maps(activations(classifier, pixels, [layer])[layer], layer, channels)
+        greatest, where = maps.flatten(2).cpu().max(2)  # n×K each
+        values = torch.cat([values, greatest.T], 1)
+        images = torch.cat([images, torch.tensor(indices).expand(len(channels), -1)], 1)
+        places = torch.cat([places, where.T], 1)
+        best = values.argsort(dim=1, descending=True, stable=True)[:, :count]
+        values, images, places = (kept.gather(1, best) for kept in (values, images, places))
+        seen += len(indices)
+        done(len(indices))
+    boxes = field.boxes.reshape(-1, 4)[places.numpy()]
+    return Patches(list(channels), values.numpy(), images.numpy(), boxes, field.size, seen)
+
+
+def draw_patches(
+    classifier: Classifier, paths: Sequence[Path], patches: Patches, *, side: int = 96
+) -> Pixels:
+    """A row for each channel: its patches with their values; what is beyond an image is grey."""
+    rows: list[list[Cell]] = []
+    for channel, values, images, boxes in zip(
+        patches.channels, patches.values, patches.images, patches.boxes, strict=True
+    ):
+        cells: list[Cell] = []
+        for value, image, box in zip(values, images, boxes, strict=True):
+            pixels = shown(read_pixels(classifier, paths[image], lambda note: None))
+            patch = _in_frame(pixels, box, patches.side)
+            name = f"channel {channel}\n" if not cells else ""
+            cells.append((resized(patch, side, side), f"{name}{value:.4g}"))
+        rows.append(cells)
+    return table(rows)
+
+
+def _maps(values: Tensor, layer: str, channels: Sequence[int]) -> Tensor:
+    if values.ndim == 2:
+        values = values[..., None, None]
+    if values.ndim != 4:
+        raise RequestError(
+            f"layer {layer!r} gives {'×'.join(map(str, values.shape[1:]))}, neither maps nor a "
+            "vector; `interp layers` shows the shapes"
+        )
+    for channel in channels:
+        if not 0 <= channel < values.shape[1]:
+            raise RequestError(f"{layer} has no channel {channel}, only 0 to {values.shape[1] - 1}")
+    return values[:, list(channels)]
+
+
+def _in_frame(pixels: Pixels, box: npt.NDArray[np.int64], side: tuple[int, int]) -> Pixels:
+    """The box of `pixels` in a grey frame of the whole receptive field, at the side it is cut."""
+    top, left, bottom, right = box
+    frame = np.full((*side, 3), _BEYOND, np.uint8)
+    down = side[0] - (bottom - top) if top == 0 else 0
+    across = side[1] - (right - left) if left == 0 else 0
+    frame[down : down + bottom - top, across : across + right - left] = pixels[
+        top:bottom, left:right
+    ]
+    return frame

@@ -1,0 +1,107 @@
+"""The options that the commands of `interp` share, and how their failures are told."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from tqdm import tqdm
+
+from styletransfer.extras import extra
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_PATH = click.Path(path_type=Path)
+
+images = click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=_PATH)
+layer = click.option(
+    "--layer", help="A layer by its dotted name; `interp layers` lists them. Example: --layer fc"
+)
+class_name = click.option(
+    "--class",
+    "class_name",
+    help="A class by its index, its name or a part of it; by default the one that the model sees. "
+    'Example: --class "tiger cat"',
+)
+seed = click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Of all that is random. Example: --seed 7",
+)
+
+
+def model(command: Command) -> Command:
+    """Add `--model` and `--weights`."""
+    named = click.option(
+        "--model",
+        default="squeezenet1_0",
+        show_default=True,
+        help="A classifier, as torchvision names it. Example: --model resnet18",
+    )
+    weighted = click.option(
+        "--weights",
+        default="default",
+        show_default=True,
+        help="'default' for torchvision's, 'random', or a .safetensors or .pth file. "
+        "Example: --weights mine.pth",
+    )
+    return named(weighted(command))
+
+
+def outputs(command: Command) -> Command:
+    """Add `-o`, `--data`, `--overwrite` and `--quiet`."""
+    figure = click.option(
+        "-o", "--output", type=_PATH, help="The figure to write. Example: -o figure.png"
+    )
+    data = click.option(
+        "--data", type=_PATH, help="The numbers behind it, to write. Example: --data numbers.npz"
+    )
+    overwrite = click.option(
+        "--overwrite", is_flag=True, help="Replace files that exist. Example: -o f.png --overwrite"
+    )
+    quiet = click.option(
+        "--quiet", is_flag=True, help="No progress, no summary. Example: --quiet 2> errors.txt"
+    )
+    return figure(data(overwrite(quiet(command))))
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn failures into click's errors: status 2 for a wrong call, 1 for work that failed."""
+    from interp.errors import RequestError, WorkError
+    from styletransfer.images import ImageError
+
+    try:
+        with extra("interp"):
+            yield
+    except RequestError as error:
+        raise click.UsageError(str(error)) from None
+    except (WorkError, ImageError) as error:
+        raise click.ClickException(str(error)) from None
+    except MemoryError:
+        raise click.ClickException("not enough memory; give fewer or smaller images") from None
+
+
+def report(line: str) -> None:
+    """Write a line to stderr, above the progress bar if there is one."""
+    tqdm.write(line, file=sys.stderr)
+
+
+def end(whole: bool) -> None:
+    """Exit with 1 where some of the images could not be used, after the rest was done."""
+    if not whole:
+        sys.exit(1)
+
+
+def on_terminal(quiet: bool = False) -> bool:
+    """Whether progress may be shown: on a terminal only, and not if it is to be quiet."""
+    return sys.stderr.isatty() and not quiet
+
+
+def progress(total: int | None, unit: str, *, quiet: bool) -> "tqdm[Any]":
+    """Open a bar with a rate, shown once the work has taken two seconds, and only on a terminal."""
+    return tqdm(total=total, unit=unit, delay=2, disable=not on_terminal(quiet))

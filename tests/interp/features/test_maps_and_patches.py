@@ -1,0 +1,123 @@
+"""Filters, activation maps and top patches against brute force."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from interp.errors import RequestError, WorkError
+from interp.features import patches as patches_module
+from interp.features.activation_maps import (
+    activation_maps,
+    draw_activation_maps,
+    strongest_channels,
+)
+from interp.features.filters import draw_filters, filters, first_convolution
+from interp.features.patches import draw_patches, top_patches
+from interp.models import Classifier
+from interp.photographs import read_batches, read_pixels
+from interp.receptive_field import receptive_fields
+from interp.taps import activations
+
+
+def test_filters_are_the_scaled_weights(classifier: Classifier) -> None:
+    assert first_convolution(classifier) == "first"
+    weights = filters(classifier)
+    assert torch.equal(weights, classifier.model.first.weight)
+    sheet = draw_filters(weights, side=9)
+    for index, weight in enumerate(weights.numpy()):
+        top, left = 4 + index // 3 * 13, 4 + index % 3 * 13
+        low, high = weight.min(), weight.max()
+        expected = ((weight - low) / (high - low) * 255).transpose(1, 2, 0)
+        tile = sheet[top : top + 9 : 3, left : left + 9 : 3]
+        np.testing.assert_allclose(tile, expected, atol=0.51)
+
+
+def test_a_layer_without_filters(classifier: Classifier) -> None:
+    with pytest.raises(RequestError, match="second is no convolution that takes RGB; first is"):
+        filters(classifier, "second")
+    with pytest.raises(RequestError, match="no convolution that takes RGB"):
+        filters(nn.Sequential(nn.Flatten(), nn.Linear(3, 2)))
+
+
+def test_maps_are_the_layers_values(classifier: Classifier) -> None:
+    image = torch.rand(1, 3, 24, 24)
+    maps = activation_maps(classifier, image, "second")
+    torch.testing.assert_close(maps, activations(classifier, image, ["second"])["second"][0])
+    strengths = [float(np.abs(channel).mean()) for channel in maps.numpy()]
+    order = strongest_channels(maps)
+    assert order == sorted(range(8), key=lambda channel: -strengths[channel])
+    photograph = np.zeros((24, 24, 3), np.uint8)
+    sheet = draw_activation_maps(photograph, maps, order[:1], columns=2, side=24)
+    scaled = maps[order[0]].numpy()
+    scaled = (scaled - scaled.min()) / np.ptp(scaled) * 255
+    np.testing.assert_allclose(sheet[8:32:2, 40:64:2, 0], scaled, atol=0.51)
+    with pytest.raises(RequestError, match="gives 5, no maps"):
+        activation_maps(classifier, image, "head")
+
+
+@pytest.mark.parametrize("layer", ["second", "head"])
+@pytest.mark.parametrize("batch", [2, 16])
+def test_patches_equal_brute_force(
+    classifier: Classifier,
+    folder: Path,
+    layer: str,
+    batch: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def small(*words: object) -> object:
+        return read_batches(*words, batch=batch)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(patches_module, "read_batches", small)
+    paths = sorted(folder.rglob("*.png"))
+    channels = [4, 0, 2]
+    found = top_patches(classifier, paths, layer, channels, 5)
+    boxes = receptive_fields(classifier, [layer], 24)[layer].boxes
+    for k, channel in enumerate(channels):
+        best = []
+        for index, path in enumerate(paths):
+            values = activations(classifier, read_pixels(classifier, path), [layer])[layer][0]
+            plane = values[channel].reshape(boxes.shape[:2]).numpy()
+            place = np.unravel_index(plane.argmax(), plane.shape)
+            best.append((-float(plane[place]), index, boxes[place].tolist()))
+        for rank, (value, index, box) in enumerate(sorted(best)[:5]):
+            assert found.values[k, rank] == pytest.approx(-value, rel=1e-5)
+            assert found.images[k, rank] == index
+            assert found.boxes[k, rank].tolist() == box
+    assert found.seen == 12
+    assert draw_patches(classifier, paths, found, side=20).shape[1] == 8 + 5 * 28
+
+
+def test_a_planted_patch_is_found(tmp_path: Path) -> None:
+    pattern = np.random.default_rng(1).integers(0, 256, (5, 5, 3), np.uint8)
+    detector = nn.Conv2d(3, 1, 5)
+    with torch.no_grad():
+        ink = torch.from_numpy(pattern.transpose(2, 0, 1) / 255.0).float()
+        detector.weight[0] = ink - ink.mean()
+    paths = []
+    for index in range(4):
+        pixels = np.full((40, 40, 3), 128, np.uint8)
+        if index == 2:
+            pixels[11:16, 30:35] = pattern
+        paths.append(tmp_path / f"{index}.png")
+        Image.fromarray(pixels).save(paths[-1])
+    classifier = Classifier(nn.Sequential(detector), size=40)
+    found = top_patches(classifier, paths, "0", [0], 1)
+    assert found.images.tolist() == [[2]]
+    assert found.boxes.tolist() == [[[11, 30, 16, 35]]]
+    sheet = draw_patches(classifier, paths, found, side=5)
+    np.testing.assert_array_equal(sheet[8:13, 8:13], pattern)
+
+
+def test_patches_that_cannot_be_had(classifier: Classifier, folder: Path) -> None:
+    paths = sorted(folder.rglob("*.png"))
+    with pytest.raises(RequestError, match="no channel 8, only 0 to 7"):
+        top_patches(classifier, paths, "second", [8])
+    tokens = Classifier(nn.Sequential(nn.Flatten(2), nn.Flatten()), size=8)
+    with pytest.raises(RequestError, match="neither maps nor a vector"):
+        top_patches(tokens, paths, "0", [0])
+    with pytest.raises(WorkError, match="none of the images"):
+        top_patches(classifier, [folder / "none.png"], "second", [0], report=lambda line: None)

@@ -1,0 +1,90 @@
+"""Feature space: neighbours as scikit-learn finds them, maps that keep neighbours together."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.manifold import trustworthiness
+from sklearn.neighbors import NearestNeighbors
+
+from interp.errors import RequestError
+from interp.features.embedding import draw_grid, grid_places, pca, tsne
+from interp.features.neighbors import Metric, draw_neighbors, nearest
+
+
+@pytest.fixture(scope="module")
+def digits() -> np.ndarray:
+    return load_digits().data[:150].astype(np.float32)
+
+
+@pytest.mark.parametrize(("metric", "name"), [("l2", "euclidean"), ("cosine", "cosine")])
+def test_neighbours_are_those_of_brute_force(digits: np.ndarray, metric: Metric, name: str) -> None:
+    noisy = digits + np.random.default_rng(0).random(digits.shape)  # no two distances are equal
+    indices, distances = nearest(noisy, noisy, 9, metric)
+    search = NearestNeighbors(n_neighbors=9, algorithm="brute", metric=name).fit(noisy)
+    expected_distances, expected = search.kneighbors(noisy)
+    np.testing.assert_array_equal(indices, expected)
+    np.testing.assert_allclose(distances, expected_distances, atol=1e-5)
+    assert (indices[:, 0] == np.arange(150)).all()
+    assert distances[:, 0].max() <= (0 if metric == "l2" else 1e-15)
+
+
+def test_ties_and_zeros() -> None:
+    features = np.array([[1.0, 0], [0, 1], [1, 0], [0, 0]])
+    assert nearest(features, features[:1], 3)[0].tolist() == [[0, 2, 3]]
+    indices, distances = nearest(features, features[3:], 4, "cosine")
+    assert (indices.tolist(), distances.tolist()) == ([[0, 1, 2, 3]], [[1, 1, 1, 1]])
+    with pytest.raises(RequestError, match="no 5 neighbours"):
+        nearest(features, features, 5)
+
+
+def test_a_strip_shows_query_and_neighbours() -> None:
+    tile = np.full((128, 128, 3), 9, np.uint8)
+    strip = draw_neighbors([("features", tile, [(tile, 0.0), (tile, 1.25)])])
+    assert np.count_nonzero((strip == 9).all(2)) >= 3 * 128 * 128
+
+
+def test_pca_is_that_of_the_covariance(digits: np.ndarray) -> None:
+    points = pca(digits)
+    centred = digits - digits.mean(0)
+    variances = np.linalg.eigvalsh(np.cov(centred.T))[::-1][:2]
+    np.testing.assert_allclose(points.var(0, ddof=1), variances, rtol=1e-5)
+    assert abs(np.corrcoef(points.T)[0, 1]) < 1e-9
+    np.testing.assert_array_equal(points, pca(digits))
+
+
+def test_tsne_keeps_neighbours_and_repeats(digits: np.ndarray) -> None:
+    points = tsne(digits, seed=3)
+    np.testing.assert_array_equal(points, tsne(digits, seed=3))
+    assert trustworthiness(digits, points, n_neighbors=5) > 0.9
+    assert trustworthiness(digits, pca(digits), n_neighbors=5) < 0.9
+
+
+@pytest.mark.parametrize("count", [3, 5])
+def test_few_images(digits: np.ndarray, count: int) -> None:
+    assert tsne(digits[:count]).shape == pca(digits[:count]).shape == (count, 2)
+    for method in (tsne, pca):
+        with pytest.raises(RequestError, match="at least 3"):
+            method(digits[:2])
+
+
+def test_a_grid_gives_each_its_place() -> None:
+    points = np.random.default_rng(0).random((30, 2))
+    places = grid_places(points)
+    assert len(np.unique(places, axis=0)) == 30
+    assert places.min() == 0
+    assert places.max(0).tolist() == [4, 5]
+
+
+def test_points_on_a_grid_stay_there() -> None:
+    rows, columns = (axis.ravel() for axis in np.mgrid[0:4, 0:4])
+    order = np.random.default_rng(0).permutation(16)
+    points = np.stack([columns * 3.0 + 7, -rows * 0.5], -1)[order]
+    places = grid_places(points)
+    np.testing.assert_array_equal(places, np.stack([rows, columns], -1)[order])
+    tiles = [np.full((5, 5, 3), value, np.uint8) for value in order]
+    sheet = draw_grid(places, tiles)
+    assert sheet[3::6, 3::6, 0].ravel().tolist() == list(range(16))
+
+
+def test_points_that_coincide() -> None:
+    assert len(np.unique(grid_places(np.ones((7, 2))), axis=0)) == 7

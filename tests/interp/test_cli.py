@@ -1,0 +1,176 @@
+"""The command line: what is written, what is said and where, and the exit status."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from interp.cli import cli
+from interp.models import load_classifier
+
+MODEL = ("--model", "squeezenet1_1", "--weights", "random")
+
+
+def run(*words: object) -> Result:
+    result = CliRunner().invoke(cli, [str(word) for word in words])
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result
+
+
+def refused(*words: object, status: int = 2) -> str:
+    """Run a call that fails before any work, and return the one line that says why."""
+    result = run(*words)
+    assert result.exit_code == status, result.output
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+    return result.stderr
+
+
+@pytest.fixture
+def photo(folder: Path) -> Path:
+    return folder / "blue" / "00.png"
+
+
+COMMANDS = {
+    "filters": ([], {"weights": (64, 3, 3, 3)}),
+    "activations": (["PHOTO"], {"activations": (64, 111, 111), "channels": (64,)}),
+    "neighbors": (
+        ["FOLDER", "--query", "PHOTO", "--count", "3"],
+        {"indices": (1, 3), "distances": (1, 3), "pixel_indices": (1, 3), "features": (12, 512)},
+    ),
+    "embed": (["FOLDER", "--view", "map"], {"coordinates": (12, 2), "places": (12, 2)}),
+    "patches": (
+        ["FOLDER", "--layer", "features.3", "--channels", "7,1", "--count", "2"],
+        {"values": (2, 2), "images": (2, 2), "boxes": (2, 2, 4), "channels": (2,), "paths": (12,)},
+    ),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_figure_and_data(command: str, folder: Path, photo: Path, tmp_path: Path) -> None:
+    words, shapes = COMMANDS[command]
+    figure, data = tmp_path / "f.png", tmp_path / "d.npz"
+    named = [{"FOLDER": folder, "PHOTO": photo}.get(word, word) for word in words]
+    result = run(command, *named, *MODEL, "-o", figure, "--data", data)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == f"wrote {figure}\nwrote {data}\n"
+    with Image.open(figure) as image:
+        assert image.mode == "RGB"
+    with np.load(data) as arrays:
+        assert {name: arrays[name].shape for name in shapes} == shapes
+    assert "exists already; --overwrite" in refused(command, *named, *MODEL, "-o", figure)
+    quiet = run(command, *named, *MODEL, "-o", figure, "--overwrite", "--quiet")
+    assert (quiet.exit_code, quiet.output) == (0, "")
+
+
+@pytest.mark.parametrize("view", ["scatter", "grid"])
+def test_embeddings_repeat(folder: Path, tmp_path: Path, view: str) -> None:
+    first, second = tmp_path / "1.png", tmp_path / "2.png"
+    for figure in (first, second):
+        assert run("embed", folder, *MODEL, "--view", view, "-o", figure).exit_code == 0
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_every_image_is_a_query_by_default(folder: Path, tmp_path: Path) -> None:
+    data = tmp_path / "d.npz"
+    assert run("neighbors", folder, *MODEL, "--data", data, "--count", 4).exit_code == 0
+    with np.load(data) as arrays:
+        assert arrays["indices"].shape == (12, 4)
+        assert (arrays["indices"][:, 0] == np.arange(12)).all()
+        assert (arrays["distances"][:, 0] == 0).all()
+
+
+def test_layers() -> None:
+    result = run("layers", *MODEL)
+    lines = result.stdout.splitlines()
+    assert result.exit_code == 0
+    assert lines[0].split()[:3] == ["layer", "kind", "shape"]
+    assert lines[1].split() == ["features.0", "Conv2d", "64×111×111", "3×3"]
+    assert lines[-1].split()[:3] == ["classifier", "Sequential", "1000×1×1"]
+
+
+@pytest.mark.parametrize("command", ["neighbors", "embed", "patches"])
+def test_a_file_that_fails_is_named_and_the_rest_done(
+    command: str, folder: Path, tmp_path: Path
+) -> None:
+    bad = folder / "bad.jpg"
+    bad.write_bytes(b"no image")
+    figure = tmp_path / "f.png"
+    result = run(command, folder, *MODEL, "--layer", "features.3", "-o", figure)
+    assert (result.exit_code, result.stdout) == (1, f"wrote {figure}\n")
+    assert result.stderr.startswith(f"Error: {bad}: ")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["filters"], "give -o FIGURE.png"),
+        (["filters", "-o", "f.txt"], "a figure is one of .jpg"),
+        (["filters", "--data", "d.json"], "written as .npz"),
+        (["filters", "-o", "none/f.png"], "none: no such folder"),
+        (["filters", "-o", "f.png", "--model", "squeeze"], "near it: squeezenet"),
+        (["filters", "-o", "f.png", "--weights", "none.pth"], "none.pth: no such file"),
+        (["filters", "-o", "f.png", "--layer", "features.00"], "near it: features.0"),
+        (["embed", "EMPTY", "-o", "f.png"], "there is no image in this folder"),
+        (["embed", "none", "-o", "f.png"], "none: no such file or folder"),
+        (["embed", "PHOTO", "-o", "f.png"], "give at least 3"),
+        (["embed", "PHOTO", "-o", "PHOTO", "--overwrite"], "is an input"),
+        (["patches", "PHOTO", "-o", "f.png"], "give a --layer"),
+        (["patches", "PHOTO", "-o", "f.png", "--layer", "classifier", "--channels", "x"], "17,42"),
+        (["neighbors", "PHOTO", "-o", "f.png", "--metric", "l1"], "--metric"),
+        (["saliences"], "saliences"),
+    ],
+)
+def test_wrong_calls(
+    words: list[str], said: str, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    model = () if "--model" in words else MODEL[:2]
+    weights = () if "--weights" in words or words[0] == "saliences" else MODEL[2:]
+    named = [{"PHOTO": photo, "EMPTY": "empty"}.get(word, word) for word in words]
+    options = (*model, *weights) if words[0] != "saliences" else ()
+    assert said in refused(*named, *options)
+    assert not Path("f.png").exists()
+
+
+def test_work_that_fails(tmp_path: Path, photo: Path) -> None:
+    weights = tmp_path / "w.pth"
+    torch.save(load_classifier("squeezenet1_1", "random").model.state_dict(), weights)
+    out = ("-o", tmp_path / "f.png")
+    line = refused("filters", "--model", "alexnet", "--weights", weights, *out, status=1)
+    assert "does not fit alexnet: it lacks" in line
+    photo.write_bytes(b"no image")
+    assert str(photo) in refused("activations", photo, *MODEL, *out, status=1)
+
+
+def test_a_missing_extra_is_one_line(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "interp.features.embedding", None)
+    line = refused("embed", folder, *MODEL, "-o", tmp_path / "f.png", status=1)
+    assert "pip install 'styletransfer[interp]'" in line
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom interp.cli import cli\n"
+        "heavy = {'torch', 'scipy', 'sklearn', 'matplotlib', 'onnxruntime'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("command", [None, "layers", *COMMANDS])
+def test_help_has_an_example(command: str | None) -> None:
+    result = run(*([command] if command else []), "--help")
+    assert result.exit_code == 0
+    assert "Example: interp " in " ".join(result.stdout.split())

@@ -1,0 +1,66 @@
+"""Figures: pixels where they belong, and text that stays in its column."""
+
+import numpy as np
+import pytest
+
+from interp import figures
+
+
+def test_grey_is_scaled_from_least_to_greatest() -> None:
+    grey = figures.to_grey(np.array([[-1.0, 0.0], [0.5, 1.0]]))
+    assert grey[..., 0].tolist() == [[0, 128], [191, 255]]
+    assert (grey == grey[..., :1]).all()
+    assert figures.to_grey(np.full((2, 2), 7.0)).max() == 0
+    assert figures.to_grey(np.array([[0.5, 3.0]]), 0, 1)[0, :, 0].tolist() == [128, 255]
+
+
+def test_signs_have_their_colours() -> None:
+    (below, zero, above) = figures.signed_map(np.array([[-2.0, 0.0, 1.0]]))[0].astype(int)
+    assert below[2] > below[0]
+    assert zero.min() > 240
+    assert above[0] > above[2]
+
+
+def test_a_grid_holds_the_tiles_enlarged() -> None:
+    tiles = [np.random.default_rng(i).integers(0, 255, (3, 2, 3), np.uint8) for i in range(5)]
+    sheet = figures.grid(tiles, columns=2, gap=1, zoom=4)
+    assert sheet.shape == (3 * 13 + 1, 2 * 9 + 1, 3)
+    for place, tile in enumerate(tiles):
+        top, left = 1 + place // 2 * 13, 1 + place % 2 * 9
+        cut = sheet[top : top + 12, left : left + 8]
+        np.testing.assert_array_equal(cut[::4, ::4], tile)
+        assert (cut.reshape(3, 4, 2, 4, 3) == cut.reshape(3, 4, 2, 4, 3)[:, :1, :, :1]).all()
+    assert (sheet[27:, 10:] == 255).all()
+
+
+@pytest.mark.parametrize("caption", ["", "two words", "aWordThatIsMuchTooLongForItsColumn", "a\nb"])
+def test_captions_stay_below_their_picture(caption: str) -> None:
+    black = np.zeros((40, 60, 3), np.uint8)
+    sheet = figures.table([[(black, caption), (black, "")]], gap=8)
+    np.testing.assert_array_equal(sheet[8:48, 8:68], black)
+    np.testing.assert_array_equal(sheet[8:48, 76:136], black)
+    assert (sheet[:, 68:76] == 255).all()
+    assert bool((sheet[48:, 8:68] < 255).any()) == bool(caption)
+
+
+def test_pictures_lie_at_their_points() -> None:
+    colours = [np.full((4, 4, 3), value, np.uint8) for value in (10, 20, 30)]
+    sheet = figures.picture_map(np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 1.0]]), colours, side=24)
+    assert sheet.shape == (14, 24, 3)
+    assert sheet[-1, 0, 0] == 10
+    assert sheet[-1, -1, 0] == 20
+    assert sheet[0, 0, 0] == 30
+    one = figures.picture_map(np.array([[5.0, 5.0]]), colours[:1], side=24)
+    np.testing.assert_array_equal(one, colours[0])
+
+
+def test_charts_leave_no_state_behind() -> None:
+    import sys
+
+    chart = figures.curves([0, 1], {"up": [0, 1], "down": [1, 0]}, across="x", up="y")
+    points = figures.scatter(np.random.default_rng(0).random((30, 2)), ["a", "b", ""] * 10)
+    for picture in (chart, points):
+        assert picture.dtype == np.uint8
+        assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 10
+    plotting = sys.modules.get("matplotlib.pyplot")
+    assert plotting is None or not plotting.get_fignums()
