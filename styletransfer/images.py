@@ -24,7 +24,7 @@ DEFAULT_MAX_PIXELS = 200_000_000
 
 # A short list, not all that Pillow opens: some of its readers run programs (EPS) or take any
 # bytes for a picture (TGA). JPEG comes with MPO, what many phones write under the name .jpg.
-_READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "JPEG2000", "PPM")
+READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "JPEG2000", "PPM")
 WRITABLE = {
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
@@ -146,7 +146,7 @@ def find_images(folder: str | os.PathLike[str]) -> list[Path]:
         fault = f"cannot be listed ({error.strerror})"
         raise ImageError(f"{error.filename}: {fault}; name a folder you may read") from error
 
-    formats = (*_READABLE, "MPO")
+    formats = (*READABLE, "MPO")
     suffixes = {s for s, name in Image.registered_extensions().items() if name in formats}
     found: list[Path] = []
     visited = set()
@@ -180,8 +180,12 @@ def to_pixels(tensor: npt.NDArray[np.floating[Any]]) -> Pixels:
         raise ValueError(f"expected 1×3×H×W or 3×H×W, got {tensor.shape}")
     if np.isnan(planes).any():
         raise ValueError("the picture has NaN values")
-    levels = np.rint(np.clip(planes.astype(np.float32), 0, 1) * np.float32(255))
-    return np.ascontiguousarray(levels.astype(np.uint8).transpose(1, 2, 0))
+    pixels = np.empty((*planes.shape[1:], 3), np.uint8)
+    for channel, plane in enumerate(planes):  # one by one, a plane stays in the cache
+        levels = np.clip(plane.astype(np.float32, copy=False), 0, 1)
+        levels *= np.float32(255)
+        pixels[..., channel] = np.rint(levels, out=levels)
+    return pixels
 
 
 @contextmanager
@@ -213,7 +217,7 @@ def _identify(file: IO[bytes], path: Path, max_pixels: int) -> ImageFile.ImageFi
         raise ImageError(f"{path}: is empty; replace it by an intact copy")
     for register in (Image.preinit, Image.init):  # the common formats, then, slower, the rest
         register()
-        for name in _READABLE:
+        for name in READABLE:
             factory, accept = Image.OPEN.get(name, (None, None))
             if factory and accept and accept(start) is True:
                 file.seek(0)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from PIL import Image
 
-from styletransfer.images import _READABLE
+from styletransfer.images import READABLE
 
 Kind = Literal["image", "other", "folder", "cycle"]
 Identity = tuple[int, int]
@@ -47,7 +47,7 @@ def walk(root: Path) -> Iterator[Folder]:
 @cache
 def image_suffixes() -> frozenset[str]:
     """Return the suffixes that make a file an image, in lower case."""
-    formats = (*_READABLE, "MPO")
+    formats = (*READABLE, "MPO")
     return frozenset(s for s, name in Image.registered_extensions().items() if name in formats)
 
 

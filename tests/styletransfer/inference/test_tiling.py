@@ -16,6 +16,7 @@ from styletransfer.inference import ModelError, scratch
 from styletransfer.inference.scratch import ScratchError
 from styletransfer.inference.segments import Segments, cut
 from styletransfer.inference.tiling import ArrayRows, _Moments, stylize_bands
+from tests.assets import shipped
 from tests.styletransfer.inference.compact_model import exported, noise
 from tests.styletransfer.tiny_model import tiny_model
 
@@ -77,6 +78,17 @@ def test_every_style(style: int) -> None:
     expected = whole(image, weights, (9, 3, 3))
     assert np.abs(rows.result.astype(int) - expected).max() <= 1
     assert (style == 0) == np.array_equal(rows.result, image)
+
+
+def test_every_style_of_the_shipped_gallery() -> None:
+    path = shipped("gallery.onnx")
+    session, segments, image = open_session(str(path)), cut(path, open_session), noise(300, 210)
+    for weights in np.eye(session.get_inputs()[1].shape[1], dtype=np.float32)[:, None]:
+        rows = ArrayRows(image)
+        stylize_bands(segments, rows, weights, 164)
+        feed = {"image": to_tensor(image), "style_weights": weights}
+        expected = to_pixels(session.run(None, feed)[0])
+        assert np.abs(rows.result.astype(int) - expected).max() <= 1
 
 
 def test_statistics_are_those_of_all_bands() -> None:
