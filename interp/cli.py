@@ -4,8 +4,10 @@ import warnings
 
 import click
 
+import interp.adversarial.commands as adversarial
 import interp.features.commands as features
 import interp.features.space_commands as feature_space
+import interp.saliency.commands as saliency
 from styletransfer.command_line import OneLineErrors
 
 
@@ -21,7 +23,7 @@ def cli(ctx: click.Context) -> None:
 
 
 # The modules of commands import torch and its like inside their functions: `--help` waits for none.
-for area in (features, feature_space):
+for area in (features, feature_space, adversarial, saliency):
     for command in area.COMMANDS:
         cli.add_command(command)
 

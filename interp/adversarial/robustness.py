@@ -1,0 +1,134 @@
+"""The accuracy of a classifier under attack, as the attack may change the images more and more."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from interp.adversarial.attacks import Norm, pgd, random_targets
+from interp.errors import WorkError
+from interp.figures import curves
+from interp.taps import frozen
+from styletransfer.images import Pixels
+
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """What a model saw in N images under attacks of E strengths, the first of them 0, no attack.
+
+    Attributes:
+        epsilons: the E strengths, in increasing order.
+        predicted: E×N, the class that was seen.
+        classes: N, the right ones.
+        targets: N, the classes that were to be seen, if there were any.
+    """
+
+    epsilons: tuple[float, ...]
+    predicted: Integers
+    classes: Integers
+    targets: Integers | None
+
+    @property
+    def accuracy(self) -> list[float]:
+        """The share of all images, 0 to 1, in which the right class was seen, for each ε."""
+        return [float(share) for share in (self.predicted == self.classes).mean(axis=1)]
+
+    @property
+    def hits(self) -> list[float] | None:
+        """The share of all images, 0 to 1, in which the target was seen, for each ε."""
+        if self.targets is None:
+            return None
+        return [float(share) for share in (self.predicted == self.targets).mean(axis=1)]
+
+
+def robustness(
+    model: nn.Module,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    epsilons: Sequence[float],
+    *,
+    attack: Callable[..., Tensor] = pgd,
+    target: int | Literal["random"] | None = None,
+    seed: int = 0,
+    done: Callable[[int], object] = lambda count: None,
+) -> Robustness:
+    """What `model` sees in images, clean and attacked within each of `epsilons`.
+
+    The strengths are tried from the least to the greatest. What is within one is within every
+    greater one, so an image whose attack was successful (or that needed none) is not attacked
+    again and counts for all that follow. So accuracy under an untargeted attack never rises with
+    ε, nor do the hits of a targeted one fall.
+
+    Args:
+        model: takes N×3×H×W in 0..1 and gives class scores N×K.
+        batches: of images N×3×H×W in 0..1 with their right classes N. One is in memory at a time.
+        epsilons: the strengths, greater than zero.
+        attack: called as `pgd` is; `functools.partial(pgd, norm="l2", steps=50)` is one.
+        target: the class to be seen, or `"random"` for another one than the right one, drawn for
+            each image; without it, the attack leads away from the right class.
+        seed: of the random targets and of the attack; a batch adds its number to it.
+        done: called with the number of images of each finished batch.
+
+    Raises WorkError for no images, and what `attack` raises.
+    """
+    strengths = sorted(epsilons)
+    seen: list[Integers] = []
+    right: list[Integers] = []
+    wanted: list[Integers] = []
+    for number, (images, classes) in enumerate(batches):
+        scores = _scores(model, images)
+        if target == "random":
+            goals = random_targets(classes, scores.shape[1], seed=seed + number)
+        else:
+            goals = classes if target is None else torch.full_like(classes, target)
+        rows = [scores.argmax(1)]
+        for epsilon in strengths:
+            row = rows[-1].clone()
+            left = ((row == goals) if target is None else (row != goals)).nonzero()[:, 0]
+            if len(left):
+                attacked = attack(
+                    model,
+                    images[left],
+                    goals[left],
+                    epsilon=epsilon,
+                    targeted=target is not None,
+                    seed=seed + number,
+                )
+                row[left] = _scores(model, attacked).argmax(1)
+            rows.append(row)
+        seen.append(torch.stack(rows).cpu().numpy())
+        right.append(classes.cpu().numpy())
+        wanted.append(goals.cpu().numpy())
+        done(len(images))
+    if not seen:
+        raise WorkError("there are no images to attack")
+    return Robustness(
+        (0.0, *strengths),
+        np.concatenate(seen, axis=1),
+        np.concatenate(right),
+        None if target is None else np.concatenate(wanted),
+    )
+
+
+def draw_robustness(result: Robustness, norm: Norm = "linf") -> Pixels:
+    """Accuracy, and the share seen as the target if there was one, over ε (L∞ in 1/255)."""
+    lines = {"accuracy": result.accuracy}
+    if result.hits is not None:
+        lines["seen as the target"] = result.hits
+    return curves(
+        [255 * epsilon if norm == "linf" else epsilon for epsilon in result.epsilons],
+        {name: [100 * share for share in shares] for name, shares in lines.items()},
+        across="ε in L∞, in 1/255" if norm == "linf" else "ε in L2",
+        up=f"% of {len(result.classes)} images" + ("" if result.hits else " seen rightly"),
+    )
+
+
+def _scores(model: nn.Module, images: Tensor) -> Tensor:
+    with frozen(model), torch.no_grad():
+        scores: Tensor = model(images)
+    return scores

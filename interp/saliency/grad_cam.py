@@ -1,0 +1,85 @@
+"""Grad-CAM: which places of a late layer speak for a class."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from interp.errors import RequestError
+from interp.saliency.targets import Target
+from interp.taps import find_layer, frozen, layer_names, tapped
+
+
+def grad_cam(
+    model: nn.Module, images: Tensor, target: Target, *, layer: str | None = None
+) -> Tensor:
+    """Maps N×H×W, at least 0, for images N×3×H×W in 0..1.
+
+    The channels of `layer`, by default `last_map_layer`, are summed with their mean gradients as
+    weights, cut off at 0, and scaled up bilinearly. Selvaraju et al. 2017, "Grad-CAM". RequestError
+    for a layer without channels and places, or that the target does not depend on.
+    """
+    layer = layer or last_map_layer(model, images[:1])
+    with frozen(model), torch.enable_grad(), tapped(model, [layer]) as values:
+        # The pixels require gradients only so that there is a graph.
+        score = target(model, images.detach().clone().requires_grad_()).sum()
+        if layer not in values:
+            raise RequestError(f"layer {layer!r} comes after the target; name an earlier layer")
+        maps = values[layer]
+        if maps.ndim != 4:
+            shape = "×".join(map(str, maps.shape[1:]))
+            raise RequestError(f"layer {layer!r} gives {shape}, no maps; name another layer")
+        (slopes,) = torch.autograd.grad(score, maps, allow_unused=True)
+    if slopes is None:
+        raise RequestError(f"the target does not depend on layer {layer!r}; name an earlier layer")
+    weighted = (slopes.mean((2, 3), keepdim=True) * maps.detach()).sum(1, keepdim=True).relu()
+    return F.interpolate(weighted, images.shape[2:], mode="bilinear", align_corners=False)[:, 0]
+
+
+def last_map_layer(model: nn.Module, images: Tensor) -> str:
+    """The last layer that still has places: the end of the last convolution's block.
+
+    That is the whole that is computed between the last convolution whose output has more than one
+    place and the pooling that follows: `layer4` for a ResNet, `features.29` for VGG16 (its last
+    ReLU), `features` for DenseNet. RequestError for a network, such as a transformer, that has
+    maps only in its first layer.
+    """
+    height, width = images.shape[2:]
+    found: list[str] = []
+    after_pooling = False
+    called: set[str] = set()
+
+    def look(name: str, module: nn.Module, value: object) -> None:
+        nonlocal after_pooling
+        # A tap of a module that is called twice gives its first call, which is not the last layer.
+        first = name not in called
+        called.add(name)
+        if not isinstance(value, Tensor) or value.ndim != 4 or value[0, 0].numel() == 1:
+            return
+        tall, wide = value.shape[2:]
+        # Maps have the image's proportions; channels-last tokens (Swin) do not.
+        if abs(tall * width - wide * height) > height + width:
+            return
+        if isinstance(module, nn.Conv2d):
+            found.clear()
+            after_pooling = False
+        elif "Pool" in type(module).__name__:
+            after_pooling = True
+        if first and not after_pooling:
+            found.append(name)
+
+    handles = [
+        find_layer(model, name).register_forward_hook(
+            lambda module, _inputs, value, name=name: look(name, module, value)
+        )
+        for name in layer_names(model)
+    ]
+    try:
+        with frozen(model), torch.no_grad():
+            model(images)
+    finally:
+        for handle in handles:
+            handle.remove()
+    start = find_layer(model, found[0]) if found else None
+    if not isinstance(start, nn.Conv2d) or start.in_channels == 3:
+        raise RequestError("the model has no late layer with maps; name a --layer for Grad-CAM")
+    return found[-1]

@@ -1,0 +1,83 @@
+"""Maps from the gradient of a target with respect to the pixels.
+
+Each function takes images N×3×H×W in 0..1 and returns N×3×H×W: what each value of each pixel
+does, with its sign. The model computes in eval mode and is left as it was.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from interp.saliency.targets import Target
+from interp.taps import frozen
+
+STEPS = 50
+SAMPLES = 50
+NOISE = 0.15
+
+
+def gradient(model: nn.Module, images: Tensor, target: Target) -> Tensor:
+    """The gradient of the target.
+
+    Simonyan et al. 2014, "Deep Inside Convolutional Networks"; their map is the greatest absolute
+    value of R, G and B.
+    """
+    with frozen(model), torch.enable_grad():
+        pixels = images.detach().clone().requires_grad_()
+        # BatchNorm in eval mode mixes no images, so one sum gives each image its own gradient.
+        (result,) = torch.autograd.grad(target(model, pixels).sum(), pixels)
+    return result
+
+
+def smoothgrad(
+    model: nn.Module,
+    images: Tensor,
+    target: Target,
+    *,
+    samples: int = SAMPLES,
+    noise: float = NOISE,
+    seed: int = 0,
+) -> Tensor:
+    """The mean gradient of `samples` copies with Gaussian noise added.
+
+    `noise` is its standard deviation as a share of each image's range of values. Smilkov et al.
+    2017, "SmoothGrad: removing noise by adding noise".
+    """
+    random = torch.Generator().manual_seed(seed)
+    low, high = torch.aminmax(images.flatten(1), dim=1)
+    deviation = (noise * (high - low)).view(-1, 1, 1, 1)
+    total = torch.zeros_like(images)
+    for _ in range(samples):
+        normal = torch.randn(images.shape, generator=random).to(images)
+        total += gradient(model, images + deviation * normal, target)
+    return total / samples
+
+
+def input_x_gradient(model: nn.Module, images: Tensor, target: Target) -> Tensor:
+    """Each value times its gradient: to first order, what it adds in comparison with black.
+
+    Shrikumar et al. 2016, "Not Just a Black Box".
+    """
+    return images * gradient(model, images, target)
+
+
+def integrated_gradients(
+    model: nn.Module,
+    images: Tensor,
+    target: Target,
+    *,
+    baseline: Tensor | float = 0.0,
+    steps: int = STEPS,
+) -> Tensor:
+    """The difference from `baseline` times the mean gradient on the straight way from there.
+
+    The values sum to target(image) − target(baseline), but for the error of the Gauss–Legendre
+    quadrature with `steps` points. `baseline` is black by default. Sundararajan et al. 2017,
+    "Axiomatic Attribution for Deep Networks".
+    """
+    difference = images - baseline
+    total = torch.zeros_like(images)
+    nodes, weights = np.polynomial.legendre.leggauss(steps)
+    for place, weight in zip((1 + nodes) / 2, weights / 2, strict=True):
+        total += float(weight) * gradient(model, baseline + float(place) * difference, target)
+    return difference * total

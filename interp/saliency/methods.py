@@ -1,0 +1,91 @@
+"""Any saliency method by its name, as one map an image."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from interp.saliency.grad_cam import grad_cam
+from interp.saliency.gradients import (
+    gradient,
+    input_x_gradient,
+    integrated_gradients,
+    smoothgrad,
+)
+from interp.saliency.guided import guided_backprop
+from interp.saliency.names import Method
+from interp.saliency.occlusion import STRIDE, WINDOW, Baseline, occlusion
+from interp.saliency.targets import Target
+
+SIGNED: frozenset[Method] = frozenset({"input-x-gradient", "integrated-gradients", "occlusion"})
+"""The methods whose maps tell what speaks against the target, as values below 0."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What single methods take: the layer of Grad-CAM (by default the last with places), the
+    window, stride and baseline of occlusion, the seed of SmoothGrad."""
+
+    layer: str | None = None
+    window: int = WINDOW
+    stride: int = STRIDE
+    baseline: Baseline = "grey"
+    seed: int = 0
+
+
+def attribution(
+    method: Method,
+    model: nn.Module,
+    images: Tensor,
+    target: Target,
+    settings: Settings | None = None,
+    done: Callable[[int], object] = lambda count: None,
+) -> Tensor:
+    """What the method gives for images N×3×H×W in 0..1: N×H×W for grad-cam and occlusion, else
+    N×3×H×W. `done` is called with the windows of occlusion that are done."""
+    settings = settings or Settings()
+    match method:
+        case "gradient":
+            return gradient(model, images, target)
+        case "smoothgrad":
+            return smoothgrad(model, images, target, seed=settings.seed)
+        case "input-x-gradient":
+            return input_x_gradient(model, images, target)
+        case "integrated-gradients":
+            return integrated_gradients(model, images, target)
+        case "grad-cam":
+            return grad_cam(model, images, target, layer=settings.layer)
+        case "guided":
+            return guided_backprop(model, images, target)
+        case "occlusion":
+            return occlusion(
+                model,
+                images,
+                target,
+                window=settings.window,
+                stride=settings.stride,
+                baseline=settings.baseline,
+                done=done,
+            )
+
+
+def as_map(method: Method, values: Tensor) -> Tensor:
+    """N×H×W of an `attribution`: how much each pixel matters.
+
+    Of R, G and B it is the sum where the method tells what each adds (input-x-gradient,
+    integrated-gradients), and else the greatest absolute value (Simonyan et al. 2014).
+    """
+    if values.ndim == 3:
+        return values
+    return values.sum(1) if method in SIGNED else values.abs().amax(1)
+
+
+def saliency_map(
+    method: Method,
+    model: nn.Module,
+    images: Tensor,
+    target: Target,
+    settings: Settings | None = None,
+) -> Tensor:
+    """The map N×H×W of a method for images N×3×H×W in 0..1: its `attribution` `as_map`."""
+    return as_map(method, attribution(method, model, images, target, settings))

@@ -1,0 +1,129 @@
+"""Occlusion: what a class loses when a patch of the image is covered."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torchvision.transforms import functional as vision
+
+from interp.errors import RequestError, WorkError
+from interp.saliency.targets import Target
+from interp.taps import frozen
+
+Baseline = Literal["grey", "blur", "zero"]
+Box = tuple[int, int, int, int]
+
+WINDOW = 32
+STRIDE = 16
+BATCH = 16
+_BLUR = 10.0  # standard deviation, in pixels
+
+
+def occlusion(
+    model: nn.Module,
+    images: Tensor,
+    target: Target,
+    *,
+    window: int = WINDOW,
+    stride: int = STRIDE,
+    baseline: Baseline | Tensor = "grey",
+    batch: int = BATCH,
+    done: Callable[[int], object] = lambda count: None,
+) -> Tensor:
+    """How far the target falls where a window is covered: N×H×W for images N×3×H×W in 0..1.
+
+    A square window of side `window` moves by `stride` pixels, and is cut at the right and lower
+    border. Where windows overlap, a pixel gets the mean of their falls.
+
+    Args:
+        model: any model; it computes in eval mode.
+        images: N×3×H×W in 0..1.
+        target: what falls: `class_score`, `class_probability`, or a neuron.
+        window, stride: in pixels; the stride is at most the window.
+        baseline: what covers: grey (0.5), the blurred image, zero (black), or a tensor that can
+            be broadcast to 3×H×W.
+        batch: windows in one forward pass; it is halved each time that memory runs out.
+        done: called with the number of windows after each batch.
+
+    Raises:
+        RequestError: a stride or a window that leaves pixels uncovered.
+        WorkError: memory that does not suffice for one image.
+
+    Paper: Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks".
+    """
+    boxes = windows(images.shape[2], images.shape[3], window, stride)
+    result = torch.zeros_like(images[:, 0])
+    cover = torch.zeros_like(result[0])
+    for top, left, bottom, right in boxes:
+        cover[top:bottom, left:right] += 1
+    with frozen(model), torch.inference_mode():
+        for image, falls in zip(images, result, strict=True):
+            whole = target(model, image[None])
+            covering = _covering(image, baseline)
+            start = 0
+            while start < len(boxes):
+                chosen = boxes[start : start + batch]
+                try:
+                    left_over = target(model, _covered(image, covering, chosen))
+                except (RuntimeError, MemoryError) as error:
+                    if not _memory_ran_out(error):
+                        raise
+                    if batch == 1:
+                        raise WorkError("not enough memory for one image; take less") from None
+                    batch = max(1, batch // 2)
+                    continue
+                for (top, left, bottom, right), fall in zip(
+                    chosen, (whole - left_over).unbind(), strict=True
+                ):
+                    falls[top:bottom, left:right] += fall
+                start += len(chosen)
+                done(len(chosen))
+    return result / cover
+
+
+def windows(height: int, width: int, window: int, stride: int) -> list[Box]:
+    """The places of the window, row by row: top, left, bottom and right, the last two exclusive.
+
+    Raises RequestError for a window or a stride below 1, and a stride that leaves gaps.
+    """
+    if not 1 <= stride <= window:
+        raise RequestError(f"a stride of {stride} does not fit a window of {window}; take 1 to it")
+
+    def starts(length: int) -> range:
+        return range(0, max(0, length - window) + stride, stride)
+
+    return [
+        (top, left, min(top + window, height), min(left + window, width))
+        for top in starts(height)
+        for left in starts(width)
+    ]
+
+
+def _covering(image: Tensor, baseline: Baseline | Tensor) -> Tensor:
+    if isinstance(baseline, Tensor):
+        return baseline.to(image).expand_as(image)
+    if baseline == "blur":
+        # Reflection needs more pixels than the kernel reaches; a small image takes a smaller one.
+        reach = min(round(3 * _BLUR), min(image.shape[1:]) - 1)
+        blurred: Tensor = vision.gaussian_blur(image, [2 * reach + 1] * 2, [_BLUR] * 2)
+        return blurred
+    return torch.full_like(image, 0.5 if baseline == "grey" else 0.0)
+
+
+def _covered(image: Tensor, covering: Tensor, boxes: list[Box]) -> Tensor:
+    """A copy of the image for each box, covered there.
+
+    Channels last, because on a CPU most convolutions and poolings compute faster so.
+    """
+    shape = (len(boxes), *image.shape)
+    copies = image.expand(shape).clone(memory_format=torch.channels_last)
+    for copy, (top, left, bottom, right) in zip(copies, boxes, strict=True):
+        copy[:, top:bottom, left:right] = covering[:, top:bottom, left:right]
+    return copies
+
+
+def _memory_ran_out(error: BaseException) -> bool:
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
+        words in str(error) for words in ("not enough memory", "can't allocate memory")
+    )

@@ -1,0 +1,118 @@
+"""Does a saliency map depend on what the network learned? Randomise the network and look."""
+
+import copy
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.stats import rankdata
+from torch import Tensor, nn
+
+from interp.saliency.targets import Target
+from interp.taps import frozen
+
+Explain = Callable[[nn.Module, Tensor, Target], Tensor]
+
+
+@dataclass(frozen=True)
+class Sanity:
+    """The maps of one image while a network is randomised from its last layer to its first.
+
+    Attributes:
+        layers: L names, in the order of their randomisation; each stays random afterwards.
+        maps: (L+1)×H×W float32, the first of the network as it was.
+        correlations: L numbers in −1..1, Spearman's rank correlation of the absolute values of
+            each further map with those of the first. Near 0 is as it should be; a map that stays
+            near 1 does not explain this network.
+    """
+
+    layers: tuple[str, ...]
+    maps: npt.NDArray[np.float32]
+    correlations: npt.NDArray[np.float64]
+
+
+def cascading_randomisation(
+    model: nn.Module,
+    image: Tensor,
+    target: Target,
+    explain: Explain,
+    *,
+    seed: int = 0,
+    layers: Iterable[str] | None = None,
+    done: Callable[[int], object] = lambda count: None,
+) -> Sanity:
+    """The randomisation test of one image 1×3×H×W in 0..1, for the saliency method `explain`.
+
+    Each parameter is drawn anew from the normal distribution with its own mean and deviation, so
+    that the scale of what the network computes stays. `layers` are by default
+    `layers_from_the_top`; the model itself is not changed. `done` is called with 1 after each map.
+    Adebayo et al. 2018, "Sanity Checks for Saliency Maps".
+    """
+    randomised = copy.deepcopy(model)
+    modules: dict[str, nn.Module] = dict(randomised.named_modules())
+    names = layers_from_the_top(model, image) if layers is None else list(layers)
+    random = torch.Generator().manual_seed(seed)
+    maps = [_explained(explain, model, image, target)]
+    done(1)
+    called = set(names)
+    for name in names:
+        for parameter in _own(modules, name, called):
+            _redraw(parameter, random)
+        maps.append(_explained(explain, randomised, image, target))
+        done(1)
+    correlations = [rank_correlation(maps[0], later) for later in maps[1:]]
+    return Sanity(tuple(names), np.stack(maps), np.array(correlations))
+
+
+def layers_from_the_top(model: nn.Module, image: Tensor) -> list[str]:
+    """The layers with parameters of their own by when they are first called, the last first."""
+    called: list[str] = []
+    handles = [
+        module.register_forward_pre_hook(lambda _module, _inputs, name=name: called.append(name))
+        for name, module in model.named_modules()
+        if any(True for _ in module.parameters(recurse=False))
+    ]
+    try:
+        with frozen(model), torch.no_grad():
+            model(image)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return list(dict.fromkeys(called))[::-1]
+
+
+def rank_correlation(one: npt.NDArray[np.floating], other: npt.NDArray[np.floating]) -> float:
+    """Spearman's ρ of the absolute values of two maps; 0 where one of them is constant."""
+    ranks = [rankdata(np.abs(values)) for values in (one.ravel(), other.ravel())]
+    if any(np.ptp(r) == 0 for r in ranks):
+        return 0.0
+    return float(np.corrcoef(*ranks)[0, 1])
+
+
+def _explained(
+    explain: Explain, model: nn.Module, image: Tensor, target: Target
+) -> npt.NDArray[np.float32]:
+    values: npt.NDArray[np.float32] = explain(model, image, target)[0].cpu().numpy()
+    return values
+
+
+def _own(modules: dict[str, nn.Module], name: str, called: set[str]) -> list[nn.Parameter]:
+    """The parameters of a layer, and of those below it that are used without being called (the
+    output of an attention)."""
+    own = list(modules[name].parameters(recurse=False))
+    for below, module in modules[name].named_modules(prefix=name):
+        if below != name and below not in called and not _inside_another(below, name, called):
+            own += module.parameters(recurse=False)
+    return own
+
+
+def _inside_another(below: str, name: str, called: set[str]) -> bool:
+    return any(below.startswith(f"{other}.") for other in called if other.startswith(f"{name}."))
+
+
+def _redraw(parameter: nn.Parameter, random: torch.Generator) -> None:
+    with torch.no_grad():
+        normal = torch.randn(parameter.shape, generator=random).to(parameter)
+        parameter.copy_(parameter.mean() + parameter.std(correction=0) * normal)

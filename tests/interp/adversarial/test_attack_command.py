@@ -1,0 +1,65 @@
+"""`interp attack`: what it writes and prints, and which calls it refuses."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from interp.cli import cli
+
+MODEL = ("--model", "squeezenet1_1", "--weights", "random", "--steps", "1")
+
+
+def run(*words: object) -> Result:
+    result = CliRunner().invoke(cli, ["attack", *(str(word) for word in words)])
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result
+
+
+def test_an_image(folder: Path, tmp_path: Path) -> None:
+    photo, figure, data = folder / "red" / "01.png", tmp_path / "f.png", tmp_path / "d.npz"
+    result = run(photo, *MODEL, "--target", "random", "-o", figure, "--data", data)
+    assert (result.exit_code, result.stdout) == (0, f"wrote {figure}\nwrote {data}\n")
+    with np.load(data) as arrays:
+        change = arrays["adversarial"] - arrays["images"]
+        assert change.shape == (1, 3, 224, 224)
+        assert np.abs(change).max() == pytest.approx(8 / 255, abs=1e-6)
+        assert arrays["classes"] != arrays["predicted"][0]
+
+
+def test_a_folder(folder: Path, tmp_path: Path) -> None:
+    data, table = tmp_path / "d.npz", tmp_path / "t.csv"
+    (folder / "bad.jpg").write_bytes(b"no image")
+    names = [path.relative_to(folder) for path in sorted(folder.rglob("*.*"))]
+    table.write_text("file,class\n" + "".join(f"{name},toaster\n" for name in names))
+    result = run("--folder", folder, "--labels", table, *MODEL, "--data", data)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: {folder / 'bad.jpg'}: ")
+    lines = result.stdout.splitlines()
+    assert lines[0].split() == ["epsilon", "accuracy"]
+    assert [line.split()[0] for line in lines[1:6]] == ["0", "1/255", "2/255", "4/255", "8/255"]
+    assert lines[6] == "of 12 images"
+    with np.load(data) as arrays:
+        assert arrays["predicted"].shape == (5, 12)
+        assert [line.split()[1] for line in lines[1:6]] == [f"{a:.1%}" for a in arrays["accuracy"]]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "give images to attack, or a --folder"),
+        (["a.png", "--folder", "b"], "give images to attack, or a --folder"),
+        (["a.png", "--labels", "sorted"], "--labels are for a --folder"),
+        (["a.png", "--class", "1", "--target", "2"], "leave it out with --target"),
+        (["--folder", "b", "--class", "1"], "leave it out with --folder"),
+        (["a.png", "--epsilon", "1/255,2/255"], "give one"),
+        (["a.png", "--epsilon", "1/0"], "is no size"),
+        (["a.png", "--step", "-1"], "not greater than zero"),
+        (["a.png", "-o", "f.png"], "a.png: no such file or folder"),
+    ],
+)
+def test_wrong_calls(words: list[str], said: str) -> None:
+    result = run(*words)
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert said in result.stderr
