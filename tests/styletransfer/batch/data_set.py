@@ -56,9 +56,10 @@ def run_and_exit(*words: str) -> None:
 def tree(folder: Path) -> dict[str, bytes]:
     """All files below a folder, hidden ones too, and their bytes."""
     found = {}
-    for path in folder.rglob("*"):
-        with suppress(FileNotFoundError):  # a run may be at work
-            if path.is_file():
+    # Files and folders may go while they are listed, if a run is at work.
+    for parent, _, names in os.walk(folder):
+        for path in (Path(parent, name) for name in names):
+            with suppress(FileNotFoundError):
                 found[path.relative_to(folder).as_posix()] = path.read_bytes()
     return found
 
