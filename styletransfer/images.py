@@ -59,11 +59,13 @@ def read_image(
     path: str | os.PathLike[str],
     *,
     size: int | None = None,
+    crop: bool = False,
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> Picture:
     """Decode the first frame of an image file.
 
-    `size`, at least 1, is the short side of the result in pixels; the aspect is kept. Neither the
+    `size`, at least 1, is the short side of the result in pixels; the aspect is kept, or with
+    `crop` the middle square of that is taken, and no more of it is computed. Neither the
     picture in the file nor the resized one may have more than `max_pixels` pixels, and both are
     checked before anything is decoded. Raises ImageError for a file that is missing, no image,
     damaged, cut short or too large.
@@ -79,7 +81,8 @@ def read_image(
         if size is not None:
             scale = size / min(width, height)
             width, height = round(width * scale), round(height * scale)
-            _check_pixels(path, width * height, max_pixels, "ask for a smaller size")
+            if not crop:
+                _check_pixels(path, width * height, max_pixels, "ask for a smaller size")
             image.draft(None, (size, size))  # JPEG only: decodes at 1/2, 1/4 or 1/8, never below
         notes += _frame_notes(image)
         sample_format = _sample_format(image)
@@ -87,9 +90,12 @@ def read_image(
     colour, alpha = _split(image, sample_format, notes)
     rgb = _to_srgb(colour, image.info.get("icc_profile"), notes)
     if alpha is not None:
+        rgb = rgb.copy()
         rgb.putalpha(alpha)  # Pillow premultiplies RGBA by itself when it resizes
-    if rgb.size != (width, height):
-        rgb = rgb.resize((width, height), Image.Resampling.LANCZOS)
+    if size is not None and crop:
+        rgb = _resized(rgb, (width, height), _middle(width, height, size))
+    elif rgb.size != (width, height):
+        rgb = _resized(rgb, (width, height), (0, 0, width, height))
     pixels = _upright(np.array(rgb), image, notes)
     return Picture(
         np.ascontiguousarray(pixels[..., :3]),
@@ -117,9 +123,22 @@ def write_image(path: str | os.PathLike[str], picture: Picture, *, quality: int 
     ImageError for a suffix that is not supported and where the file cannot be written.
     """
     path = Path(path)
-    name = WRITABLE.get(path.suffix.lower())
-    if name is None:
+    if path.suffix.lower() not in WRITABLE:
         raise ImageError(f"{path}: cannot write this format; use {' '.join(WRITABLE)}")
+    try:
+        with written_whole(path) as file:
+            encode_image(file, picture, path.suffix, quality=quality)
+    except (OSError, ValueError) as error:
+        fault = f"cannot be written ({_one_line(error)})"
+        raise ImageError(f"{path}: {fault}; choose another folder, size or format") from error
+
+
+def encode_image(file: IO[bytes], picture: Picture, suffix: str, *, quality: int = 95) -> None:
+    """Write to an open file what `write_image` writes to one of that suffix.
+
+    Raises OSError or ValueError where the format cannot hold the picture, or the file take it.
+    """
+    name = WRITABLE[suffix.lower()]
     image = Image.fromarray(picture.rgb)
     if picture.alpha is not None:
         alpha = Image.fromarray(picture.alpha)
@@ -127,12 +146,7 @@ def write_image(path: str | os.PathLike[str], picture: Picture, *, quality: int 
             image = Image.composite(image, Image.new("RGB", image.size, "white"), alpha)
         else:
             image.putalpha(alpha)
-    try:
-        with written_whole(path) as file:
-            image.save(file, name, quality=quality, subsampling="4:4:4")
-    except (OSError, ValueError) as error:
-        fault = f"cannot be written ({_one_line(error)})"
-        raise ImageError(f"{path}: {fault}; choose another folder, size or format") from error
+    image.save(file, name, quality=quality, subsampling="4:4:4")
 
 
 def find_images(folder: str | os.PathLike[str]) -> list[Path]:
@@ -178,12 +192,14 @@ def to_pixels(tensor: npt.NDArray[np.floating[Any]]) -> Pixels:
     planes = tensor[0] if tensor.ndim == 4 and len(tensor) == 1 else tensor
     if planes.ndim != 3 or planes.shape[0] != 3:
         raise ValueError(f"expected 1×3×H×W or 3×H×W, got {tensor.shape}")
-    if np.isnan(planes).any():
+    low, high = planes.min(), planes.max()
+    if np.isnan(low):
         raise ValueError("the picture has NaN values")
+    inside = low >= 0 and high <= 1
     pixels = np.empty((*planes.shape[1:], 3), np.uint8)
     for channel, plane in enumerate(planes):  # one by one, a plane stays in the cache
-        levels = np.clip(plane.astype(np.float32, copy=False), 0, 1)
-        levels *= np.float32(255)
+        levels = plane if inside else np.clip(plane, 0, 1)
+        levels = np.multiply(levels, np.float32(255), dtype=np.float32)
         pixels[..., channel] = np.rint(levels, out=levels)
     return pixels
 
@@ -203,6 +219,23 @@ def _faults_named(path: Path) -> Iterator[None]:
         else:
             fault, advice = "damaged or cut short", "replace it by an intact copy"
         raise ImageError(f"{path}: {fault} ({_one_line(error)}); {advice}") from error
+
+
+def _middle(width: int, height: int, side: int) -> tuple[int, int, int, int]:
+    left, top = (width - side) // 2, (height - side) // 2
+    return left, top, left + side, top + side
+
+
+def _resized(
+    image: Image.Image, size: tuple[int, int], part: tuple[int, int, int, int]
+) -> Image.Image:
+    """Resize to `size`, of which `part` (left, top, right, bottom) alone is computed."""
+    if image.size == size:
+        return image.crop(part)
+    across, down = image.width / size[0], image.height / size[1]
+    box = (part[0] * across, part[1] * down, part[2] * across, part[3] * down)
+    shape = (part[2] - part[0], part[3] - part[1])
+    return image.resize(shape, Image.Resampling.LANCZOS, box=box)
 
 
 def _one_line(error: BaseException) -> str:
@@ -297,7 +330,7 @@ def _split(
     alpha = _colour_key(image, sample_format)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return _tones(image, sample_format, notes), alpha
-    return image if image.mode in ("L", "CMYK", "LAB") else image.convert("RGB"), alpha
+    return image if image.mode in ("L", "RGB", "CMYK", "LAB") else image.convert("RGB"), alpha
 
 
 def _colour_key(image: Image.Image, sample_format: str) -> Image.Image | None:
@@ -337,7 +370,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None, notes: list[str]) -> Ima
             notes.append("unusable colour profile ignored")
     if image.mode == "CMYK":
         notes.append("CMYK without a colour profile: colours are approximate")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _apply_profile(image: Image.Image, profile: bytes) -> Image.Image:

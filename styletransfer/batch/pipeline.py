@@ -1,24 +1,22 @@
 """Decoding, stylizing and encoding at the same time, each on threads of its own."""
 
-import os
 import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from styletransfer.batch.flow import Batches, UnderWay
+from styletransfer.batch.memory import BYTES_A_PIXEL, picture_bytes
 from styletransfer.batch.plan import Job, Target
 from styletransfer.batch.progress import Progress
 from styletransfer.batch.sink import Finished, Sink
 from styletransfer.batch.stages import Decoded, Hopeless, Stages
-from styletransfer.images import Picture
+from styletransfer.images import Picture, read_size
 
 Size = tuple[int, int]
 REFERENCE = 256
-BYTES_A_PIXEL = 256  # in memory while it is stylized: 175 measured in ONNX Runtime, and its copies
 
 
 @dataclass
@@ -42,7 +40,7 @@ class Pipeline:
         """`workers` batches are stylized at once, each of the pixels of `batch` 256×256 ones."""
         self._stages, self._sink, self._progress = stages, sink, progress
         self._workers = workers
-        most_pixels = memory_bytes() // 4 // BYTES_A_PIXEL
+        most_pixels = picture_bytes() // BYTES_A_PIXEL
         self._under_way = UnderWay(4 * workers * (batch + 1), most_pixels)
         self._decoded: Batches[Size, tuple[_Open, Target]] = Batches(_batch_of(batch))
         self._stylized: queue.SimpleQueue[tuple[_Open, Target, Picture] | None]
@@ -82,12 +80,13 @@ class Pipeline:
                     self._accept(job, [self._stages.copy(job, target) for target in job.targets])
                 continue
             with self._faults_of(job), self._stages.readable(job) as path:
-                pixels = self._stages.pixels(path)
+                size = read_size(path)
+                pixels = self._stages.pixels(size)
                 if not self._under_way.enter(pixels):
                     return
                 try:
                     with clock:
-                        decoded = self._stages.decode(job, path)
+                        decoded = self._stages.decode(job, path, size)
                 except BaseException:
                     self._under_way.leave(pixels)
                     raise
@@ -216,14 +215,6 @@ class _Clock:
 
     def __exit__(self, *_: object) -> None:
         self.seconds += time.perf_counter() - self._since
-
-
-def memory_bytes() -> int:
-    """Return how much memory this process may have: that of the machine, or of its container."""
-    sizes = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
-    with suppress(OSError, ValueError):  # no container, or one without a limit
-        sizes.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return min(sizes)
 
 
 def _batch_of(batch: int) -> Callable[[Size], int]:

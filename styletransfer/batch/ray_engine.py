@@ -151,13 +151,20 @@ def _cluster(address: str | None, workers: int | None) -> Iterator[dict[str, flo
     started = not ray.is_initialized()
     if started and address is None:
         ray.init(
+            address="local",  # without it a cluster that happens to run here would be taken
             num_cpus=workers,
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
     elif started:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        except ConnectionError:
+            raise Hopeless(
+                f"{address}: no Ray cluster can be reached there; see that it runs, and set "
+                "RAY_AUTH_MODE=token here if it asks for a token"
+            ) from None
     try:
         yield ray.cluster_resources()  # type: ignore[no-untyped-call]
     finally:

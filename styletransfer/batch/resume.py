@@ -62,4 +62,4 @@ def _adopt(
         except ImageError as error:
             journal.append(failure_line(job.source, f"{error}; delete it to have it made again"))
             return
-    journal.append(entry(job, target, path, sizes).line())
+    journal.append(entry(job, target, path.read_bytes(), sizes).line())

@@ -15,7 +15,8 @@ from styletransfer.batch.destination import Destination, Outcome
 from styletransfer.batch.grouping import Grouping
 from styletransfer.batch.journal import Journal
 from styletransfer.batch.measure import best_batch
-from styletransfer.batch.pipeline import BYTES_A_PIXEL, REFERENCE, Pipeline, memory_bytes
+from styletransfer.batch.memory import BYTES_A_PIXEL, picture_bytes
+from styletransfer.batch.pipeline import REFERENCE, Pipeline
 from styletransfer.batch.plan import FolderPlan, Job
 from styletransfer.batch.progress import Progress
 from styletransfer.batch.records import retry_line
@@ -144,7 +145,7 @@ class Run:
 
     @cached_property
     def _batch(self) -> int:
-        most = memory_bytes() // 4 // BYTES_A_PIXEL // REFERENCE**2 // self.call.workers
+        most = picture_bytes() // BYTES_A_PIXEL // REFERENCE**2 // self.call.workers
         return best_batch(self.stylizer, REFERENCE, max(1, min(MOST_BATCH, most)))
 
     @cached_property

@@ -7,10 +7,12 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from styletransfer.batch.memory import picture_bytes
 from styletransfer.batch.plan import Job, Target
 from styletransfer.batch.records import Entry
 from styletransfer.batch.settings import Settings
@@ -19,15 +21,15 @@ from styletransfer.images import (
     ImageError,
     Picture,
     Pixels,
+    encode_image,
     read_image,
-    read_size,
     to_pixels,
     to_tensor,
-    write_image,
 )
 from styletransfer.inference import Stylizer
 from styletransfer.inference.blend import parse_blend
 from styletransfer.inference.colour import preserve_colours
+from styletransfer.inference.painter import Painter, Tiles
 
 # What stands in the way of every file that comes after, too.
 _HOPELESS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
@@ -55,6 +57,7 @@ class Stages:
         self._settings = settings
         self._source = source
         self._scratch = scratch
+        self._tiles = Tiles(memory=picture_bytes())
         self._numbers = itertools.count()
 
     @contextmanager
@@ -70,23 +73,24 @@ class Stages:
         finally:
             path.unlink()
 
-    def pixels(self, path: Path) -> int:
-        """Return how many pixels a picture will have in memory; ImageError if it is none."""
-        width, height = read_size(path)
+    def pixels(self, size: tuple[int, int]) -> int:
+        """Return how many pixels a picture of a width and a height will have in memory."""
+        width, height = size
         if self._settings.size is None:
             return width * height
         short, long = sorted((width, height))
         return self._settings.size**2 * (1 if self._settings.crop else long // short + 1)
 
-    def decode(self, job: Job, path: Path) -> Decoded:
+    def decode(self, job: Job, path: Path, source_size: tuple[int, int]) -> Decoded:
         """Read a picture, resize it and cut its middle out where the settings say so."""
-        picture = read_image(path, size=self._settings.size)
-        if self._settings.crop and self._settings.size is not None:
-            picture = _middle(picture, self._settings.size)
-        return Decoded(job, picture, read_size(path))
+        picture = read_image(path, size=self._settings.size, crop=self._settings.crop)
+        return Decoded(job, picture, source_size)
 
     def stylize(self, batch: Sequence[tuple[Picture, Target]]) -> list[Picture]:
-        """Stylize pictures of one size, each as its target says."""
+        """Stylize pictures of one size, each as its target says; a lone large one in tiles."""
+        if len(batch) == 1:
+            ((picture, target),) = batch
+            return [self._painter(target)(picture, target.style or "")]
         images = np.concatenate([to_tensor(picture.rgb) for picture, _ in batch])
         rows = [
             parse_blend(target.style or "", self._stylizer.styles, target.strength or 0.0)
@@ -102,10 +106,13 @@ class Stages:
     def encode(self, decoded: Decoded, target: Target, picture: Picture) -> Finished:
         """Write a stylized picture to an unfinished file. Raises ImageError, OSError."""
         path = self._unfinished(PurePosixPath(target.output).suffix)
-        write_image(path, picture, quality=self._settings.quality)
+        file = BytesIO()
+        encode_image(file, picture, path.suffix, quality=self._settings.quality)
+        content = file.getbuffer()
+        path.write_bytes(content)
         height, width = picture.rgb.shape[:2]
         sizes = (width, height, *decoded.source_size)
-        return Finished(path, entry(decoded.job, target, path, sizes))
+        return Finished(path, entry(decoded.job, target, content, sizes))
 
     def copy(self, job: Job, target: Target) -> Finished:
         """Copy a file that is no image to an unfinished one. Raises OSError."""
@@ -114,7 +121,7 @@ class Stages:
             shutil.copyfile(self._source / job.source, path)
         else:
             path.write_bytes(self._member(job))
-        return Finished(path, entry(job, target, path))
+        return Finished(path, entry(job, target, path.read_bytes()))
 
     def reason(self, error: Exception, job: Job) -> str:
         """Return in one line why a file failed; Hopeless for what no other file would survive."""
@@ -122,7 +129,8 @@ class Stages:
         cause = error.__cause__ if isinstance(error, ImageError) else error
         # A source that cannot be read is one file; a destination is all of them.
         if getattr(cause, "errno", None) in _HOPELESS and not str(error).startswith(source):
-            text = f"{cause}; mend that, then run the same command again"
+            where, what = self._scratch.parent.parent, getattr(cause, "strerror", None) or cause
+            text = f"{where}: {what}; mend that, then run the same command again"
             raise Hopeless(text) from None
         text = str(error).removeprefix(source).strip().partition("\n")[0]
         if text.startswith(f"{self._scratch}/"):  # the name of an unfinished file tells nothing
@@ -132,6 +140,14 @@ class Stages:
         memory = isinstance(error, MemoryError) or "alloc" in text.lower()
         remedy = "; a smaller --size takes less memory" if memory else ""
         return (text or type(error).__name__) + remedy
+
+    def _painter(self, target: Target) -> Painter:
+        return Painter(
+            self._stylizer,
+            strength=target.strength or 0.0,
+            keep_colours=self._settings.preserve_colors,
+            tiles=self._tiles,
+        )
 
     def _coloured(self, stylized: Pixels, picture: Picture) -> Pixels:
         return (
@@ -151,9 +167,10 @@ class Stages:
         return self._scratch / f"{next(self._numbers)}{suffix}"
 
 
-def entry(job: Job, target: Target, path: Path, sizes: Sequence[int] = ()) -> Entry:
-    """Return what the manifest says of the file at `path`, with the four `sizes` of a picture."""
-    content = path.read_bytes()
+def entry(
+    job: Job, target: Target, content: bytes | memoryview, sizes: Sequence[int] = ()
+) -> Entry:
+    """Return what the manifest says of a file's content, with the four `sizes` of a picture."""
     strength = "" if target.strength is None else f"{target.strength:g}"
     width, height, source_width, source_height = map(str, sizes or ("",) * 4)
     return Entry(
@@ -161,11 +178,3 @@ def entry(job: Job, target: Target, path: Path, sizes: Sequence[int] = ()) -> En
         width, height, source_width, source_height,
         str(len(content)), hashlib.sha256(content).hexdigest(),
     )  # fmt: skip
-
-
-def _middle(picture: Picture, side: int) -> Picture:
-    height, width = picture.rgb.shape[:2]
-    top, left = (height - side) // 2, (width - side) // 2
-    part = np.s_[top : top + side, left : left + side]
-    alpha = None if picture.alpha is None else np.ascontiguousarray(picture.alpha[part])
-    return replace(picture, rgb=np.ascontiguousarray(picture.rgb[part]), alpha=alpha)

@@ -16,6 +16,7 @@ from PIL import Image, ImageCms
 from styletransfer.images import (
     ImageError,
     Picture,
+    encode_image,
     find_images,
     read_image,
     to_pixels,
@@ -542,6 +543,33 @@ def test_jpeg_is_decoded_small_but_never_below_the_target(
         assert_near(rgb[size // 2, 4:-4, 0], (columns * 255 / 191)[4:-4], 3)
 
 
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+@pytest.mark.parametrize("shape", [(64, 64), (40, 90), (131, 70), (300, 257), (16, 5)])
+def test_crop_is_the_middle_of_the_resized_picture(
+    tmp_path: Path, shape: tuple[int, int], suffix: str
+) -> None:
+    path = tmp_path / f"a{suffix}"
+    # Far from 0 and 255: Pillow may scale the columns first or the rows, and clips in between.
+    smooth = Image.fromarray(64 + noise(5, 6, 4) // 2).resize(shape[::-1])
+    rgb, alpha = np.asarray(smooth.convert("RGB")), 128 + np.asarray(smooth)[..., 3] // 2
+    write_image(path, Picture(rgb, alpha, ()))
+    whole, part = (read_image(path, size=32, crop=crop) for crop in (False, True))
+    height, width = whole.rgb.shape[:2]
+    top, left = (height - 32) // 2, (width - 32) // 2
+    middle = np.s_[top : top + 32, left : left + 32]
+    assert_near(part.rgb, whole.rgb[middle], 4)  # rounded twice, and divided by alpha
+    if suffix == ".png":
+        assert part.alpha is not None and whole.alpha is not None
+        assert_near(part.alpha, whole.alpha[middle])
+
+
+def test_a_crop_of_a_long_picture_is_within_the_limit(tmp_path: Path) -> None:
+    Image.new("RGB", (3000, 3)).save(tmp_path / "a.png")
+    with pytest.raises(ImageError, match="over the limit"):
+        read_image(tmp_path / "a.png", size=60, max_pixels=10_000)
+    assert read_image(tmp_path / "a.png", size=60, crop=True, max_pixels=10_000).rgb.size == 10_800
+
+
 def test_size_below_one_is_a_wrong_call(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         read_image(tmp_path / "a.png", size=0)
@@ -832,6 +860,14 @@ def test_failure_leaves_the_old_file_and_nothing_else(
         assert str(path) in str(caught.value) and "No space left" in str(caught.value)
     assert len(seen) == 2  # the half file was there, in the same folder, under another name
     assert path.read_bytes() == b"old" and names(tmp_path) == ["a.png"]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".JPG", ".webp", ".tif", ".bmp"])
+def test_encoding_to_an_open_file(tmp_path: Path, suffix: str) -> None:
+    picture, file = Picture(noise(20, 30), noise(20, 30, 1)[..., 0], ()), io.BytesIO()
+    write_image(tmp_path / f"a{suffix}", picture, quality=60)
+    encode_image(file, picture, suffix, quality=60)
+    assert file.getvalue() == (tmp_path / f"a{suffix}").read_bytes()
 
 
 def test_long_name_and_usual_permissions(tmp_path: Path) -> None:

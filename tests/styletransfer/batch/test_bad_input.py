@@ -1,13 +1,16 @@
 """What a tree of files can be like, and calls that are refused."""
 
+import errno
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
-from styletransfer.batch.stages import Stages
+from styletransfer.batch import pipeline
 from tests.styletransfer.batch.data_set import (
     check_manifest,
     data_set,
@@ -47,13 +50,58 @@ def test_destinations_that_are_refused(model: Path, photos: Path, tmp_path: Path
         assert tree(tmp_path) == before
 
 
-def test_no_right_to_write(model: Path, photos: Path, tmp_path: Path) -> None:
+def refuse(error: int, name: str, calls: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what fails for paths that have `name` in them, and else does what `calls` does."""
+
+    def refusing(path: object, *rest: Any, **more: Any) -> Any:
+        if name in Path(os.fspath(path)).parts:  # type: ignore[call-overload]
+            raise OSError(error, os.strerror(error), str(path))
+        return calls(path, *rest, **more)
+
+    return refusing
+
+
+@pytest.mark.parametrize("error", [errno.EACCES, errno.EROFS])
+def test_no_right_to_write(
+    model: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
     locked = tmp_path / "locked"
-    locked.mkdir(mode=0o500)
-    if os.access(locked, os.W_OK):
-        pytest.skip("this user may write everywhere")
+    locked.mkdir()
+    # Not the mode of the folder, which does not keep a superuser out.
+    monkeypatch.setattr(Path, "mkdir", refuse(error, "locked", Path.mkdir))
     result = run(photos, locked / "out", "--style", "udnie", "--model", model)
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert f"{locked / 'out'}: cannot be written to ({os.strerror(error)})" in result.stderr
+
+
+def test_a_folder_that_may_not_be_written_to_meanwhile(
+    model: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        # That of the class alone: it is made when its first file is finished.
+        patch.setattr(Path, "mkdir", refuse(errno.EACCES, "class1", Path.mkdir))
+        result = run(photos, out, "--style", "udnie", "--model", model)
+    assert result.exit_code == 1
+    assert failures(out) == {"class1/001.png": "Permission denied"}
+    check_manifest(out)
+    result = run(photos, out, "--style", "udnie", "--model", model, "--retry-failed")
+    assert result.exit_code == 0
+    assert set(pictures(out)) == set(tree(photos))
+
+
+def test_files_and_folders_that_may_not_be_read(
+    model: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "scandir", refuse(errno.EACCES, "class1", os.scandir))
+    monkeypatch.setattr(Path, "open", refuse(errno.EACCES, "000.png", Path.open))
+    out = tmp_path / "out"
+    result = run(photos, out, "--style", "udnie", "--model", model)
+    assert result.exit_code == 1
+    reasons = failures(out)
+    assert set(reasons) == {"class0/000.png", "class1"}
+    assert all("Permission denied" in reason for reason in reasons.values())
+    assert set(pictures(out)) == {"class0/003.png", "class2/002.png"}
 
 
 def test_no_space(
@@ -125,15 +173,15 @@ def test_files_that_cannot_be_done(model: Path, photos: Path, tmp_path: Path) ->
 def test_a_file_that_vanishes_meanwhile(
     model: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pixels = Stages.pixels
+    read_size = pipeline.read_size
 
-    def vanishing(self: Stages, path: Path) -> int:
-        count = pixels(self, path)
+    def vanishing(path: Path) -> tuple[int, int]:
+        size = read_size(path)
         if path.name == "001.png":
             path.unlink()
-        return count
+        return size
 
-    monkeypatch.setattr(Stages, "pixels", vanishing)
+    monkeypatch.setattr(pipeline, "read_size", vanishing)
     out = tmp_path / "out"
     assert run(photos, out, "--style", "udnie", "--model", model).exit_code == 1
     assert list(failures(out)) == ["class1/001.png"]

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from styletransfer.batch import stages
 from styletransfer.batch.journal import Journal, lock_dead, read_lines
 from styletransfer.batch.sink import FolderSink
+from styletransfer.images import ImageError
 from tests.styletransfer.batch.data_set import (
     check_manifest,
     data_set,
@@ -169,26 +171,37 @@ def test_two_configurations_do_not_mix(model: Path, photos: Path, tmp_path: Path
     assert tree(out) == whole
 
 
+@pytest.mark.parametrize(
+    ("place", "name"), [(Journal, "append"), (stages, "encode_image"), (os, "fsync")]
+)
 def test_a_full_disk_stops_the_run(
-    model: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: Path,
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    place: object,
+    name: str,
 ) -> None:
-    out, count = tmp_path / "out", 0
+    out, calls, count = tmp_path / "out", getattr(place, name), 0
     options = ("--style", "udnie", "--copy-others", "--model", model)
-    append = Journal.append
 
-    def full(self: Journal, *lines: object) -> None:
+    def full(*arguments: object, **more: object) -> object:
         nonlocal count
         count += 1
-        if count > 10:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        append(self, *lines)  # type: ignore[arg-type]
+        if count <= 10:
+            return calls(*arguments, **more)
+        error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if name == "encode_image":
+            raise ImageError(f"{arguments[0]}: cannot be written ({error.strerror})") from error
+        raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(Journal, "append", full)
+        patch.setattr(place, name, full)
         result = run(photos, out, *options)
     assert result.exit_code == 1
-    assert "No space left on device" in result.stderr.splitlines()[-1]
-    assert "again" in result.stderr.splitlines()[-1]
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith(f"Error: {out}: No space left on device; ")
+    assert "again" in last
     run(photos, out, *options)
     run(photos, tmp_path / "whole", *options)
     assert tree(out) == tree(tmp_path / "whole")
