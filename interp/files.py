@@ -1,7 +1,7 @@
 """Which images a command reads and which files it writes, settled before any work is done."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from interp.errors import RequestError, WorkError
 from styletransfer.atomic import written_whole
-from styletransfer.images import WRITABLE, Picture, Pixels, find_images, write_image
+from styletransfer.images import WRITABLE, Picture, Pixels, find_images, read_image, write_image
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,25 @@ def gather(inputs: Iterable[Path]) -> list[Source]:
             for image, label in zip(found, labels, strict=True)
         )
     return sources
+
+
+def read_opaque(path: Path, size: int | None, report: Callable[[str], None]) -> Pixels:
+    """The image at `path` over white, at a short side of `size` pixels if one is given.
+
+    What is odd about it goes to `report`, a line each. Raises ImageError.
+    """
+    picture = read_image(path, size=size)
+    for note in picture.notes:
+        report(f"{path}: {note}")
+    return over_white(picture)
+
+
+def over_white(picture: Picture) -> Pixels:
+    """The picture's colours, over white where it is transparent."""
+    if picture.alpha is None:
+        return picture.rgb
+    share = picture.alpha[..., None] / 255
+    return np.rint(picture.rgb * share + 255 * (1 - share)).astype(np.uint8)
 
 
 @dataclass(frozen=True)
