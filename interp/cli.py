@@ -7,14 +7,18 @@ import click
 import interp.adversarial.commands as adversarial
 import interp.features.commands as features
 import interp.features.space_commands as feature_space
+import interp.patches.commands as patches
 import interp.saliency.commands as saliency
+import interp.synthesis.class_commands as class_images
+import interp.synthesis.photo_commands as photographs
+import interp.synthesis.style_commands as style
 from styletransfer.command_line import OneLineErrors
 
 
 @click.group(cls=OneLineErrors, invoke_without_command=True)
 @click.pass_context
 def cli(ctx: click.Context) -> None:
-    """Look inside an image classifier.
+    """Look inside an image classifier, and make images with it.
 
     Example: interp neighbors photos/ --query cat.jpg --model resnet18 -o neighbors.png
     """
@@ -24,6 +28,9 @@ def cli(ctx: click.Context) -> None:
 
 # The modules of commands import torch and its like inside their functions: `--help` waits for none.
 for area in (features, feature_space, adversarial, saliency):
+    for command in area.COMMANDS:
+        cli.add_command(command)
+for area in (class_images, photographs, style, patches):
     for command in area.COMMANDS:
         cli.add_command(command)
 

@@ -1,8 +1,10 @@
 """Any torchvision classifier by name, or any module from Python: pixels in 0..1 go in."""
 
 import difflib
+import io
 import re
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -122,7 +124,12 @@ class Classifier(nn.Module):
 
 
 def load_classifier(
-    name: str, weights: str | Path = "default", *, seed: int = 0, progress: bool = False
+    name: str,
+    weights: str | Path = "default",
+    *,
+    partial: bool = False,
+    seed: int = 0,
+    progress: bool = False,
 ) -> Classifier:
     """A torchvision classifier in eval mode, with the sizes and names that its weights declare.
 
@@ -130,6 +137,8 @@ def load_classifier(
         name: as torchvision calls it, such as `squeezenet1_0`.
         weights: `"default"` for torchvision's download, `"random"`, or the path of a
             `.safetensors`, `.pth` or `.pt` file in torchvision's layout.
+        partial: take a file of some layers only, such as the first: those that lie before what it
+            lacks can be read with `interp.taps.activations`.
         seed: of the random weights.
         progress: show a bar while weights are downloaded.
 
@@ -147,7 +156,9 @@ def load_classifier(
     options = inception if name in ("googlenet", "inception_v3") else {}
     if weights == "default":
         try:
-            model = torchvision.models.get_model(name, weights=preset, progress=progress)
+            # torch announces a download on stdout, where results are.
+            with redirect_stdout(io.StringIO()):
+                model = torchvision.models.get_model(name, weights=preset, progress=progress)
         except OSError as error:
             raise WorkError(
                 f"the weights of {name} cannot be downloaded ({error}); give a local file "
@@ -158,7 +169,7 @@ def load_classifier(
             torch.manual_seed(seed)
             model = torchvision.models.get_model(name, **options)
         if weights != "random":
-            load_weights(model, Path(weights), name)
+            load_weights(model, Path(weights), name, partial=partial)
     wanted = preset.transforms()
     return Classifier(
         model,

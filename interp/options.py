@@ -1,5 +1,6 @@
 """The options that the commands of `interp` share, and how their failures are told."""
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -67,6 +68,43 @@ def outputs(command: Command) -> Command:
         "--quiet", is_flag=True, help="No progress, no summary. Example: --quiet 2> errors.txt"
     )
     return figure(data(overwrite(quiet(command))))
+
+
+def recording(command: Command) -> Command:
+    """Add `--save-every`, `--gif` and `--mp4`; `interp.synthesis.recording` does what they say."""
+    every = click.option(
+        "--save-every",
+        type=click.IntRange(min=1),
+        help="Also write the picture after every so many steps, beside the output, as NAME-0050. "
+        "Example: --save-every 50",
+    )
+    gif = click.option("--gif", type=_PATH, help="An animation to write. Example: --gif steps.gif")
+    mp4 = click.option(
+        "--mp4",
+        type=_PATH,
+        help="A film to write; needs the extra video. Example: --mp4 steps.mp4",
+    )
+    return every(gif(mp4(command)))
+
+
+def parsed_size(size: str) -> tuple[int, int]:
+    """Width and height of 640x480 or of 512; UsageError for what is no size."""
+    found = re.fullmatch(r"(\d{1,9})(?:[xX×](\d{1,9}))?", size.strip())
+    width, height = (int(side or found[1]) for side in found.groups()) if found else (0, 0)
+    if min(width, height) < 1:
+        raise click.UsageError(f"{size!r} is no size; write 512 or 640x480 (width first)")
+    return width, height
+
+
+def parsed_place(words: str | None) -> tuple[int, int] | None:
+    """The row and column of `--place`."""
+    if words is None:
+        return None
+    try:
+        row, column = (int(number) for number in words.split(","))
+    except ValueError:
+        raise click.UsageError(f"{words!r} is no place; give ROW,COLUMN as in 6,7") from None
+    return row, column
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Weights from a local file into a torchvision model, or the reason why they do not fit."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -12,20 +13,25 @@ from interp.errors import RequestError, WorkError
 _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12])\.")
 
 
-def load_weights(model: nn.Module, path: Path, architecture: str) -> None:
+def load_weights(model: nn.Module, path: Path, architecture: str, *, partial: bool = False) -> None:
     """Load a `.safetensors`, `.pth` or `.pt` file in torchvision's layout into `model`.
 
     Heads that only training uses (Inception's `aux1`, `AuxLogits`) are passed over where the
     model has none. Raises RequestError where there is no such file, WorkError for a file that
     cannot be read or is of another architecture, and names the keys that differ.
+
+    `partial` takes a file of some layers only, such as the first. A forward pass that comes to
+    one of the others raises a RequestError, so `interp.taps.activations` reads what lies before.
     """
     state = _read(path)
     own = model.state_dict()
     extra = [key for key in state if key not in own and not key.lower().startswith("aux")]
     missing = [key for key in own if key not in state and not key.endswith("num_batches_tracked")]
     shaped = [key for key in own if key in state and state[key].shape != own[key].shape]
+    lacking = {key.rpartition(".")[0] for key in missing}
+    partial = partial and len(missing) < len(own)
     faults = [
-        *(_fault("lacks", missing) if missing else ()),
+        *(_fault("lacks", missing) if missing and not partial else ()),
         *(_fault("has an unknown", extra) if extra else ()),
         *(
             f"{key} is {list(state[key].shape)}, not {list(own[key].shape)}{_more(shaped)}"
@@ -39,6 +45,15 @@ def load_weights(model: nn.Module, path: Path, architecture: str) -> None:
         )
     # Not only those that both have: the metadata of `state` tells modules which version wrote it.
     model.load_state_dict(state, strict=False)
+    for name in lacking:
+        model.get_submodule(name).register_forward_pre_hook(_refusal(path, name))
+
+
+def _refusal(path: Path, name: str) -> Callable[[nn.Module, object], None]:
+    def refuse(_module: nn.Module, _inputs: object) -> None:
+        raise RequestError(f"{path} has no weights of {name}; take a layer that lies before it")
+
+    return refuse
 
 
 def _fault(verb: str, keys: list[str]) -> list[str]:

@@ -92,7 +92,7 @@ def saliency(
         )
     if channel is None and (place is not None or (layer is not None and method != "grad-cam")):
         raise click.UsageError("give a --channel of the --layer; only grad-cam takes a layer alone")
-    neuron = _place(place)
+    neuron = options.parsed_place(place)
     with options.refusals():
         from interp.figures import table
         from interp.files import Outputs, gather
@@ -220,7 +220,7 @@ def sanity(
 @click.option(
     "--method",
     type=click.Choice(METHODS),
-    default="gradient",
+    default="guided",
     show_default=True,
     help="Of the map that gives the seeds. Example: --method smoothgrad",
 )
@@ -298,16 +298,6 @@ def _seen(classifier: "Classifier", pixels: "Tensor", wanted: int | None) -> tup
     name = classifier.names[index] if index < len(classifier.names) else f"class {index}"
     share = float(probabilities[index]) if index < len(probabilities) else 0.0
     return index, f"{name} {share:.1%}"
-
-
-def _place(words: str | None) -> tuple[int, int] | None:
-    if words is None:
-        return None
-    try:
-        row, column = (int(number) for number in words.split(","))
-    except ValueError:
-        raise click.UsageError(f"{words!r} is no place; give ROW,COLUMN as in 6,7") from None
-    return row, column
 
 
 COMMANDS = (saliency, sanity, segment)

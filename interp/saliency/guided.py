@@ -91,7 +91,7 @@ class GuidedReLUs(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         kwargs = dict(kwargs or {})
-        call = _as_relu(func, args, kwargs)
+        call = as_relu(func, args, kwargs)
         if call is None:
             name = getattr(func, "__name__", "").rstrip("_")
             if name in _OTHER_ACTIVATIONS:
@@ -117,10 +117,11 @@ class _GuidedReLU(torch.autograd.Function):
         return gradients[0].clamp(min=0) * passes, None
 
 
-def _as_relu(
+def as_relu(
     func: _Function, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[Tensor, float | None, bool] | None:
-    """What a call rectifies, its greatest value, and whether in place; None if it is no ReLU."""
+    """What a call of `func` rectifies, its greatest value, and whether in place; None if it is no
+    ReLU. For a `TorchFunctionMode` that replaces them all."""
 
     def argument(place: int, name: str, default: Any = None) -> Any:
         return args[place] if len(args) > place else kwargs.get(name, default)

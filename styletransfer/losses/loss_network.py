@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Literal
 
 import torch
 import torchvision
@@ -19,14 +20,16 @@ class LossNetwork(nn.Module):
     """VGG16, VGG19 or SqueezeNet up to the deepest tap, frozen, normalisation inside.
 
     Taps are the activations after a ReLU: `relu1_1` … `relu5_4` in a VGG; `relu1`, `fire2` …
-    `fire9` in a SqueezeNet. Only the layers up to the deepest tap are kept and loaded, so a file
-    that holds no more will do.
+    `fire9` in a SqueezeNet; and what a pooling layer makes of them, `pool1` and so on. Only the
+    layers up to the deepest tap are kept and loaded, so a file that holds no more will do.
 
     Args:
         architecture: one of `ARCHITECTURES`.
         taps: the names to read.
         weights: `"default"` for torchvision's download, `"random"` for seeded noise (tests), or the
             path of a `.safetensors`, `.pth` or `.pt` file in torchvision's layout.
+        pooling: `"average"` puts it in the place of each max pooling, as Gatys et al. 2015 do;
+            the gradient is then smoother.
 
     Raises:
         ValueError: an unknown architecture or tap, no tap, or a file that lacks a layer or
@@ -38,7 +41,12 @@ class LossNetwork(nn.Module):
     std: Tensor
 
     def __init__(
-        self, architecture: str, taps: Sequence[str], weights: str | Path = "default"
+        self,
+        architecture: str,
+        taps: Sequence[str],
+        weights: str | Path = "default",
+        *,
+        pooling: Literal["max", "average"] = "max",
     ) -> None:
         super().__init__()
         if architecture not in ARCHITECTURES:
@@ -66,6 +74,12 @@ class LossNetwork(nn.Module):
         for layer in self.layers:
             if isinstance(layer, nn.ReLU):
                 layer.inplace = False
+        if pooling == "average":
+            for position, layer in enumerate(self.layers):
+                if isinstance(layer, nn.MaxPool2d):
+                    self.layers[position] = nn.AvgPool2d(
+                        layer.kernel_size, layer.stride, layer.padding, layer.ceil_mode
+                    )
         if state is not None:
             self._load(state, str(weights))
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
@@ -104,6 +118,7 @@ def _tap_positions(features: nn.Sequential) -> Iterator[tuple[str, int]]:
     block, layer, fire = 1, 0, 1
     for position, module in enumerate(features):
         if isinstance(module, nn.MaxPool2d):
+            yield f"pool{block}", position
             block, layer = block + 1, 0
         elif isinstance(module, nn.ReLU):
             layer += 1

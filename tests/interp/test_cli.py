@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -49,6 +50,22 @@ COMMANDS = {
         ["FOLDER", "--layer", "features.3", "--channels", "7,1", "--count", "2"],
         {"values": (2, 2), "images": (2, 2), "boxes": (2, 2, 4), "channels": (2,), "paths": (12,)},
     ),
+    "saliency": (
+        ["PHOTO", "PHOTO", "--method", "guided", "--class", "tiger cat"],
+        {"map": (2, 224, 224), "classes": (2,), "paths": (2,)},
+    ),
+    "sanity": (
+        ["PHOTO", "--method", "gradient"],
+        {"correlations": (1, 26), "map": (1, 27, 224, 224), "layers": (26,), "methods": (1,)},
+    ),
+    "segment": (
+        ["PHOTO", "--class", "282"],
+        {"mask": (1, 224, 224), "map": (1, 224, 224), "classes": (1,), "paths": (1,)},
+    ),
+    "attack": (
+        ["PHOTO", "--steps", "1", "--target", "random"],
+        {"images": (1, 3, 224, 224), "classes": (1,), "predicted": (2, 1), "paths": (1,)},
+    ),
 }
 
 
@@ -67,6 +84,20 @@ def test_figure_and_data(command: str, folder: Path, photo: Path, tmp_path: Path
     assert "exists already; --overwrite" in refused(command, *named, *MODEL, "-o", figure)
     quiet = run(command, *named, *MODEL, "-o", figure, "--overwrite", "--quiet")
     assert (quiet.exit_code, quiet.output) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("size", "mode"), [((301, 259), "L"), ((1, 1), "RGB"), ((37, 501), "RGBA")]
+)
+@pytest.mark.parametrize("words", [["saliency"], ["segment"], ["attack", "--steps", "1"]])
+def test_photographs_of_every_kind(
+    words: list[str], size: tuple[int, int], mode: str, tmp_path: Path
+) -> None:
+    photo, figure = tmp_path / "p.png", tmp_path / "f.png"
+    Image.new(mode, size, 1).save(photo)
+    result = run(*words, photo, *MODEL, "-o", figure)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert figure.exists()
 
 
 @pytest.mark.parametrize("view", ["scatter", "grid"])
@@ -125,6 +156,27 @@ def test_a_file_that_fails_is_named_and_the_rest_done(
         (["patches", "PHOTO", "-o", "f.png"], "give a --layer"),
         (["patches", "PHOTO", "-o", "f.png", "--layer", "classifier", "--channels", "x"], "17,42"),
         (["neighbors", "PHOTO", "-o", "f.png", "--metric", "l1"], "--metric"),
+        (["saliency", "EMPTY", "-o", "f.png"], "there is no image in this folder"),
+        (["segment", "EMPTY", "-o", "f.png"], "there is no image in this folder"),
+        (["attack", "--folder", "EMPTY", "-o", "f.png"], "there is no image in this folder"),
+        (["saliency", "PHOTO", "-o", "f.png", "--class", "tigre"], "near it: tiger"),
+        (["sanity", "PHOTO", "-o", "f.png", "--class", "1000"], "they are 0 to 999"),
+        (["segment", "PHOTO", "-o", "f.png", "--class", "cat"], "could be tiger cat"),
+        (["attack", "PHOTO", "-o", "f.png", "--class", "goldfich"], "near it: goldfinch"),
+        (["attack", "PHOTO", "-o", "f.png", "--target", "1000"], "they are 0 to 999"),
+        (["saliency", "PHOTO", "-o", "f.png", "--model", "resnet19"], "near it: resnet"),
+        (
+            ["saliency", "PHOTO", "-o", "f.png", "--method", "grad-cam", "--layer", "features.99"],
+            "near it: features.9",
+        ),
+        (["saliency", "PHOTO", "-o", "f.png", "--method", "gradcam"], "'grad-cam'"),
+        (["saliency", "PHOTO", "-o", "f.png", "--window", "8"], "goes with --method occlusion"),
+        (["saliency", "PHOTO", "-o", "f.png", "--layer", "features.3"], "give a --channel"),
+        (["saliency", "PHOTO", "-o", "f.png", "--channel", "3"], "needs a --layer"),
+        (
+            ["saliency", "PHOTO", "-o", "f.png", "--method", "occlusion", "--window", "8"],
+            "a stride of 16 does not fit a window of 8",
+        ),
         (["saliences"], "saliences"),
     ],
 )
@@ -148,7 +200,23 @@ def test_work_that_fails(tmp_path: Path, photo: Path) -> None:
     line = refused("filters", "--model", "alexnet", "--weights", weights, *out, status=1)
     assert "does not fit alexnet: it lacks" in line
     photo.write_bytes(b"no image")
-    assert str(photo) in refused("activations", photo, *MODEL, *out, status=1)
+    for command in ("activations", "saliency", "sanity", "segment", "attack"):
+        result = run(command, photo, *MODEL, *out)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.startswith(f"Error: {photo}: ")
+    missing = tmp_path / "none.jpg"
+    assert "none.jpg: cannot be read" in refused("sanity", missing, *MODEL, *out, status=1)
+
+
+def test_a_download_that_fails_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise URLError("no route")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "hub"))
+    monkeypatch.setattr("torch.hub.download_url_to_file", fail)
+    line = refused("filters", "--model", "squeezenet1_1", "-o", tmp_path / "f.png", status=1)
+    assert "squeezenet1_1 cannot be downloaded" in line
+    assert "--weights FILE" in line
 
 
 def test_a_missing_extra_is_one_line(

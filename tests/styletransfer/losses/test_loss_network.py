@@ -3,10 +3,12 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 import torchvision
 from PIL import Image
 from safetensors.torch import save_file
@@ -265,6 +267,20 @@ def test_a_pickle_is_not_run(tmp_path: Path) -> None:
     with pytest.raises(Exception, match=r"weights_only|Weights only"):
         LossNetwork("squeezenet1_1", ["relu1"], path)
     assert not touched.exists()
+
+
+@pytest.mark.parametrize("pooling", ["max", "average"])
+def test_pooling(pooling: Literal["max", "average"], small_file: Path) -> None:
+    network = LossNetwork("squeezenet1_1", ["relu1", "pool1", "fire3"], small_file, pooling=pooling)
+    image = torch.rand(1, 3, 40, 47, generator=torch.Generator().manual_seed(0))
+    features = network(image)
+    assert list(features) == ["relu1", "pool1", "fire3"]
+    pool = F.max_pool2d if pooling == "max" else F.avg_pool2d
+    pooled = pool(features["relu1"], 3, 2, ceil_mode=True)
+    assert_close(features["pool1"], pooled)
+    # What follows has the file's weights, whatever the pooling before it.
+    rest = plain_features("squeezenet1_1")[3:5]
+    assert_close(features["fire3"], rest(pooled).detach())
 
 
 # The real weights

@@ -1,0 +1,165 @@
+"""Images that a class, a channel or a neuron responds to most, by gradient ascent on the pixels.
+
+Simonyan, Vedaldi and Zisserman 2014, "Deep Inside Convolutional Networks". What is climbed is the
+score before the softmax, which could also be raised by making the other classes unlikely.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from interp.errors import RequestError, WorkError
+from interp.models import Classifier
+from interp.saliency.targets import Target
+from interp.synthesis import priors, projections, shapes, transforms
+from interp.synthesis.canvas import FourierCanvas, PixelCanvas
+from interp.synthesis.loop import (
+    GradientShape,
+    Outcome,
+    Progress,
+    Projection,
+    Transform,
+    adam,
+    descent,
+    optimize_image,
+)
+from interp.synthesis.recipes import Recipe
+from interp.synthesis.redirected import RedirectedReLUs
+from interp.taps import frozen
+
+_NOISE = 0.05
+
+
+def class_image(
+    classifier: Classifier,
+    target: Target,
+    recipe: Recipe,
+    *,
+    start: Tensor | None = None,
+    seed: int = 0,
+    on_step: Callable[[Progress], None] | None = None,
+) -> Outcome:
+    """Raise `target` as `recipe` says; the picture is N×3×size×size in 0..1.
+
+    Args:
+        classifier: decides on the size, and on the mean colour.
+        target: `class_score(index)`, `layer_value(layer, channel, place)`, or a function alike.
+        recipe: one of `PRESETS`, or settings of one's own.
+        start: N×3×H×W in 0..1 to begin with, instead of what the recipe says.
+        seed: of the noise and of the transforms.
+        on_step: called after each step.
+
+    Raises:
+        RequestError: a class, layer, channel or place that there is not, or a recipe that
+            changes pixels where it has none.
+        WorkError: a value that is not finite, or an image that no step has changed.
+    """
+    if recipe.basis == "fourier":
+        _refuse_pixel_work(recipe)
+    begin = start_image(classifier, recipe, seed) if start is None else start
+    begin = begin.to(classifier.mean.device)
+    canvas: PixelCanvas | FourierCanvas
+    if recipe.basis == "pixels":
+        canvas = PixelCanvas(begin)
+    else:
+        count, _, height, width = begin.shape
+        canvas = FourierCanvas(count, height, width, seed=seed, start=begin, device=begin.device)
+    before = canvas.picture().detach().clone()
+
+    def objective(image: Tensor) -> dict[str, Tensor]:
+        with RedirectedReLUs():
+            return {"score": -target(classifier, image).sum()}
+
+    with frozen(classifier):
+        outcome = optimize_image(
+            canvas,
+            objective,
+            steps=recipe.steps,
+            optimizer=(adam if recipe.optimizer == "adam" else descent)(recipe.rate),
+            priors=_priors(recipe, classifier.mean),
+            transforms=_transforms(recipe),
+            shapes=_shapes(recipe),
+            projections=_projections(recipe, classifier.mean) if recipe.basis == "pixels" else (),
+            seed=seed,
+            on_step=on_step,
+        )
+    if outcome.history and not outcome.interrupted and torch.equal(before, outcome.picture):
+        raise WorkError(
+            "no step has changed the image: the gradient is zero; start from noise, or climb a "
+            "layer before its ReLU"
+        )
+    return outcome
+
+
+def start_image(classifier: Classifier, recipe: Recipe, seed: int = 0) -> Tensor:
+    """1×3×size×size: mid-grey, the mean colour of what the model was trained on, or that and noise.
+
+    The noise has a standard deviation of 0.05.
+    """
+    shape = (1, 3, classifier.size, classifier.size)
+    if recipe.start == "grey":
+        return torch.full(shape, priors.GREY)
+    mean = classifier.mean.cpu().expand(shape)
+    if recipe.start == "mean":
+        return mean.clone()
+    noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+    return (mean + _NOISE * noise).clamp(0, 1)
+
+
+def _priors(recipe: Recipe, zero: Tensor) -> dict[str, Callable[[Tensor], Tensor]]:
+    chosen = {}
+    if recipe.l2:
+        chosen["l2"] = priors.squared_norm(recipe.l2, zero)
+    if recipe.total_variation:
+        chosen["total variation"] = priors.total_variation(recipe.total_variation)
+    return chosen
+
+
+def _transforms(recipe: Recipe) -> Sequence[Transform]:
+    chosen = []
+    if recipe.jitter:
+        chosen.append(transforms.jitter(recipe.jitter))
+    if recipe.scale:
+        chosen.append(transforms.scale(recipe.scale))
+    if recipe.rotation:
+        chosen.append(transforms.rotation(recipe.rotation))
+    return chosen
+
+
+def _shapes(recipe: Recipe) -> Sequence[GradientShape]:
+    chosen: list[GradientShape] = []
+    if recipe.centre_bias:
+        chosen.append(shapes.centre_bias(recipe.steps, recipe.centre_bias))
+    if recipe.optimizer == "normalised":
+        chosen.append(shapes.normalised)
+    return chosen
+
+
+def _projections(recipe: Recipe, zero: Tensor) -> Sequence[Projection]:
+    chosen: list[Projection] = []
+    if recipe.decay:
+        chosen.append(projections.decay(recipe.decay, zero))
+    if recipe.blur:
+        end = recipe.blur_end or None
+        chosen.append(projections.blur(recipe.blur, recipe.blur_every, end=end, steps=recipe.steps))
+    if recipe.norm_percentile:
+        chosen.append(projections.clip_small_norm(recipe.norm_percentile, zero))
+    if recipe.contribution_percentile:
+        chosen.append(projections.clip_small_contribution(recipe.contribution_percentile, zero))
+    return [*chosen, projections.within]
+
+
+def _refuse_pixel_work(recipe: Recipe) -> None:
+    """The Fourier basis has no pixels to change."""
+    of_pixels = {
+        "--decay": recipe.decay,
+        "--blur": recipe.blur,
+        "--norm-percentile": recipe.norm_percentile,
+        "--contribution-percentile": recipe.contribution_percentile,
+        "--centre-bias": recipe.centre_bias,
+        "--optimizer normalised": recipe.optimizer == "normalised",
+    }
+    for option, given in of_pixels.items():
+        if given:
+            raise RequestError(f"{option} is for pixels; give --basis pixels with it")

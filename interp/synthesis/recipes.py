@@ -1,0 +1,107 @@
+"""How class images are made: a start, what holds the image, a step, priors and transforms."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Start = Literal["grey", "mean", "noise"]
+Optimizer = Literal["adam", "normalised", "gradient"]
+Basis = Literal["fourier", "pixels"]
+
+
+def _said(text: str, example: str) -> dict[str, str]:
+    """What the help of the option says."""
+    return {"help": text, "example": example}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The settings of `interp.synthesis.class_images`; zero leaves a thing out.
+
+    Pixels are in 0..1 here. In papers they are in 0..255, where a rate of r for the plain gradient
+    is r/255² here, and a mean change of r is r/255.
+    """
+
+    steps: int = field(default=500, metadata=_said("How many steps.", "200"))
+    rate: float = field(
+        default=0.05,
+        metadata=_said("Of Adam, the mean change of a pixel, or factor of the gradient.", "0.02"),
+    )
+    optimizer: Optimizer = field(
+        default="adam",
+        metadata=_said("Adam, the gradient scaled to a mean of 1, or the gradient itself.", "adam"),
+    )
+    basis: Basis = field(
+        default="fourier",
+        metadata=_said(
+            "What is changed: frequencies of decorrelated colours, or pixels.", "pixels"
+        ),
+    )
+    start: Start = field(
+        default="grey",
+        metadata=_said("Mid-grey, the model's mean colour, or that and noise.", "noise"),
+    )
+    l2: float = field(default=0.0, metadata=_said("Weight of the L2 penalty.", "10"))
+    total_variation: float = field(
+        default=0.0, metadata=_said("Weight of the total variation, with β = 2.", "1")
+    )
+    jitter: int = field(default=0, metadata=_said("Shift by up to so many pixels.", "16"))
+    scale: float = field(default=0.0, metadata=_said("Scale by up to this part either way.", "0.1"))
+    rotation: float = field(
+        default=0.0, metadata=_said("Turn by up to so many degrees either way.", "10")
+    )
+    decay: float = field(
+        default=0.0, metadata=_said("Part of the distance from the mean lost in a step.", "0.0001")
+    )
+    blur: float = field(default=0.0, metadata=_said("σ of a Gaussian blur, in pixels.", "1"))
+    blur_end: float = field(
+        default=0.0, metadata=_said("σ of the last step, if it is to change evenly.", "0.5")
+    )
+    blur_every: int = field(default=1, metadata=_said("Blur after every so many steps.", "4"))
+    norm_percentile: float = field(
+        default=0.0, metadata=_said("Clear this percentage of the pixels, of the least norm.", "20")
+    )
+    contribution_percentile: float = field(
+        default=0.0,
+        metadata=_said("Clear this percentage of the pixels, of the least contribution.", "20"),
+    )
+    centre_bias: float = field(
+        default=0.0,
+        metadata=_said(
+            "Begin in the middle, within a σ of this part of the sides, and grow.", "0.15"
+        ),
+    )
+
+
+PRESETS = {
+    # Simonyan, Vedaldi and Zisserman 2014, "Deep Inside Convolutional Networks".
+    "simonyan": Recipe(
+        steps=300, rate=0.02, optimizer="gradient", basis="pixels", start="mean", l2=20.0
+    ),
+    # Yosinski et al. 2015, "Understanding Neural Networks Through Deep Visualization". Their rate,
+    # 100 / 255² here, is for scores that are no means over places: too little for SqueezeNet's.
+    "yosinski": Recipe(
+        steps=200,
+        rate=0.05,
+        optimizer="gradient",
+        basis="pixels",
+        start="mean",
+        decay=1e-4,
+        blur=1.0,
+        blur_every=4,
+    ),
+    # Nguyen, Yosinski and Clune 2016, "Multifaceted Feature Visualization".
+    "nguyen": Recipe(
+        steps=300,
+        rate=11 / 255,
+        optimizer="normalised",
+        basis="pixels",
+        start="mean",
+        total_variation=10.0,
+        jitter=16,
+        blur=2.5,
+        blur_end=0.5,
+        centre_bias=0.15,
+    ),
+    # Olah, Mordvintsev and Schubert 2017, "Feature Visualization".
+    "lucid": Recipe(steps=512, rate=0.05, jitter=8, scale=0.1, rotation=10),
+}

@@ -1,0 +1,53 @@
+"""ReLUs that let a gradient through where all of it would be lost.
+
+From a grey image a class or a channel is often below zero everywhere. Behind a ReLU (SqueezeNet's
+scores come from one) it then has no gradient at all, and could never be raised.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from interp.saliency.guided import as_relu
+
+
+class RedirectedReLUs(TorchFunctionMode):
+    """While open, a ReLU whose whole gradient for an image is zero passes what would raise it.
+
+    Any other gradient is the true one. It is for objectives to be minimised: what raises a value
+    has a negative gradient. Olah, Mordvintsev and Schubert 2017, "Feature Visualization".
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        call = as_relu(func, args, dict(kwargs or {}))
+        if call is None:
+            return func(*args, **(kwargs or {}))
+        values, top, in_place = call
+        result = _RedirectedReLU.apply(values, top)
+        return values.copy_(result) if in_place else result
+
+
+class _RedirectedReLU(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, top: float | None) -> Tensor:
+        ctx.top = top
+        ctx.save_for_backward(values.clone())
+        return values.clamp(0, top)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (values,), (gradient,) = ctx.saved_tensors, gradients
+        open_ = values > 0 if ctx.top is None else (values > 0) & (values < ctx.top)
+        passed = gradient * open_
+        lost = (passed == 0).flatten(1).all(1).view(-1, *[1] * (values.ndim - 1))
+        raising = gradient.clamp(max=0) * (values <= 0)
+        return torch.where(lost, raising, passed), None

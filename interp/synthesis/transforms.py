@@ -1,0 +1,63 @@
+"""Transforms: what the objective sees instead of the image, another one in every step.
+
+What is to be seen must then survive small changes, which the noise that fools a network does not
+(Mordvintsev, Olah and Tyka 2015, "Inceptionism"; Olah, Mordvintsev and Schubert 2017, "Feature
+Visualization"). All keep the size of an image N×3×H×W, as some networks take but one, and draw
+the same change for all its images.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from interp.synthesis.loop import Transform
+from interp.synthesis.priors import GREY
+
+
+def jitter(reach: int) -> Transform:
+    """Shift by up to `reach` pixels down and across; what leaves on one side enters on the other.
+
+    As it is a permutation of pixels, the gradient that comes back is shifted back exactly.
+    """
+
+    def transform(image: Tensor, generator: torch.Generator) -> Tensor:
+        down, across = torch.randint(-reach, reach + 1, (2,), generator=generator).tolist()
+        return image.roll((down, across), (2, 3))
+
+    return transform
+
+
+def scale(reach: float) -> Transform:
+    """Enlarge about the middle by a factor of 1 − `reach` to 1 + `reach`, with grey around."""
+
+    def transform(image: Tensor, generator: torch.Generator) -> Tensor:
+        return turned(image, factor=1 + _between(-reach, reach, generator))
+
+    return transform
+
+
+def rotation(reach: float) -> Transform:
+    """Turn about the middle by up to `reach` degrees either way, with grey around."""
+
+    def transform(image: Tensor, generator: torch.Generator) -> Tensor:
+        return turned(image, degrees=_between(-reach, reach, generator))
+
+    return transform
+
+
+def turned(image: Tensor, *, factor: float = 1.0, degrees: float = 0.0) -> Tensor:
+    """The image enlarged and turned to the left about its middle, bilinear, of the same size."""
+    height, width = image.shape[2:]
+    cosine, sine = (f(math.radians(degrees)) / factor for f in (math.cos, math.sin))
+    # From places in the result to places in the image, both in -1..1.
+    rows = [[cosine, -sine * height / width, 0], [sine * width / height, cosine, 0]]
+    matrix = torch.tensor(rows, dtype=image.dtype, device=image.device)
+    places = F.affine_grid(matrix.expand(len(image), 2, 3), list(image.shape), align_corners=False)
+    # The border is zero, so grey must be.
+    return F.grid_sample(image - GREY, places, align_corners=False) + GREY
+
+
+def _between(low: float, high: float, generator: torch.Generator) -> float:
+    return low + (high - low) * torch.rand((), generator=generator).item()
