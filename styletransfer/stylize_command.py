@@ -190,9 +190,11 @@ def stylize(
     help="The picture to write. Example: -o sheet.png",
 )
 @click.option(
-    "--styles",
-    "names",
-    help="The styles to show; by default all. Example: --styles the_scream,udnie",
+    "--style",
+    "chosen",
+    multiple=True,
+    help="A style or a blend to show, as often as you like; by default every style. "
+    "Example: --style udnie --style udnie:0.5,the_scream:0.5 --style the_scream",
 )
 @click.option(
     "--size",
@@ -208,27 +210,27 @@ def contact_sheet(
     ctx: click.Context,
     photos: tuple[Path, ...],
     output: Path,
-    names: str | None,
+    chosen: tuple[str, ...],
     size: int,
     model: Path | None,
     overwrite: bool,
 ) -> None:
-    """Draw photographs in every style on one labelled sheet.
+    """Draw photographs in every style, or in chosen blends, on one labelled sheet.
 
     Example: styletransfer contact-sheet photo.jpg -o sheet.png --size 320
     """
     from styletransfer.images import write_image
     from styletransfer.inference import Stylizer
-    from styletransfer.inference.blend import style_index
+    from styletransfer.inference.blend import parse_blend
     from styletransfer.inference.contact_sheet import contact_sheet as draw
     from styletransfer.inference.plan import PlanError, gather, is_picture_name, prepare
     from styletransfer.inference.work import one_picture, progress, stylize_row
 
     with _refusals():
         stylizer = Stylizer(model)
-        shown = [name.strip() for name in names.split(",")] if names else stylizer.styles[1:]
-        for name in shown:
-            style_index(name, stylizer.styles)
+        shown = chosen or stylizer.styles[1:]
+        for style in shown:
+            parse_blend(style, stylizer.styles)
         if not is_picture_name(output):
             raise PlanError(f"{output}: this is no name of a picture; give one such as sheet.png")
         sources = [source.path for source in gather(photos, output)]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from styletransfer.networks.clamp import clamp_unit
 from styletransfer.networks.conditional_instance_norm import ConditionalInstanceNorm2d
-from styletransfer.networks.reflection import reflect_pad
+from styletransfer.networks.padding import reflect_pad
 
 # Two halvings, and at a quarter of the size reflection by one pixel still needs two.
 STRIDE = 4

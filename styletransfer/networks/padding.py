@@ -1,4 +1,4 @@
-"""Reflection padding by any amount, of an image of any size."""
+"""Padding by any amount, of an image of any size; sizes stay symbolic in an exported graph."""
 
 import torch
 from torch import Tensor
@@ -8,8 +8,7 @@ def reflect_pad(x: Tensor, before: int, after: int) -> Tensor:
     """Pad height and width of `x` (N×C×H×W) by reflection, again and again where need be.
 
     As `torch.nn.functional.pad(mode="reflect")`, but the padding may exceed the image, which
-    then is mirrored repeatedly, and an image one pixel wide is repeated. Sizes stay symbolic,
-    so that an exported graph takes any.
+    then is mirrored repeatedly, and an image one pixel wide is repeated.
     """
     for dim in (2, 3):
         size = x.shape[dim]
@@ -23,6 +22,19 @@ def reflect_pad(x: Tensor, before: int, after: int) -> Tensor:
             ],
             dim,
         )
+    return x
+
+
+def replicate_pad(x: Tensor, before: int, after: int) -> Tensor:
+    """Pad height and width of `x` (N×C×H×W) with the pixels of its border.
+
+    As `torch.nn.functional.pad(mode="replicate")`, in operators that leave an exported graph
+    without a Pad: those between the layers of a network keep it from being run in tiles.
+    """
+    for dim in (2, 3):
+        size = x.shape[dim]
+        index = torch.arange(-before, size + after, device=x.device)
+        x = x.index_select(dim, index.clamp(min=0, max=size - 1))
     return x
 
 

@@ -20,15 +20,11 @@ from styletransfer.images import find_images, read_image
 from styletransfer.losses import LossNetwork, content_loss, gram_matrix, style_loss, tone_loss
 from styletransfer.networks.style_rows import restyled, style_tables
 from styletransfer.training.module import DivergenceError
+from styletransfer.training.objective import Objective
 from styletransfer.training.photographs import PhotographStream, TrainingDataError
 from styletransfer.training.restyle import Checkpoint, append_styles, checkpoint_network
 from styletransfer.training.styles import style_grams
 
-# As the gallery is trained; see configs/gallery.yaml.
-ARCHITECTURE = "vgg19"
-STYLE_TAPS = ("relu1_1", "relu2_1", "relu3_1", "relu3_3")
-CONTENT_TAP = "relu3_2"
-STYLE_WEIGHT, TONE_WEIGHT = 100.0, 0.5
 CROP, BATCH = 128, 4
 # Batches of the pool; their content features take 4.2 MB each.
 POOL = 48
@@ -47,31 +43,35 @@ class Crops(NamedTuple):
 class Painting:
     """What one painting asks of an output: its Gram matrices, and the loss to be minimised."""
 
-    def __init__(self, image: Path, size: int, weights: str | Path = "default") -> None:
-        """Read `image` at short side `size`; `weights` as `LossNetwork` takes them.
+    def __init__(self, image: Path, objective: Objective, weights: str | Path = "default") -> None:
+        """Read `image` for `objective`; `weights` as `LossNetwork` takes them.
 
         Raises:
             ImageError: the image can't be read.
             FileNotFoundError, ValueError: there are no such weights.
         """
-        taps = list(dict.fromkeys((*STYLE_TAPS, CONTENT_TAP)))
-        self.loss_network = LossNetwork(ARCHITECTURE, taps, weights)
-        self.grams = style_grams([image], size, self.loss_network, STYLE_TAPS)
+        self.objective = objective
+        self.loss_network = LossNetwork(objective.loss_network, objective.taps, weights)
+        self.grams = style_grams(
+            [image], objective.style_size, self.loss_network, objective.style_taps
+        )
 
     def crops(self, images: Tensor) -> Crops:
         """`images` with the features that are compared with the output's."""
+        tap = self.objective.content_tap
         with torch.no_grad():
-            return Crops(images, self.loss_network(images, deepest=CONTENT_TAP)[CONTENT_TAP])
+            return Crops(images, self.loss_network(images, deepest=tap)[tap])
 
     def loss(self, stylized: Tensor, crops: Crops) -> Tensor:
-        """100·style + content + ½·tone, the mean over the samples."""
+        """The weighted style, content and tone losses, the mean over the samples."""
+        aim = self.objective
         features = self.loss_network(stylized)
-        grams = {tap: gram_matrix(features[tap]) for tap in STYLE_TAPS}
+        grams = {tap: gram_matrix(features[tap]) for tap in self.grams}
         targets = {tap: gram.expand(len(stylized), -1, -1) for tap, gram in self.grams.items()}
         total = (
-            STYLE_WEIGHT * style_loss(grams, targets)
-            + content_loss(features[CONTENT_TAP], crops.content)
-            + TONE_WEIGHT * tone_loss(stylized, crops.images)
+            aim.style_weight * style_loss(grams, targets)
+            + aim.content_weight * content_loss(features[aim.content_tap], crops.content)
+            + aim.tone_weight * tone_loss(stylized, crops.images)
         )
         return total.mean()
 

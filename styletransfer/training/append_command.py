@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,16 +47,15 @@ _overwrite = click.option(
 @click.option(
     "--size",
     type=click.IntRange(min=16),
-    default=384,
-    show_default=True,
-    help="Short side of the painting in pixels; the larger, the finer the strokes of the result. "
+    help="Short side of the painting in pixels, by default that of the others; the larger, the "
+    "finer the strokes of the result. "
     "Example: --size 512",
 )
 @click.option(
     "--loss-weights",
     default="default",
     show_default=True,
-    help="Weights of VGG19: torchvision's download, or a .safetensors or .pth file. "
+    help="Weights of the loss network: torchvision's download, or a .safetensors or .pth file. "
     "Example: --loss-weights vgg19.safetensors",
 )
 @click.option(
@@ -79,7 +79,7 @@ def add_style(
     output: Path,
     content: Path,
     steps: int,
-    size: int,
+    size: int | None,
     loss_weights: str,
     seed: int,
     threads: int | None,
@@ -103,12 +103,15 @@ def add_style(
         _check_output(output, checkpoint, overwrite)
         loaded = restyle.read_checkpoint(checkpoint)
         restyle.check_new_names([name], loaded["styletransfer"]["styles"])
-        for note in append.painting_notes(image, size):
+        aim = restyle.objective(loaded)
+        if size is not None:
+            aim = replace(aim, style_size=size)
+        for note in append.painting_notes(image, aim.style_size):
             click.echo(f"Warning: {image}: {note}", err=True)
         photographs = append.find_photographs(content)
         if threads is not None:
             torch.set_num_threads(threads)
-        painting = append.Painting(image, size, loss_weights)
+        painting = append.Painting(image, aim, loss_weights)
         result = append.add_style(loaded, painting, name, photographs, steps, seed, quiet)
     _write(result, output, quiet)
 

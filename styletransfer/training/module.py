@@ -24,6 +24,7 @@ from styletransfer.losses import (
 )
 from styletransfer.networks import build_network
 from styletransfer.networks.style_rows import shared_and_own
+from styletransfer.training.objective import Objective
 from styletransfer.training.photographs import Batch, TrainingDataError
 from styletransfer.training.styles import IDENTITY, StyleDeck, find_styles, style_grams
 
@@ -107,18 +108,18 @@ class StyleTransferModule(pl.LightningModule):
         self.register_buffer("style_factors", torch.tensor(factors), persistent=False)
         self.network_name = network
         self.network = build_network(network, len(self.style_names), **(network_options or {}))
-        self.loss_architecture = loss_network
+        self.objective = Objective(
+            loss_network,
+            tuple(style_taps),
+            content_tap,
+            style_size,
+            style_weight,
+            content_weight,
+            tone_weight,
+        )
         self.loss_weights = loss_weights
-        self.style_taps = tuple(style_taps)
-        self.content_tap = content_tap
-        self.style_size = style_size
-        self.weights = {
-            "style": style_weight,
-            "content": content_weight,
-            "tone": tone_weight,
-            "tv": tv_weight,
-            "stability": stability_weight,
-        }
+        self.tv_weight = tv_weight
+        self.stability_weight = stability_weight
         self.pixel_weight = pixel_weight
         if identity_share is None:
             exact = getattr(self.network, "exact_identity", False)
@@ -148,9 +149,9 @@ class StyleTransferModule(pl.LightningModule):
     def setup(self, stage: str) -> None:
         """Build the loss network and the Gram matrices of the paintings, once."""
         if not self._loss_network:
-            taps = dict.fromkeys((*self.style_taps, self.content_tap))
-            net = LossNetwork(self.loss_architecture, list(taps), self.loss_weights)
-            self._grams = style_grams(self.style_files, self.style_size, net, self.style_taps)
+            aim = self.objective
+            net = LossNetwork(aim.loss_network, aim.taps, self.loss_weights)
+            self._grams = style_grams(self.style_files, aim.style_size, net, aim.style_taps)
             self._loss_network = (net,)
 
     def losses(self, image: Tensor, styles: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -158,28 +159,28 @@ class StyleTransferModule(pl.LightningModule):
 
         Each loss is N numbers; `total` is their weighted sum, the one that training minimises.
         """
-        net = self._loss_network[0].to(image.device)
+        aim, net = self.objective, self._loss_network[0].to(image.device)
         grams = {tap: gram.to(image.device)[styles - 1] for tap, gram in self._grams.items()}
         rows = F.one_hot(styles, len(self.style_names)).float()
         stylized = self(image, rows)
         features = net(stylized)
         with torch.no_grad():
-            target = net(image, deepest=self.content_tap)[self.content_tap]
+            target = net(image, deepest=aim.content_tap)[aim.content_tap]
         parts = {
             "style": style_loss({tap: gram_matrix(features[tap]) for tap in grams}, grams),
-            "content": content_loss(features[self.content_tap], target),
+            "content": content_loss(features[aim.content_tap], target),
             "tone": tone_loss(stylized, image),
             "tv": total_variation(stylized),
             "pixel": content_loss(stylized, image),
             "stability": self._stability(image, rows, stylized),
         }
-        content = self.weights["content"] * parts["content"]
+        content = aim.content_weight * parts["content"]
         painted = (
-            self.weights["style"] * self.style_factors[styles] * parts["style"]
+            aim.style_weight * self.style_factors[styles] * parts["style"]
             + content
-            + self.weights["tone"] * parts["tone"]
-            + self.weights["tv"] * parts["tv"]
-            + self.weights["stability"] * parts["stability"]
+            + aim.tone_weight * parts["tone"]
+            + self.tv_weight * parts["tv"]
+            + self.stability_weight * parts["stability"]
         )
         restored = self.pixel_weight * parts["pixel"] + content
         parts["total"] = torch.where(styles > 0, painted, restored)
@@ -187,7 +188,7 @@ class StyleTransferModule(pl.LightningModule):
 
     def _stability(self, image: Tensor, rows: Tensor, stylized: Tensor) -> Tensor:
         """The relative squared change of the output with a photograph that has moved: N numbers."""
-        if not self.weights["stability"] or not self.training:
+        if not self.stability_weight or not self.training:
             return torch.zeros(len(image), device=image.device)
         down, right = _move(self.deck.seed, self.trainer.global_step)
         return content_loss(self(image[:, :, down:, right:], rows), stylized[:, :, down:, right:])
@@ -278,13 +279,24 @@ class StyleTransferModule(pl.LightningModule):
         }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what export needs to build the network again, in plain types only."""
+        """Add what building the network again and teaching it a style need, in plain types only."""
         checkpoint["styletransfer"] = {
             "network": self.network_name,
             "options": getattr(self.network, "options", {}),
             "styles": self.style_names,
             "trained_on": self.trained_on,
+            "objective": self.objective.as_entry(),
         }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse to go on with other styles, or in another order, than the checkpoint has."""
+        theirs = checkpoint.get("styletransfer", {}).get("styles", [])
+        if theirs != self.style_names:
+            raise TrainingDataError(
+                f"the checkpoint's styles are {', '.join(theirs[1:]) or 'none'}, but the "
+                f"configuration's are {', '.join(self.style_names[1:])}; name the same, in the "
+                "same order (styletransfer select-styles reorders a checkpoint)"
+            )
 
 
 def _move(seed: int, step: int) -> tuple[int, int]:

@@ -14,9 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from styletransfer.export.checkpoint import PREFIX, load_checkpoint
+from styletransfer.export.checkpoint import PREFIX, CheckpointError, load_checkpoint
 from styletransfer.networks import build_network
 from styletransfer.networks.style_rows import mix_rows, shared_and_own, style_tables
+from styletransfer.training.objective import Objective
 from styletransfer.training.styles import IDENTITY
 
 Checkpoint = dict[str, Any]
@@ -31,6 +32,17 @@ def read_checkpoint(path: Path) -> Checkpoint:
     load_checkpoint(path)
     checkpoint: Checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     return checkpoint
+
+
+def objective(checkpoint: Checkpoint) -> Objective:
+    """What its network was trained for; CheckpointError where it does not tell."""
+    entry = checkpoint["styletransfer"].get("objective")
+    if entry is None:
+        raise CheckpointError(
+            "the checkpoint does not tell its loss network and weights; go on training for a step "
+            "with the configuration that it was made with"
+        )
+    return Objective.from_entry(entry)
 
 
 def select_styles(checkpoint: Checkpoint, names: Sequence[str]) -> Checkpoint:

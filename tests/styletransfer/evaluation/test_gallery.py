@@ -3,21 +3,37 @@
 import statistics
 
 import pytest
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from styletransfer.evaluation.frame import frame
 from styletransfer.evaluation.grid import flat_areas, grid
+from styletransfer.evaluation.losses import Judge
+from styletransfer.evaluation.photographs import find_paintings
 from styletransfer.evaluation.report import paint
 from styletransfer.evaluation.tone import tone_correlation
 from styletransfer.inference import Stylizer
-from tests.assets import shipped
+from styletransfer.inference.blend import parse_blend
+from tests.assets import asset, shipped
 from tests.styletransfer.evaluation.photographs import NAMES, photograph
 
 # Half as much again: what strokes without a grid reach by chance in so few flat areas.
 CHANCE = 1.5
 
-# Strict: the day the shipped gallery is better, this says so.
-in_training = pytest.mark.xfail(reason="the gallery still paints its cells: see its model card")
+# Styles that exceed a limit still, as the model card says; no other may.
+STILL: dict[str, set[str]] = {
+    "mean": set(),
+    "spread": {"water_lilies", "wheat_field"},
+    "period 2": {"edtaonisl", "the_scream", "water_lilies"},
+    "period 4": {
+        "gauguin_tahiti",
+        "olive_trees",
+        "straw_hat_self_portrait",
+        "thatched_cottages",
+        "wheat_field",
+    },
+}
 
 Pairs = dict[str, list[tuple[Tensor, Tensor]]]
 
@@ -46,7 +62,7 @@ def test_a_bright_sky_stays_bright(gallery: Pairs) -> None:
     assert failing({style: -value for style, value in correlations.items()}, -0.5) == {}
 
 
-@pytest.mark.parametrize("figure", ["mean", pytest.param("spread", marks=in_training)])
+@pytest.mark.parametrize("figure", ["mean", "spread"])
 def test_no_frame(gallery: Pairs, figure: str) -> None:
     """The border differs from what is next to it as in the photograph, to 10 %."""
     excess = {
@@ -56,15 +72,49 @@ def test_no_frame(gallery: Pairs, figure: str) -> None:
         )
         for style, pairs in gallery.items()
     }
-    assert failing({style: abs(value) for style, value in excess.items()}, 0.1) == {}
+    sizes = {style: abs(value) for style, value in excess.items()}
+    assert failing(sizes, 0.1).keys() <= STILL[figure]
+    assert abs(statistics.mean(excess.values())) <= 0.1
 
 
-@pytest.mark.parametrize(
-    "index", [pytest.param(0, id="period 2"), pytest.param(1, id="period 4", marks=in_training)]
-)
-def test_no_grid(gallery: Pairs, index: int) -> None:
+@pytest.mark.parametrize("figure", ["period 2", "period 4"])
+def test_no_grid(gallery: Pairs, figure: str) -> None:
     ratios = {}
     for style, pairs in gallery.items():
         measured = [grid(output, flat_areas(photo)) for photo, output in pairs]
+        index = ("period 2", "period 4").index(figure)
         ratios[style] = statistics.mean(one[index] for one in measured if one is not None)
-    assert failing(ratios, CHANCE) == {}
+    assert failing(ratios, CHANCE).keys() <= STILL[figure]
+    assert statistics.mean(ratios.values()) <= CHANCE
+
+
+def test_strength_is_a_dial() -> None:
+    """From 0 to 1 the style loss falls and the content loss rises, for every style."""
+    stylizer = Stylizer(shipped("gallery.onnx"), threads=1)
+    names = list(stylizer.styles[1:])
+    paintings = find_paintings(asset("images/styles"), names)
+    judge = Judge(paintings, asset("weights/vgg19_relu3_4.safetensors"))
+    photos = [F.interpolate(photograph(name), scale_factor=1 / 3, mode="area") for name in NAMES]
+    with torch.no_grad():
+        seen = [judge.look(photo) for photo in photos]
+
+    def at(name: str, strength: float) -> tuple[float, float]:
+        row = parse_blend(name, stylizer.styles, strength)[None]
+        outputs = [torch.from_numpy(stylizer.stylize_tensor(p.numpy(), row)) for p in photos]
+        if strength == 0:
+            for output, photo in zip(outputs, photos, strict=True):
+                assert 10 * (output - photo).square().mean().log10() <= -30
+        with torch.no_grad():
+            losses = [
+                judge.losses(judge.look(output), of, name)
+                for output, of in zip(outputs, seen, strict=True)
+            ]
+        style, content = zip(*losses, strict=True)
+        return -statistics.mean(map(float, style)), statistics.mean(map(float, content))
+
+    unsteady = []
+    for name in names:
+        falling, rising = zip(*(at(name, i / 4) for i in range(5)), strict=True)
+        if sorted(falling) != list(falling) or sorted(rising) != list(rising):
+            unsteady.append((name, falling, rising))
+    assert unsteady == []

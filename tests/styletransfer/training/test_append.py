@@ -15,7 +15,12 @@ from styletransfer.export.graph import build_graph
 from styletransfer.inference import Stylizer
 from styletransfer.training import append
 from styletransfer.training.append import Painting, best_start, make_pool
-from styletransfer.training.restyle import append_styles, checkpoint_network, read_checkpoint
+from styletransfer.training.restyle import (
+    append_styles,
+    checkpoint_network,
+    objective,
+    read_checkpoint,
+)
 from tests.styletransfer.training.test_restyle import train
 from tests.styletransfer.training.tiny import save_noise
 
@@ -29,12 +34,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small crops, and a loss network that is built in no time."""
-    for name, value in {
-        **{"CROP": 32, "POOL": 2, "ARCHITECTURE": "squeezenet1_1"},
-        **{"STYLE_TAPS": ("relu1", "fire2"), "CONTENT_TAP": "fire2"},
-    }.items():
-        monkeypatch.setattr(append, name, value)
+    monkeypatch.setattr(append, "CROP", 32)
+    monkeypatch.setattr(append, "POOL", 2)
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def run(*words: object) -> Result:
 
 def add(trained: Path, painting: Path, out: Path, *words: object, name: str = "new") -> Result:
     call = ("add-style", trained, painting, name, "-o", out, "--loss-weights", "random")
-    content = ("--content", trained.parent / "photos", "--steps", 3, "--size", 32)
+    content = ("--content", trained.parent / "photos", "--steps", 3)
     return run(*call, *content, *words)
 
 
@@ -103,7 +104,7 @@ def test_all_but_the_new_rows_stay_in_the_file(
 def test_the_new_style_is_learnt(trained: Path, painting: Path) -> None:
     checkpoint = read_checkpoint(trained)
     photographs = append.find_photographs(trained.parent / "photos")
-    target = Painting(painting, 32, "random")
+    target = Painting(painting, objective(checkpoint), "random")
     result = append.add_style(checkpoint, target, "new", photographs, steps=30, quiet=True)
     pool = make_pool(target, photographs, 2, seed=0, quiet=True)
 
