@@ -4,9 +4,9 @@ One photograph in one style at several sizes: seconds of each, how many times fa
 is, and the loss 100·style + content of both pictures, each rounded to 8 bits. Loss and start are
 the same for both: `interp transfer` from the photograph, L-BFGS. Where all --iterations would take
 more than --limit seconds, only as many are done as fit; the seconds are then extrapolated, and
-marked with ~. Run as a module, lest benchmarks/interp.py be taken for the package:
+marked with ~. Run:
 
-    python -m benchmarks.gatys --painting starry_night.jpg --loss-weights vgg19.safetensors
+    python benchmarks/gatys.py --painting starry_night.jpg --loss-weights vgg19.safetensors
 """
 
 import math

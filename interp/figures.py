@@ -7,6 +7,7 @@ whose state is global.
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -20,11 +21,11 @@ from styletransfer.images import Pixels
 Array = npt.NDArray[np.floating]
 Cell = tuple[Pixels, str]  # a picture and its caption, which may be empty
 
-_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
-
 PAPER = 255
 INK = (45, 45, 45)
 _DPI = 100
+# Pillow's own font lacks ×, ∞, ε and most letters with accents.
+_FONT = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
 
 
 def to_grey(values: Array, low: float | None = None, high: float | None = None) -> Pixels:
@@ -116,7 +117,7 @@ def table(rows: Sequence[Sequence[Cell]], *, gap: int = 8) -> Pixels:
         max(row[column][0].shape[1] for row in rows if column < len(row)) for column in range(count)
     ]
     type_size = min(18, max(10, round(max(widths) / 14)))
-    font = ImageFont.load_default(size=type_size)
+    font = ImageFont.truetype(_FONT, type_size)
     line = round(type_size * 1.35)
     captions = [
         [_broken(caption, font, widths[column]) for column, (_, caption) in enumerate(row)]
@@ -218,7 +219,7 @@ def _coloured(levels: Pixels, colours: str) -> Pixels:
     return picture
 
 
-def _broken(caption: str, font: _Font, width: int) -> list[str]:
+def _broken(caption: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
     """The lines of a caption, none wider than `width` pixels; a line break in it is kept."""
     lines: list[str] = []
     for part in caption.splitlines():

@@ -99,8 +99,11 @@ def pgd(
             velocity = torch.zeros_like(clean)
             for _ in range(steps):
                 gradient = _gradient(model, attacked, wanted, targeted)
-                mean = gradient.abs().mean((1, 2, 3), keepdim=True)
-                velocity = momentum * velocity + gradient / _nonzero(mean)
+                # Not without momentum: the rounding would grow over the steps.
+                if momentum:
+                    mean = gradient.abs().mean((1, 2, 3), keepdim=True)
+                    gradient = momentum * velocity + gradient / _nonzero(mean)
+                velocity = gradient
                 attacked = attacked + length * _direction(velocity, norm)
                 attacked = (clean + _projected(attacked - clean, epsilon, norm)).clamp(0, 1)
             if restarts == 1:

@@ -1,7 +1,7 @@
 """The command that attacks: photographs into a figure, a folder into a table and a plot."""
 
-from fractions import Fraction
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from interp.adversarial.robustness import Robustness
 
 _ONE = {"linf": "8/255", "l2": "1"}
-_SEVERAL = {"linf": "1/255,2/255,4/255,8/255", "l2": "0.25,0.5,1,2"}
+_SEVERAL = {"linf": "0.25/255,0.5/255,1/255,2/255,4/255,8/255", "l2": "0.1,0.2,0.5,1,2"}
 
 
 @click.command()
@@ -226,14 +226,20 @@ def attack(
 def _sizes(text: str) -> dict[float, str]:
     """Numbers or fractions with commas between, and how each was written."""
     try:
-        sizes = {float(Fraction(part.strip())): part.strip() for part in text.split(",")}
+        sizes = {_size(part): part.strip() for part in text.split(",")}
     except (ValueError, ZeroDivisionError):
         raise click.UsageError(
             f"{text!r} is no size; give a number such as 8/255 or 0.03"
         ) from None
-    if min(sizes) <= 0:
+    if not all(0 < size < inf for size in sizes):
         raise click.UsageError(f"{text!r} is not greater than zero; give a number such as 8/255")
     return sizes
+
+
+def _size(text: str) -> float:
+    """A number, or one through another."""
+    above, _, below = text.partition("/")
+    return float(above) / float(below or 1)
 
 
 def _lines(result: "Robustness", sizes: dict[float, str]) -> list[str]:

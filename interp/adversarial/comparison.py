@@ -75,7 +75,7 @@ def draw_comparisons(comparisons: Sequence[Comparison], names: Sequence[str] = (
         change = (each.adversarial - each.image)[0].cpu()
         reach, length = float(change.abs().max()), float(change.norm())
         factor = max(1, int(0.5 / reach)) if reach else 1
-        sizes = f"difference, {factor} times\nLinf {255 * reach:.3g}/255, L2 {length:.3g}"
+        sizes = f"difference × {factor}\nL∞ {255 * reach:.3g}/255, L2 {length:.3g}"
         rows.append(
             [
                 (shown(each.image), _said(each.before, each.goal, names)),

@@ -46,14 +46,15 @@ def saliency_row(
 
 
 def draw_sanity(photograph: Pixels, tests: Sequence[tuple[Method, Sanity]]) -> Pixels:
-    """A row for each method: its map, then its maps as more and more layers are random."""
+    """A row for each method: its map, then its maps as more and more layers are random, each with
+    the layer that was reached and its rank correlation ρ with the first."""
     rows: list[list[Cell]] = []
     for method, test in tests:
         count = len(test.layers)
         stages = np.unique(np.linspace(0, count - 1, min(_SHOWN, count)).round().astype(int))
         row: list[Cell] = [(photograph, "image"), (draw_map(method, test.maps[0]), method)]
         for stage in stages:
-            caption = f"to {test.layers[stage]}: {test.correlations[stage]:.2f}"
+            caption = f"to {test.layers[stage]}\nρ = {test.correlations[stage]:.2f}"
             row.append((draw_map(method, test.maps[stage + 1]), caption))
         rows.append(row)
     return table(rows)

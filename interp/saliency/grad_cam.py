@@ -81,5 +81,7 @@ def last_map_layer(model: nn.Module, images: Tensor) -> str:
             handle.remove()
     start = find_layer(model, found[0]) if found else None
     if not isinstance(start, nn.Conv2d) or start.in_channels == 3:
-        raise RequestError("the model has no late layer with maps; name a --layer for Grad-CAM")
+        raise RequestError(
+            "the model has no late layer with maps; take another --method, or name a --layer"
+        )
     return found[-1]

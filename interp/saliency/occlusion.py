@@ -16,7 +16,7 @@ Box = tuple[int, int, int, int]
 
 WINDOW = 32
 STRIDE = 16
-BATCH = 16
+BATCH = 8
 _BLUR = 10.0  # standard deviation, in pixels
 
 

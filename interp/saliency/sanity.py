@@ -10,6 +10,7 @@ import torch
 from scipy.stats import rankdata
 from torch import Tensor, nn
 
+from interp.models import Classifier
 from interp.saliency.targets import Target
 from interp.taps import frozen
 
@@ -63,7 +64,9 @@ def cascading_randomisation(
         maps.append(_explained(explain, randomised, image, target))
         done(1)
     correlations = [rank_correlation(maps[0], later) for later in maps[1:]]
-    return Sanity(tuple(names), np.stack(maps), np.array(correlations))
+    # A layer is called as everywhere, by its name in the module that the classifier wraps.
+    plain = [n.removeprefix("model.") if isinstance(model, Classifier) else n for n in names]
+    return Sanity(tuple(plain), np.stack(maps), np.array(correlations))
 
 
 def layers_from_the_top(model: nn.Module, image: Tensor) -> list[str]:

@@ -10,19 +10,19 @@ from styletransfer.images import Pixels
 
 Mask = npt.NDArray[np.bool_]
 
-FOREGROUND = 95.0
-BACKGROUND = 30.0
+FOREGROUND = 90.0
+BACKGROUND = 20.0
 _ROUNDS = 5
-_SMOOTHING = 1 / 56  # of the short side
+_SMOOTHING = 1 / 19  # of the short side
 
 
 def seeds(saliency: npt.NDArray[np.floating]) -> tuple[Mask, Mask]:
     """The pixels of an H×W map that are surely object, and those that are surely not.
 
-    They are those above its 95th percentile and those below its 30th, after a blur, because the
-    gradient of single pixels is noise.
+    They are those above its 90th percentile and those below its 20th, after a wide blur, because
+    a network looks at the edges of an object and not at the plain parts between them.
     """
-    smooth = gaussian_filter(saliency.astype(np.float64), _SMOOTHING * min(saliency.shape))
+    smooth = _smoothed(saliency)
     low, high = np.percentile(smooth, [BACKGROUND, FOREGROUND])
     return smooth > high, smooth < low
 
@@ -30,14 +30,17 @@ def seeds(saliency: npt.NDArray[np.floating]) -> tuple[Mask, Mask]:
 def segment(photograph: Pixels, saliency: npt.NDArray[np.floating]) -> Mask:
     """The mask H×W of the object in `photograph`, uint8 H×W×3, found from its saliency H×W.
 
-    The `seeds` begin two mixtures of Gaussians over the colours, and graph cuts assign the pixels
-    between them. Simonyan et al. 2014, "Deep Inside Convolutional Networks", section 3.2; Rother
-    et al. 2004, "GrabCut". Raises RequestError for a map that is the same everywhere.
+    The `seeds` are kept; between them, what is above the median is probably object, and the rest
+    probably not. This begins two mixtures of Gaussians over the colours, and graph cuts assign the
+    pixels between the seeds. Simonyan et al. 2014, "Deep Inside Convolutional Networks", section
+    3.2; Rother et al. 2004, "GrabCut". Raises RequestError for a map that is the same everywhere.
     """
     foreground, background = seeds(saliency)
     if not foreground.any() or not background.any():
         raise RequestError("the saliency map is flat, so it tells no object; take another method")
-    labels = np.full(saliency.shape, cv2.GC_PR_BGD, np.uint8)
+    smooth = _smoothed(saliency)
+    probably = smooth > np.median(smooth)
+    labels = np.where(probably, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     labels[foreground] = cv2.GC_FGD
     labels[background] = cv2.GC_BGD
     # GrabCut starts its mixtures by a k-means with OpenCV's global generator.
@@ -54,3 +57,10 @@ def segment(photograph: Pixels, saliency: npt.NDArray[np.floating]) -> Mask:
     )
     found: Mask = np.isin(labels, [cv2.GC_FGD, cv2.GC_PR_FGD])
     return found
+
+
+def _smoothed(saliency: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    smooth: npt.NDArray[np.float64] = gaussian_filter(
+        saliency.astype(np.float64), _SMOOTHING * min(saliency.shape)
+    )
+    return smooth

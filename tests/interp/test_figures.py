@@ -43,6 +43,15 @@ def test_captions_stay_below_their_picture(caption: str) -> None:
     assert bool((sheet[48:, 8:68] < 255).any()) == bool(caption)
 
 
+def test_captions_have_the_signs_that_are_used() -> None:
+    black = np.zeros((4, 60, 3), np.uint8)
+    drawn = [
+        figures.table([[(black, sign)]]).tobytes()
+        for sign in ("\uffff", "×", "∞", "ε", "σ", "−", "é", "²")
+    ]
+    assert len(set(drawn)) == len(drawn)
+
+
 def test_pictures_lie_at_their_points() -> None:
     colours = [np.full((4, 4, 3), value, np.uint8) for value in (10, 20, 30)]
     sheet = figures.picture_map(np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 1.0]]), colours, side=24)

@@ -38,11 +38,11 @@ def test_a_folder(folder: Path, tmp_path: Path) -> None:
     assert result.stderr.startswith(f"Error: {folder / 'bad.jpg'}: ")
     lines = result.stdout.splitlines()
     assert lines[0].split() == ["epsilon", "accuracy"]
-    assert [line.split()[0] for line in lines[1:6]] == ["0", "1/255", "2/255", "4/255", "8/255"]
-    assert lines[6] == "of 12 images"
+    assert [line.split()[0] for line in lines[1:4]] == ["0", "0.25/255", "0.5/255"]
+    assert lines[8] == "of 12 images"
     with np.load(data) as arrays:
-        assert arrays["predicted"].shape == (5, 12)
-        assert [line.split()[1] for line in lines[1:6]] == [f"{a:.1%}" for a in arrays["accuracy"]]
+        assert arrays["predicted"].shape == (7, 12)
+        assert [line.split()[1] for line in lines[1:8]] == [f"{a:.1%}" for a in arrays["accuracy"]]
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,8 @@ def test_a_folder(folder: Path, tmp_path: Path) -> None:
         (["--folder", "b", "--class", "1"], "leave it out with --folder"),
         (["a.png", "--epsilon", "1/255,2/255"], "give one"),
         (["a.png", "--epsilon", "1/0"], "is no size"),
+        (["a.png", "--epsilon", "inf"], "not greater than zero"),
+        (["a.png", "--epsilon", "1/2/3"], "is no size"),
         (["a.png", "--step", "-1"], "not greater than zero"),
         (["a.png", "-o", "f.png"], "a.png: no such file or folder"),
     ],

@@ -9,7 +9,9 @@ from torch import Tensor, nn
 
 from interp.adversarial.attacks import EPSILON, Norm, fgsm, pgd, random_targets
 from interp.errors import RequestError, WorkError
-from interp.models import Classifier
+from interp.models import Classifier, load_classifier
+from interp.photographs import read_pixels
+from tests.assets import asset
 
 NORMS: list[Norm] = ["linf", "l2"]
 
@@ -53,6 +55,28 @@ def test_fgsm_is_its_formula(
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
     once = pgd(classifier, images, classes, 0.1, norm=norm, targeted=targeted, steps=1)
     torch.testing.assert_close(once, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["PGD", "PGDL2"])
+def test_equal_to_torchattacks_on_real_weights(method: str) -> None:
+    torchattacks = pytest.importorskip("torchattacks")
+    classifier = load_classifier("squeezenet1_0", asset("weights/squeezenet1_0.safetensors"))
+    photograph = asset("images/imagenet-1000/n01443537_goldfish.jpg")
+    image, goldfish = read_pixels(classifier, photograph), torch.tensor([1])
+    norm: Norm = "l2" if method == "PGDL2" else "linf"
+    options = {"eps": EPSILON[norm], "alpha": EPSILON[norm] / 4, "steps": 4, "random_start": False}
+    expected = getattr(torchattacks, method)(classifier, **options)(image, goldfish)
+    found = pgd(
+        classifier,
+        image,
+        goldfish,
+        norm=norm,
+        epsilon=EPSILON[norm],
+        steps=4,
+        step=EPSILON[norm] / 4,
+    )
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+    assert classifier(found).argmax() != goldfish
 
 
 @pytest.mark.parametrize("targeted", [False, True])
