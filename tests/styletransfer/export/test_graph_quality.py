@@ -87,5 +87,5 @@ def test_openvino_gives_the_same(path: Path) -> None:
         given = feed(path, *size)
         actual = compiled(given)["stylized"]
         expected = session.run(None, given)[0]
-        assert np.ptp(expected) > 0.3
+        assert np.ptp(expected) > 0.1  # a blend of many styles is pale, but not flat
         np.testing.assert_allclose(actual, expected, atol=1e-3)
