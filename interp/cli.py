@@ -11,7 +11,8 @@ import interp.patches.commands as patches
 import interp.saliency.commands as saliency
 import interp.synthesis.class_commands as class_images
 import interp.synthesis.photo_commands as photographs
-import interp.synthesis.style_commands as style
+import interp.synthesis.texture_command as texture
+import interp.synthesis.transfer_command as transfer
 from styletransfer.command_line import OneLineErrors
 
 
@@ -30,7 +31,7 @@ def cli(ctx: click.Context) -> None:
 for area in (features, feature_space, adversarial, saliency):
     for command in area.COMMANDS:
         cli.add_command(command)
-for area in (class_images, photographs, style, patches):
+for area in (class_images, photographs, texture, transfer, patches):
     for command in area.COMMANDS:
         cli.add_command(command)
 

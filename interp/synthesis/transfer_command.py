@@ -1,177 +1,28 @@
-"""The commands that a loss network's Gram matrices drive: texture, transfer."""
+"""`interp transfer`: style transfer by optimisation."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from interp import options
+from interp.synthesis.loss_network_options import (
+    listed,
+    loss_network,
+    make_optimizer,
+    open_network,
+    optimization,
+    planes_of,
+)
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
     from interp.synthesis.style_transfer import Start
     from styletransfer.images import Pixels
-    from styletransfer.losses import LossNetwork
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 _PATH = click.Path(path_type=Path)
 _REST = "rest"
-
-
-def _loss_network(command: Command) -> Command:
-    """Add `--model` and `--weights`."""
-    named = click.option(
-        "--model",
-        default="vgg19",
-        show_default=True,
-        help="The loss network: vgg19, vgg16, squeezenet1_0 or squeezenet1_1. Example: --model "
-        "vgg16",
-    )
-    weighted = click.option(
-        "--weights",
-        default="default",
-        show_default=True,
-        help="'default' for torchvision's, 'random', or a .safetensors or .pth file, which need "
-        "hold no more than the deepest tap. Example: --weights vgg19.safetensors",
-    )
-    return named(weighted(command))
-
-
-def _optimization(command: Command) -> Command:
-    """Add `--steps`, `--optimizer` and `--rate`."""
-    steps = click.option(
-        "--steps",
-        type=click.IntRange(min=1),
-        default=200,
-        show_default=True,
-        help="Of the optimiser, at each level. Example: --steps 500",
-    )
-    optimizer = click.option(
-        "--optimizer",
-        type=click.Choice(["lbfgs", "adam"]),
-        default="lbfgs",
-        show_default=True,
-        help="L-BFGS goes deeper, Adam's steps are cheaper. Example: --optimizer adam",
-    )
-    rate = click.option(
-        "--rate",
-        type=click.FloatRange(min=0, min_open=True),
-        help="Of Adam, 0.02 by default. Example: --optimizer adam --rate 0.05",
-    )
-    return steps(optimizer(rate(command)))
-
-
-@click.command()
-@click.argument("sample", type=_PATH)
-@click.option(
-    "--size",
-    metavar="WxH|N",
-    help="Of the texture, in pixels; N is N×N. By default the sample's. Example: --size 512",
-)
-@click.option(
-    "--sample-size",
-    type=click.IntRange(min=1),
-    help="Scale the sample to this short side first. Example: --sample-size 256",
-)
-@click.option(
-    "--taps",
-    help="Whose Gram matrices count; by default relu1_1 and pool1 to pool4. "
-    "Example: --taps relu1_1,pool1,pool2,pool3",
-)
-@click.option(
-    "--pooling",
-    type=click.Choice(["max", "average"]),
-    default="average",
-    show_default=True,
-    help="Of the loss network. Example: --pooling max",
-)
-@click.option(
-    "--levels",
-    type=click.IntRange(min=1),
-    help="Coarse to fine: how many sizes, each twice the one before; by default as many as leave "
-    "the sample 32 pixels. Example: --levels 1",
-)
-@_loss_network
-@_optimization
-@options.seed
-@options.recording
-@options.outputs
-def texture(
-    sample: Path,
-    size: str | None,
-    sample_size: int | None,
-    taps: str | None,
-    pooling: Literal["max", "average"],
-    model: str,
-    weights: str,
-    steps: int,
-    levels: int | None,
-    optimizer: str,
-    rate: float | None,
-    seed: int,
-    save_every: int | None,
-    gif: Path | None,
-    mp4: Path | None,
-    output: Path | None,
-    data: Path | None,
-    overwrite: bool,
-    quiet: bool,
-) -> None:
-    """Make a texture like SAMPLE from noise, by the Gram matrices of a network (Gatys 2015).
-
-    Its colours are in the end those of SAMPLE. Ctrl-C writes what there is. --data holds `image`,
-    3×H×W in 0..1, and `losses`, the loss before each step, level after level.
-
-    Example: interp texture petals.png --size 512 -o more.png
-    """
-    wanted = None if size is None else options.parsed_size(size)
-    with options.refusals():
-        import numpy as np
-
-        from interp.files import Outputs, read_opaque
-        from interp.photographs import shown
-        from interp.synthesis.gram_texture import TEXTURE_TAPS, synthesize_texture, texture_levels
-        from interp.synthesis.recording import Recorder
-        from styletransfer.images import to_tensor
-
-        files = Outputs(output, data, quiet)
-        files.check([sample], overwrite=overwrite)
-        pixels = read_opaque(sample, sample_size, options.report)
-        image = _planes(pixels)
-        levels = levels or texture_levels(image)
-        recorder = Recorder(
-            steps * levels,
-            output=output,
-            save_every=save_every,
-            gif=gif,
-            mp4=mp4,
-            sources=[sample],
-            overwrite=overwrite,
-            quiet=quiet,
-        )
-        width, height = wanted or pixels.shape[1::-1]
-        read = TEXTURE_TAPS if taps is None else _listed(taps)
-        network = _open(model, read, weights, pooling=pooling)
-        with recorder:
-            outcome = synthesize_texture(
-                network,
-                image,
-                height,
-                width,
-                taps=read,
-                levels=levels,
-                steps=steps,
-                optimizer=_optimizer(optimizer, rate),
-                seed=seed,
-                on_step=recorder.step,
-            )
-        made = shown(outcome.picture)
-        files.write(made, image=to_tensor(made)[0], losses=np.array(outcome.losses))
-        recorder.finish(interrupted=outcome.interrupted)
 
 
 @click.command()
@@ -248,8 +99,8 @@ def texture(
     show_default=True,
     help="Coarse to fine: how many sizes, each twice the one before. Example: --levels 3",
 )
-@_loss_network
-@_optimization
+@loss_network
+@optimization
 @options.seed
 @options.recording
 @options.outputs
@@ -319,27 +170,27 @@ def transfer(
         recipe = Recipe(
             style_weight if styles else 0.0,
             content_weight,
-            Recipe.style_taps if style_taps is None else _listed(style_taps),
+            Recipe.style_taps if style_taps is None else listed(style_taps),
             content_tap,
         )
         content = read_opaque(photograph, size, options.report)
         shares = _shares(blend, masks, len(styles))
         regions = _regions(masks, content, len(styles))
         wanted = [
-            Style(_planes(read_opaque(path, style_size, options.report)), share, mask)
+            Style(planes_of(read_opaque(path, style_size, options.report)), share, mask)
             for path, share, mask in zip(styles, shares, regions, strict=True)
         ]
-        network = _open(model, recipe.taps(), weights)
+        network = open_network(model, recipe.taps(), weights)
         with recorder:
             outcome = transfer_style(
                 network,
-                _planes(content),
+                planes_of(content),
                 wanted,
                 recipe,
                 start=start,
                 levels=levels,
                 steps=steps,
-                optimizer=_optimizer(optimizer, rate),
+                optimizer=make_optimizer(optimizer, rate),
                 seed=seed,
                 on_step=recorder.step,
             )
@@ -360,52 +211,6 @@ def transfer(
             },
         )
         recorder.finish(interrupted=outcome.interrupted)
-
-
-def _listed(taps: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(tap.strip() for tap in taps.split(",") if tap.strip()))
-
-
-def _open(
-    model: str,
-    taps: tuple[str, ...],
-    weights: str,
-    pooling: Literal["max", "average"] = "max",
-) -> "LossNetwork":
-    """The loss network; RequestError for what it cannot be, WorkError for weights it cannot get."""
-    from interp.errors import RequestError, WorkError
-    from styletransfer.losses import LossNetwork
-
-    try:
-        return LossNetwork(model, taps, weights, pooling=pooling)
-    except FileNotFoundError as error:
-        raise RequestError(str(error)) from error
-    except ValueError as error:
-        shallower = "; name shallower taps" if "deepest tap" in str(error) else ""
-        raise RequestError(f"{error}{shallower}") from error
-    # Whatever a damaged file or the download raises.
-    except Exception as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise WorkError(f"{model}: no weights from {weights!r} ({reason})") from error
-
-
-def _optimizer(name: str, rate: float | None) -> "Callable[[list[Tensor]], torch.optim.Optimizer]":
-    from interp.errors import RequestError
-    from interp.synthesis.loop import adam, lbfgs
-
-    if name == "adam":
-        return adam(0.02 if rate is None else rate)
-    if rate is not None:
-        raise RequestError("--rate goes with --optimizer adam; L-BFGS searches for its steps")
-    return lbfgs()
-
-
-def _planes(pixels: "Pixels") -> "Tensor":
-    import torch
-
-    from styletransfer.images import to_tensor
-
-    return torch.from_numpy(to_tensor(pixels))
 
 
 def _shares(blend: str | None, masks: tuple[str, ...], styles: int) -> list[float]:
@@ -462,4 +267,4 @@ def _regions(masks: tuple[str, ...], photograph: "Pixels", styles: int) -> "list
     return [torch.from_numpy(weights / 255).float()[None, None] for weights in maps]
 
 
-COMMANDS = (texture, transfer)
+COMMANDS = (transfer,)
