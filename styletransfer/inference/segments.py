@@ -29,12 +29,12 @@ class Segments:
 
     `conditions(style_weights)` gives γ and β of each norm in turn, C numbers each; `eps` is what
     each adds to its variance. `first(padded)` takes the image (1×3×H×W) with `before` more rows
-    and columns at its start and `after` at its end, those of its border repeated; it reads
-    `stride` rows for one that it writes, and `first_more` more. `middle[k](x, scale, shift)` reads
-    `shrinks[k]` rows more than it writes. `last(x, scale, shift, image, style_weights)` writes as
-    many rows as `image` has, `stride` for one of x, of which it reads `last_more` more. All that
-    is true of rows is true of columns. What lies between is 1×C×h×w; `first` and `middle` give
-    with it the mean and the variance of each channel, 1×C×1×1.
+    and columns, reflected, at its start and `after` at its end; it reads `stride` rows for one
+    that it writes, and `first_more` more. `middle[k](x, scale, shift)` reads `shrinks[k]` rows
+    more than it writes. `last(x, scale, shift, image, style_weights)` writes as many rows as
+    `image` has, `stride` for one of x, of which it reads `last_more` more. All that is true of
+    rows is true of columns. What lies between is 1×C×h×w; `first` and `middle` give with it the
+    mean and the variance of each channel, 1×C×1×1.
     """
 
     eps: tuple[float, ...]

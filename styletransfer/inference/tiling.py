@@ -167,11 +167,17 @@ def _padded(segments: Segments, rows: Rows, first: int, last: int) -> Array:
     """What `segments.first` reads for the rows `first` … `last − 1` that it writes."""
     start = segments.stride * first - segments.before
     count = segments.stride * (last - first) + segments.first_more
-    wanted = np.arange(start, start + count).clip(0, rows.height - 1)
+    wanted = _mirrored(np.arange(start, start + count), rows.height)
     lowest = int(wanted.min())
     pixels = rows.read(lowest, int(wanted.max()) + 1)[wanted - lowest]
     columns = np.arange(-segments.before, rows.width + segments.after)
-    return to_tensor(pixels[:, columns.clip(0, rows.width - 1)])
+    return to_tensor(pixels[:, _mirrored(columns, rows.width)])
+
+
+def _mirrored(index: NDArray[np.intp], size: int) -> NDArray[np.intp]:
+    period = max(2 * size - 2, 1)
+    wrapped = index % period
+    return np.minimum(np.minimum(wrapped, period - wrapped), size - 1)
 
 
 def _bands(height: int, at_once: int) -> Iterator[tuple[int, int]]:

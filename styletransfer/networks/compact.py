@@ -4,8 +4,10 @@ Five ideas make it fast on a CPU and clean at its borders:
 
 - **The image is padded once, by the whole receptive field, and every convolution after that
   is "valid".** Each output pixel is the same function of its surroundings wherever it lies, and
-  no padding between the layers costs time. The padding repeats the border's pixels: a mirror
-  image makes of the border an axis of symmetry, and the network paints that as a line.
+  no padding between the layers costs time. The padding is a mirror image, but in training it
+  repeats the border's pixels: a network that learns on mirror images learns to see their axis,
+  and paints it as a line; one that learns on repeated pixels fades towards them. The one that
+  has learnt on these and is given those does neither: it paints on, across the axis.
 - **Nearly all the work is done at a quarter of the size**, in blocks of a depthwise convolution,
   a norm, and two pointwise convolutions. The norm stands where the maps are narrow, and the
   depthwise convolution is part of the residual path, so that nothing is cropped for the sum.
@@ -32,7 +34,7 @@ from torch import Tensor, nn
 
 from styletransfer.networks.clamp import clamp_unit
 from styletransfer.networks.conditional_instance_norm import ConditionalInstanceNorm2d
-from styletransfer.networks.padding import replicate_pad
+from styletransfer.networks.padding import reflect_pad, replicate_pad
 
 
 class SeparableBlock(nn.Module):
@@ -182,7 +184,8 @@ class Compact(nn.Module):
         painted = style_weights[:, 1:]
         blend = painted / painted.sum(1, keepdim=True).clamp(min=1e-6)
         # 3 more at the end, so that the strides lose no pixel whatever the size.
-        y = replicate_pad(image, self.margin, self.margin + 3)
+        pad = replicate_pad if self.training else reflect_pad
+        y = pad(image, self.margin, self.margin + 3)
         y = F.relu(self.shrink(F.relu(self.stem(y))))
         for block in self.blocks:
             y = block(y, blend)

@@ -11,7 +11,9 @@ from styletransfer.images import to_tensor
 from tests.assets import shipped
 from tests.styletransfer.inference.compact_model import exported, noise
 
-SIZES = [(1, 40, 56), (2, 37, 50), (1, 5, 3)]
+# None is 3 wide or high: its mirror image repeats every 4 pixels, which the strides make flat, and
+# of what is flat the norms show the rounding.
+SIZES = [(1, 40, 56), (2, 37, 50), (1, 5, 7)]
 
 
 @pytest.fixture(scope="module", params=["small", "gallery"])

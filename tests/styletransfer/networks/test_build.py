@@ -19,7 +19,7 @@ def test_names() -> None:
 @pytest.mark.parametrize("name, options", [("compact", {}), ("compact", SMALL), ("johnson", {})])
 def test_options_build_the_same_again(name: str, options: dict[str, object]) -> None:
     network = randomised(name, **options)
-    again = build_network(name, network.styles, **network.options)
+    again = build_network(name, network.styles, **network.options).eval()
     again.load_state_dict(network.state_dict())
     image, rows = torch.rand(2, 3, 20, 17), torch.tensor([[0.2, 0.3, 0.5], [0, 0, 1]])
     with torch.no_grad():

@@ -1,5 +1,7 @@
 """The compact network against plain operators, and what its module's text claims of it."""
 
+from typing import Literal
+
 import numpy as np
 import pytest
 import torch
@@ -14,10 +16,15 @@ from tests.styletransfer.networks.variants import randomised
 SIZES = [(1, 1), (1, 7), (2, 3), (5, 4), (31, 33), (64, 50)]
 
 
+def padding(network: Compact) -> Literal["edge", "reflect"]:
+    """Mirror images in use, but the border's pixels in training."""
+    return "edge" if network.training else "reflect"
+
+
 def reference(network: Compact, image: Tensor, row: Tensor) -> Tensor:
     """What `network` makes of one image and one row of weights, in plain operators.
 
-    np.pad's repeated border, torch's instance norm, and 5×5 convolutions of really enlarged maps.
+    np.pad's padding, torch's instance norm, and 5×5 convolutions of really enlarged maps.
     """
 
     strength = 1 - row[0]
@@ -27,7 +34,7 @@ def reference(network: Compact, image: Tensor, row: Tensor) -> Tensor:
 
     before, after = network.margin, network.margin + 3
     widths = ((0, 0), (0, 0), (before, after), (before, after))
-    y = torch.from_numpy(np.pad(image.numpy(), widths, mode="edge"))
+    y = torch.from_numpy(np.pad(image.numpy(), widths, mode=padding(network)))
     y = F.relu(F.conv2d(y, network.stem.weight, network.stem.bias, stride=2))
     y = F.relu(F.conv2d(y, network.shrink.weight, network.shrink.bias, stride=2))
     for block in network.blocks:
@@ -49,8 +56,11 @@ def reference(network: Compact, image: Tensor, row: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("height, width", [(33, 50), (3, 1)])
 @pytest.mark.parametrize("row", [(0, 1, 0), (0.2, 0.3, 0.5)])
-def test_equals_plain_operators(height: int, width: int, row: tuple[float, ...]) -> None:
-    network = randomised("compact")
+@pytest.mark.parametrize("training", [False, True])
+def test_equals_plain_operators(
+    height: int, width: int, row: tuple[float, ...], training: bool
+) -> None:
+    network = randomised("compact").train(training)
     image, weights = torch.rand(1, 3, height, width), torch.tensor(row, dtype=torch.float32)
     with torch.no_grad():
         expected = reference(network, image, weights).clamp(0, 1)
@@ -170,15 +180,16 @@ def test_starts_from_a_pale_photograph() -> None:
 @pytest.mark.usefixtures("pointwise_norms", "no_clamp")
 @pytest.mark.parametrize("height, width", [(40, 36), (29, 51)])
 @pytest.mark.parametrize("kernels", [(5, 3, 5, 3, 5), (3,)])
-def test_the_border_is_nothing_but_repeated_pixels(
-    height: int, width: int, kernels: tuple[int, ...]
+@pytest.mark.parametrize("training", [False, True])
+def test_the_border_is_nothing_but_its_padding(
+    height: int, width: int, kernels: tuple[int, ...], training: bool
 ) -> None:
-    # No frame for the network to see: the image amid its border's own pixels gives the same.
-    network = randomised("compact", kernels=kernels)
+    # No frame for the network to see: the image really padded, and then more, gives the same.
+    network = randomised("compact", kernels=kernels).train(training)
     image, row = torch.rand(1, 3, height, width), torch.tensor([[0.0, 0.5, 0.5]])
     around = 4 * (network.receptive_field // 4)  # cells of 4 pixels stay what they are
     widths = ((0, 0), (0, 0), (around, around), (around, around))
-    amid = torch.from_numpy(np.pad(image.numpy(), widths, mode="edge"))
+    amid = torch.from_numpy(np.pad(image.numpy(), widths, mode=padding(network)))
     with torch.no_grad():
         expected = network(amid, row)[:, :, around : around + height, around : around + width]
         scale = expected.abs().max().item()
