@@ -8,12 +8,14 @@ from styletransfer.losses.perceptual import (
     tone_loss,
     total_variation,
 )
+from styletransfer.losses.surroundings import surrounded
 
 __all__ = [
     "LossNetwork",
     "content_loss",
     "gram_matrix",
     "style_loss",
+    "surrounded",
     "tone_loss",
     "total_variation",
 ]

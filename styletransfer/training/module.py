@@ -19,6 +19,7 @@ from styletransfer.losses import (
     content_loss,
     gram_matrix,
     style_loss,
+    surrounded,
     tone_loss,
     total_variation,
 )
@@ -163,9 +164,9 @@ class StyleTransferModule(pl.LightningModule):
         grams = {tap: gram.to(image.device)[styles - 1] for tap, gram in self._grams.items()}
         rows = F.one_hot(styles, len(self.style_names)).float()
         stylized = self(image, rows)
-        features = net(stylized)
+        features = net(surrounded(stylized))
         with torch.no_grad():
-            target = net(image, deepest=aim.content_tap)[aim.content_tap]
+            target = net(surrounded(image), deepest=aim.content_tap)[aim.content_tap]
         parts = {
             "style": style_loss({tap: gram_matrix(features[tap]) for tap in grams}, grams),
             "content": content_loss(features[aim.content_tap], target),
