@@ -17,7 +17,14 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from styletransfer.images import find_images, read_image
-from styletransfer.losses import LossNetwork, content_loss, gram_matrix, style_loss, tone_loss
+from styletransfer.losses import (
+    LossNetwork,
+    content_loss,
+    gram_matrix,
+    style_loss,
+    surrounded,
+    tone_loss,
+)
 from styletransfer.networks.style_rows import restyled, style_tables
 from styletransfer.training.module import DivergenceError
 from styletransfer.training.objective import Objective
@@ -25,9 +32,9 @@ from styletransfer.training.photographs import PhotographStream, TrainingDataErr
 from styletransfer.training.restyle import Checkpoint, append_styles, checkpoint_network
 from styletransfer.training.styles import style_grams
 
-CROP, BATCH = 128, 4
-# Batches of the pool; their content features take 4.2 MB each.
-POOL = 48
+CROP, BATCH = 192, 2
+# Batches of the pool; their content features take 5.5 MB each.
+POOL = 64
 # Greatest difference of the colours of a pixel that is still grey, in 8-bit levels.
 GREY = 8
 LR, BETAS = 0.03, (0.9, 0.99)
@@ -60,12 +67,12 @@ class Painting:
         """`images` with the features that are compared with the output's."""
         tap = self.objective.content_tap
         with torch.no_grad():
-            return Crops(images, self.loss_network(images, deepest=tap)[tap])
+            return Crops(images, self.loss_network(surrounded(images), deepest=tap)[tap])
 
     def loss(self, stylized: Tensor, crops: Crops) -> Tensor:
         """The weighted style, content and tone losses, the mean over the samples."""
         aim = self.objective
-        features = self.loss_network(stylized)
+        features = self.loss_network(surrounded(stylized))
         grams = {tap: gram_matrix(features[tap]) for tap in self.grams}
         targets = {tap: gram.expand(len(stylized), -1, -1) for tap, gram in self.grams.items()}
         total = (
@@ -113,11 +120,11 @@ def add_style(
 ) -> Checkpoint:
     """A copy of `checkpoint` with the new style `name` after the others, which stay bit for bit.
 
-    It is learnt on random crops of `photographs`, `steps` batches of 4; `seed` decides which.
+    It is learnt on random crops of `photographs`, `steps` batches of 2; `seed` decides which.
 
     Raises:
         StyleListError: there is a style of that name already.
-        TrainingDataError: no photograph holds a crop of 128 pixels.
+        TrainingDataError: no photograph holds a crop of 192 pixels.
         DivergenceError: the loss became non-finite.
     """
     append_styles(checkpoint, [name])  # refuses the name before any work is done
@@ -183,7 +190,7 @@ def learn_rows(
     mixture = torch.zeros(2, 1 + len(start))
     mixture[0, 0] = 1
     mixture[1, 1:] = start
-    alone = restyled(network, mixture).requires_grad_(False)
+    alone = restyled(network, mixture).requires_grad_(False).train()
     tables = {name: alone.get_parameter(name).requires_grad_() for name in style_tables(alone)}
     optimizer = torch.optim.Adam(tables.values(), LR, betas=BETAS)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)

@@ -42,7 +42,7 @@ _overwrite = click.option(
     type=click.IntRange(min=1),
     default=700,
     show_default=True,
-    help="Steps of training, on 4 crops of 128 pixels each. Example: --steps 1500",
+    help="Steps of training, on 2 crops of 192 pixels each. Example: --steps 1500",
 )
 @click.option(
     "--size",

@@ -110,7 +110,10 @@ def test_the_new_style_is_learnt(trained: Path, painting: Path) -> None:
 
     def loss(network: torch.nn.Module, row: torch.Tensor) -> float:
         with torch.no_grad():
-            return sum(target.loss(network(c.images, row.expand(4, -1)), c).item() for c in pool)
+            return sum(
+                target.loss(network(c.images, row.expand(len(c.images), -1)), c).item()
+                for c in pool
+            )
 
     network = checkpoint_network(checkpoint)
     olds = [loss(network, torch.eye(4)[[i]]) for i in (1, 2, 3)]
