@@ -10,7 +10,7 @@ import logging
 import os
 import pickle
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -27,7 +27,7 @@ from styletransfer.batch.journal import Journal, read_lines
 from styletransfer.batch.plan import Job
 from styletransfer.batch.progress import Progress
 from styletransfer.batch.run import Call, Run, counted
-from styletransfer.batch.stages import Hopeless
+from styletransfer.batch.stages import Hopeless, fatal_faults
 from styletransfer.inference.model import gallery_path
 from styletransfer.inference.providers import CPU
 
@@ -57,19 +57,17 @@ def stylize_on_ray(
     run.prepare()
     gpus = 0 if run.stylizer.provider == CPU else 1
     call = replace(call, settings=replace(call.settings, provider=run.stylizer.provider))
-    journal = Journal(run.destination.work)
-    try:
-        if call.retry_failed:
-            run.forget_failures(journal)
-        with counted(run):
-            portions = list(_portions(run, journal))
-            if portions:
-                with _cluster(address, workers) as resources:
-                    count = workers or int(resources.get("GPU" if gpus else "CPU", 1))
-                    _spread(portions, call, progress, min(count, len(portions)), gpus)
-    finally:
-        journal.close()
-    return run.destination.conclude()
+    with fatal_faults(run.destination.folder):
+        with closing(Journal(run.destination.work)) as journal:
+            if call.retry_failed:
+                run.forget_failures(journal)
+            with counted(run):
+                portions = list(_portions(run, journal))
+                if portions:
+                    with _cluster(address, workers) as resources:
+                        count = workers or int(resources.get("GPU" if gpus else "CPU", 1))
+                        _spread(portions, call, progress, min(count, len(portions)), gpus)
+        return run.destination.conclude()
 
 
 class Actor:
@@ -85,17 +83,16 @@ class Actor:
         # Not in the constructor: Ray may have lost its arguments when it starts a dead actor again.
         run = self._run = self._run or Run(call, self._progress)
         before = self._progress.counts["written"]
-        journal = Journal(run.destination.work)
         despair = ""
-        try:
-            if portion.tar is not None:
-                run.write_tar(portion.tar, journal)
-            else:
-                run.write_files(_left(portion, run), journal)
-        except Hopeless as error:
-            despair = str(error)
-        finally:
-            journal.close()
+        with closing(Journal(run.destination.work)) as journal:
+            try:
+                with fatal_faults(run.destination.folder):
+                    if portion.tar is not None:
+                        run.write_tar(portion.tar, journal)
+                    else:
+                        run.write_files(_left(portion, run), journal)
+            except Hopeless as error:
+                despair = str(error)
         failed = [line["failed"] for line in read_lines(journal.path) if "failed" in line]
         result = (len(portion.jobs), self._progress.counts["written"] - before, failed, despair)
         return {"result": [pickle.dumps(result)]}

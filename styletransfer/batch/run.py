@@ -3,7 +3,7 @@
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
@@ -23,7 +23,7 @@ from styletransfer.batch.records import retry_line
 from styletransfer.batch.resume import pending
 from styletransfer.batch.settings import Settings
 from styletransfer.batch.sink import FolderSink, Sink
-from styletransfer.batch.stages import Stages
+from styletransfer.batch.stages import Stages, fatal_faults
 from styletransfer.batch.tar_sink import TarSink
 from styletransfer.batch.tars import TarPlan, expand
 from styletransfer.batch.verify import findings
@@ -162,19 +162,17 @@ def stylize_dataset(call: Call, progress: Progress) -> Outcome:
     """
     run = Run(call, progress)
     run.prepare()
-    journal = Journal(run.destination.work)
-    try:
-        if call.retry_failed:
-            run.forget_failures(journal)
-        with counted(run):
-            if run.destination.tars:
-                for number in run.missing_tars():
-                    run.write_tar(number, journal)
-            else:
-                run.write_files(run.missing(journal), journal)
-    finally:
-        journal.close()
-    return run.destination.conclude()
+    with fatal_faults(run.destination.folder):
+        with closing(Journal(run.destination.work)) as journal:
+            if call.retry_failed:
+                run.forget_failures(journal)
+            with counted(run):
+                if run.destination.tars:
+                    for number in run.missing_tars():
+                        run.write_tar(number, journal)
+                else:
+                    run.write_files(run.missing(journal), journal)
+        return run.destination.conclude()
 
 
 def open_plan(call: Call, styles: Sequence[str]) -> FolderPlan | TarPlan:

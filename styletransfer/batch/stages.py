@@ -39,6 +39,21 @@ class Hopeless(Exception):
     """The whole run cannot go on; the message is one line."""
 
 
+def hopeless(where: Path | str, cause: BaseException) -> Hopeless:
+    """Return what tells the user of an error of the file system, and what to do."""
+    what = getattr(cause, "strerror", None) or cause
+    return Hopeless(f"{where}: {what}; mend that, then run the same command again")
+
+
+@contextmanager
+def fatal_faults(folder: Path) -> Iterator[None]:
+    """Raise Hopeless for an OSError; it names the file the error names, else `folder`."""
+    try:
+        yield
+    except OSError as error:
+        raise hopeless(error.filename or folder, error) from None
+
+
 @dataclass(frozen=True)
 class Decoded:
     """A decoded source, and its width and height before it was resized."""
@@ -129,9 +144,7 @@ class Stages:
         cause = error.__cause__ if isinstance(error, ImageError) else error
         # A source that cannot be read is one file; a destination is all of them.
         if getattr(cause, "errno", None) in _HOPELESS and not str(error).startswith(source):
-            where, what = self._scratch.parent.parent, getattr(cause, "strerror", None) or cause
-            text = f"{where}: {what}; mend that, then run the same command again"
-            raise Hopeless(text) from None
+            raise hopeless(self._scratch.parent.parent, cause or error) from None
         text = str(error).removeprefix(source).strip().partition("\n")[0]
         if text.startswith(f"{self._scratch}/"):  # the name of an unfinished file tells nothing
             text = text.partition(": ")[2]

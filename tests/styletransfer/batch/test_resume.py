@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from styletransfer.batch import stages
+from styletransfer.batch import destination, stages
 from styletransfer.batch.journal import Journal, lock_dead, read_lines
 from styletransfer.batch.sink import FolderSink
 from styletransfer.images import ImageError
@@ -205,6 +205,31 @@ def test_a_full_disk_stops_the_run(
     run(photos, out, *options)
     run(photos, tmp_path / "whole", *options)
     assert tree(out) == tree(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("target", ["out", "out/{0..0}.tar"])
+@pytest.mark.parametrize("at", ["the failure of a file", "the end"])
+def test_a_full_disk_is_named_wherever_it_is_met(
+    model: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, at: str
+) -> None:
+    if at == "the failure of a file":  # whose line cannot be written either
+        for path in photos.rglob("*"):
+            if path.is_file() and path.name != "broken.png":
+                path.unlink()
+    options = ("--style", "udnie", "--model", model)
+
+    def full(*arguments: object, **more: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        if at == "the end":
+            patch.setattr(destination, "write_rows", full)
+        else:
+            patch.setattr(os, "fsync", full)
+        result = run(photos, tmp_path / target, *options)
+    assert result.exit_code == 1
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith(f"Error: {tmp_path / 'out'}: No space left on device; mend that")
 
 
 def test_verify(model: Path, photos: Path, tmp_path: Path) -> None:
