@@ -148,10 +148,13 @@ def make_pool(
     with tqdm(
         stream, "photographs", batches, unit="batch", delay=2, disable=True if quiet else None
     ) as bar:
-        pool = []
+        pool: list[Crops] = []
+        told: set[str] = set()
         for batch in bar:
             for line in batch.skipped:
-                tqdm.write(f"skipped {line}", file=sys.stderr)
+                if line not in told:
+                    tqdm.write(f"skipped {line}", file=sys.stderr)
+                told.add(line)
             pool.append(painting.crops(batch.images))
         return pool
 

@@ -124,6 +124,16 @@ def test_the_new_style_is_learnt(trained: Path, painting: Path) -> None:
     assert loss(checkpoint_network(result), torch.eye(5)[[4]]) < 0.9 * first
 
 
+def test_a_photograph_that_is_passed_over_is_named_once(
+    trained: Path, painting: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photographs = append.find_photographs(trained.parent / "photos")
+    small = save_noise(painting.parent / "small" / "p.png", 20, 20, 0)
+    target = Painting(painting, objective(read_checkpoint(trained)), "random")
+    make_pool(target, [*photographs, small], batches=2 * len(photographs), seed=0, quiet=True)
+    assert capsys.readouterr().err.count(str(small)) == 1
+
+
 def test_a_seed_repeats_exactly(trained: Path, painting: Path, tmp_path: Path) -> None:
     states = []
     for i, seed in enumerate((3, 3, 4)):
