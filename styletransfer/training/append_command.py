@@ -40,7 +40,7 @@ _overwrite = click.option(
 @click.option(
     "--steps",
     type=click.IntRange(min=1),
-    default=700,
+    default=1000,
     show_default=True,
     help="Steps of training, on 2 crops of 192 pixels each. Example: --steps 1500",
 )
