@@ -1,11 +1,12 @@
 """The options that the commands of `interp` share, and how their failures are told."""
 
+import functools
 import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
 from tqdm import tqdm
@@ -70,8 +71,23 @@ def outputs(command: Command) -> Command:
     return figure(data(overwrite(quiet(command))))
 
 
-def recording(command: Command) -> Command:
-    """Add `--save-every`, `--gif` and `--mp4`; `interp.synthesis.recording` does what they say."""
+class Recording(NamedTuple):
+    """What the options of `recording` ask for, of work that is long enough to be watched."""
+
+    output: Path | None = None
+    data: Path | None = None
+    save_every: int | None = None
+    gif: Path | None = None
+    mp4: Path | None = None
+    overwrite: bool = False
+    quiet: bool = False
+
+
+def recording(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--save-every`, `--gif`, `--mp4` and those of `outputs`: one argument, `recording`.
+
+    `interp.synthesis.recording` does what they say.
+    """
     every = click.option(
         "--save-every",
         type=click.IntRange(min=1),
@@ -84,7 +100,13 @@ def recording(command: Command) -> Command:
         type=_PATH,
         help="A film to write; needs the extra video. Example: --mp4 steps.mp4",
     )
-    return every(gif(mp4(command)))
+
+    @functools.wraps(command)
+    def gathered(**values: Any) -> Any:
+        asked = Recording(**{name: values.pop(name) for name in Recording._fields})
+        return command(recording=asked, **values)
+
+    return every(gif(mp4(outputs(gathered))))
 
 
 def parsed_size(size: str) -> tuple[int, int]:

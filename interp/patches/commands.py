@@ -36,21 +36,14 @@ _sample = click.argument("sample", type=_PATH)
     help="Side of what is compared around a pixel, odd; a little more than the texture's largest "
     "regular feature. Example: --window 17",
 )
-@options.recording
 @options.seed
-@options.outputs
+@options.recording
 def texture_grow(
     sample: Path,
     size: str,
     window: int,
-    save_every: int | None,
-    gif: Path | None,
-    mp4: Path | None,
     seed: int,
-    output: Path | None,
-    data: Path | None,
-    overwrite: bool,
-    quiet: bool,
+    recording: options.Recording,
 ) -> None:
     """Make more of a small texture, pixel by pixel from the middle (Efros and Leung 1999).
 
@@ -62,25 +55,14 @@ def texture_grow(
     """
     width, height = options.parsed_size(size)
     with options.refusals():
-        from interp.files import Outputs, read_opaque
+        from interp.files import read_opaque
         from interp.patches.growing import check_growth, count_rings, grow_texture
-        from interp.synthesis.recording import Recorder
+        from interp.synthesis.recording import Recorder, checked_outputs
 
-        files = Outputs(output, data, quiet)
-        files.check([sample], overwrite=overwrite)
+        files = checked_outputs(recording, [sample])
         pixels = read_opaque(sample, None, options.report)
         check_growth(pixels, height, width, window)
-        with Recorder(
-            count_rings(height, width),
-            output=output,
-            save_every=save_every,
-            gif=gif,
-            mp4=mp4,
-            sources=[sample],
-            overwrite=overwrite,
-            quiet=quiet,
-            unit="ring",
-        ) as recorder:
+        with Recorder(count_rings(height, width), recording, [sample], unit="ring") as recorder:
             texture = grow_texture(
                 pixels, height, width, window=window, seed=seed, on_step=_noted(recorder)
             )
@@ -107,22 +89,15 @@ def texture_grow(
     metavar="PHOTO",
     help="A photograph to make of the texture, by its light and shade. Example: --onto face.jpg",
 )
-@options.recording
 @options.seed
-@options.outputs
+@options.recording
 def quilt(
     sample: Path,
     size: str | None,
     block: int | None,
     onto: Path | None,
-    save_every: int | None,
-    gif: Path | None,
-    mp4: Path | None,
     seed: int,
-    output: Path | None,
-    data: Path | None,
-    overwrite: bool,
-    quiet: bool,
+    recording: options.Recording,
 ) -> None:
     """Make more of a texture, sewing blocks of it together (Efros and Freeman 2001).
 
@@ -142,13 +117,12 @@ def quilt(
             "short side"
         )
     with options.refusals():
-        from interp.files import Outputs, read_opaque
+        from interp.files import read_opaque
         from interp.patches import quilting, transfer
-        from interp.synthesis.recording import Recorder
+        from interp.synthesis.recording import Recorder, checked_outputs
 
         sources = [sample] if onto is None else [sample, onto]
-        files = Outputs(output, data, quiet)
-        files.check(sources, overwrite=overwrite)
+        files = checked_outputs(recording, sources)
         pixels = read_opaque(sample, None, options.report)
         if onto is None:
             side = quilting.BLOCK if block is None else block
@@ -161,17 +135,7 @@ def quilt(
             height, width = photograph.shape[:2]
             steps = transfer.count_transfer(height, width, side)
             work = partial(transfer.transfer_texture, pixels, photograph)
-        with Recorder(
-            steps,
-            output=output,
-            save_every=save_every,
-            gif=gif,
-            mp4=mp4,
-            sources=sources,
-            overwrite=overwrite,
-            quiet=quiet,
-            unit="block",
-        ) as recorder:
+        with Recorder(steps, recording, sources, unit="block") as recorder:
             texture = work(block=side, seed=seed, on_step=_noted(recorder))
             _write(texture, files, recorder)
 

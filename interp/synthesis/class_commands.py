@@ -68,7 +68,6 @@ def _chosen(preset: str, settings: dict[str, Any]) -> Recipe:
 @_recipe("lucid")
 @options.seed
 @options.recording
-@options.outputs
 def class_image_command(
     class_name: str | None,
     layer: str | None,
@@ -78,13 +77,7 @@ def class_image_command(
     weights: str,
     preset: str,
     seed: int,
-    save_every: int | None,
-    gif: Path | None,
-    mp4: Path | None,
-    output: Path | None,
-    data: Path | None,
-    overwrite: bool,
-    quiet: bool,
+    recording: options.Recording,
     **settings: Any,
 ) -> None:
     """Make the image that a class, a channel or a neuron responds to most.
@@ -101,25 +94,15 @@ def class_image_command(
     neuron = options.parsed_place(place)
     recipe = _chosen(preset, settings)
     with options.refusals():
-        from interp.files import Outputs
         from interp.models import load_classifier
         from interp.photographs import shown
         from interp.saliency.targets import class_score, layer_value
         from interp.synthesis.class_images import class_image
-        from interp.synthesis.recording import Recorder
+        from interp.synthesis.recording import Recorder, checked_outputs
 
-        files = Outputs(output, data, quiet)
-        files.check([], overwrite=overwrite)
-        recorder = Recorder(
-            recipe.steps,
-            output=output,
-            save_every=save_every,
-            gif=gif,
-            mp4=mp4,
-            overwrite=overwrite,
-            quiet=quiet,
-        )
-        progress = options.on_terminal(quiet)
+        files = checked_outputs(recording, [])
+        recorder = Recorder(recipe.steps, recording)
+        progress = options.on_terminal(recording.quiet)
         classifier = load_classifier(model, weights, partial=class_name is None, progress=progress)
         if class_name is not None:
             target = class_score(classifier.find_class(class_name))
@@ -160,7 +143,6 @@ def class_image_command(
 @_recipe("nguyen")
 @options.seed
 @options.recording
-@options.outputs
 def facets_command(
     folder: Path,
     class_name: str,
@@ -170,13 +152,7 @@ def facets_command(
     weights: str,
     preset: str,
     seed: int,
-    save_every: int | None,
-    gif: Path | None,
-    mp4: Path | None,
-    output: Path | None,
-    data: Path | None,
-    overwrite: bool,
-    quiet: bool,
+    recording: options.Recording,
     **settings: Any,
 ) -> None:
     """Make an image for each look of a class: the images in FOLDER are clustered by features.
@@ -193,30 +169,20 @@ def facets_command(
 
         from interp.features.extraction import extract
         from interp.figures import table
-        from interp.files import Outputs, gather
+        from interp.files import gather
         from interp.models import load_classifier
         from interp.photographs import shown
         from interp.saliency.targets import class_score
         from interp.synthesis.class_images import class_image
         from interp.synthesis.facets import facets, mean_image
-        from interp.synthesis.recording import Recorder
+        from interp.synthesis.recording import Recorder, checked_outputs
 
         paths = [source.path for source in gather([folder])]
-        files = Outputs(output, data, quiet)
-        files.check(paths, overwrite=overwrite)
-        recorder = Recorder(
-            recipe.steps,
-            output=output,
-            save_every=save_every,
-            gif=gif,
-            mp4=mp4,
-            sources=paths,
-            overwrite=overwrite,
-            quiet=quiet,
-        )
-        classifier = load_classifier(model, weights, progress=options.on_terminal(quiet))
+        files = checked_outputs(recording, paths)
+        recorder = Recorder(recipe.steps, recording, paths)
+        classifier = load_classifier(model, weights, progress=options.on_terminal(recording.quiet))
         target = class_score(classifier.find_class(class_name))
-        with options.progress(len(paths), "image", quiet=quiet) as bar:
+        with options.progress(len(paths), "image", quiet=recording.quiet) as bar:
             features = extract(
                 classifier, paths, layer, report=options.report, done=lambda n: bar.update(n)
             )

@@ -75,7 +75,6 @@ _COLUMNS = 6
 @options.model
 @options.seed
 @options.recording
-@options.outputs
 def dream(
     image: Path,
     layers: tuple[str, ...],
@@ -90,13 +89,7 @@ def dream(
     model: str,
     weights: str,
     seed: int,
-    save_every: int | None,
-    gif: Path | None,
-    mp4: Path | None,
-    output: Path | None,
-    data: Path | None,
-    overwrite: bool,
-    quiet: bool,
+    recording: options.Recording,
 ) -> None:
     """DeepDream: make stronger what the layers see in IMAGE.
 
@@ -107,12 +100,11 @@ def dream(
     """
     if guide is not None and len(layers) != 1:
         raise click.UsageError("--guide compares at one --layer; give one")
-    if zoom is not None and not (gif or mp4 or save_every):
+    if zoom is not None and not (recording.gif or recording.mp4 or recording.save_every):
         raise click.UsageError("--zoom makes frames; give --gif, --mp4 or --save-every for them")
     with options.refusals():
         import torch
 
-        from interp.files import Outputs
         from interp.memory import require_gradient_memory
         from interp.models import load_classifier
         from interp.photographs import read_pixels, shown
@@ -125,27 +117,21 @@ def dream(
             strength,
         )
         from interp.synthesis.loop import Progress
-        from interp.synthesis.recording import Recorder
+        from interp.synthesis.recording import Recorder, checked_outputs
         from styletransfer.images import read_image, to_tensor
 
         sources = [path for path in (image, guide) if path is not None]
-        files = Outputs(output, data, quiet)
-        files.check(sources, overwrite=overwrite)
+        files = checked_outputs(recording, sources)
         recorder = Recorder(
             octaves * steps if zoom is None else zoom,
-            output=output,
-            save_every=save_every,
-            gif=gif,
-            mp4=mp4,
-            sources=sources,
-            overwrite=overwrite,
-            quiet=quiet,
+            recording,
+            sources,
             unit="step" if zoom is None else "frame",
         )
         picture = read_image(image, size=size)
         for note in picture.notes:
             options.report(f"{image}: {note}")
-        progress = options.on_terminal(quiet)
+        progress = options.on_terminal(recording.quiet)
         classifier = load_classifier(model, weights, partial=True, progress=progress)
         pixels = torch.from_numpy(to_tensor(picture.rgb))
         if guide is None:
@@ -216,7 +202,6 @@ def dream(
 @options.model
 @options.seed
 @options.recording
-@options.outputs
 def invert(
     image: Path,
     layers: tuple[str, ...],
@@ -227,13 +212,7 @@ def invert(
     model: str,
     weights: str,
     seed: int,
-    save_every: int | None,
-    gif: Path | None,
-    mp4: Path | None,
-    output: Path | None,
-    data: Path | None,
-    overwrite: bool,
-    quiet: bool,
+    recording: options.Recording,
 ) -> None:
     """Rebuild IMAGE from the features of each layer alone: what is lost is unknown to the layer.
 
@@ -245,33 +224,22 @@ def invert(
     """
     with options.refusals():
         from interp.figures import table
-        from interp.files import Outputs
         from interp.memory import require_gradient_memory
         from interp.models import load_classifier
         from interp.photographs import read_pixels, shown
         from interp.synthesis.inversion import invert as inverted
         from interp.synthesis.inversion import psnr, readable_layers
-        from interp.synthesis.recording import Recorder
+        from interp.synthesis.recording import Recorder, checked_outputs
         from interp.taps import activations
 
-        files = Outputs(output, data, quiet)
-        files.check([image], overwrite=overwrite)
-        progress = options.on_terminal(quiet)
+        files = checked_outputs(recording, [image])
+        progress = options.on_terminal(recording.quiet)
         classifier = load_classifier(model, weights, partial=True, progress=progress)
         if size is not None:
             classifier.size = classifier.resize = size
         pixels = read_pixels(classifier, image, options.report)
         names = layers or tuple(readable_layers(classifier, pixels))
-        recorder = Recorder(
-            steps * len(names),
-            output=output,
-            save_every=save_every,
-            gif=gif,
-            mp4=mp4,
-            sources=[image],
-            overwrite=overwrite,
-            quiet=quiet,
-        )
+        recorder = Recorder(steps * len(names), recording, [image])
         activations(classifier, pixels, names)  # so that an unknown one is told before any work
         require_gradient_memory(
             lambda x: activations(classifier, x, names, gradients=True), *pixels.shape[2:]

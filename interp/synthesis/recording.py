@@ -10,7 +10,7 @@ from torch import Tensor
 from interp import options
 from interp.errors import RequestError
 from interp.figures import grid
-from interp.files import check_output
+from interp.files import Outputs, check_output
 from interp.photographs import shown
 from interp.synthesis.animation import write_gif, write_mp4
 from interp.synthesis.loop import Progress
@@ -22,20 +22,26 @@ _FRAMES = 100
 INTERRUPTED = 130
 
 
+def checked_outputs(asked: options.Recording, sources: Sequence[Path]) -> Outputs:
+    """The figure and the data that are asked for; RequestError as `Outputs.check` raises it."""
+    files = Outputs(asked.output, asked.data, asked.quiet)
+    files.check(sources, overwrite=asked.overwrite)
+    return files
+
+
 class Recorder:
     """Shows the progress of a command, and writes what `--save-every`, `--gif`, `--mp4` ask for.
 
     A command opens it as a context around the work, whose steps it gets as `on_step`, and calls
     `finish` when its own output is written.
 
+    Pictures on the way are called after the command's figure, NAME-0050.png. An animation has as
+    many frames as there are such pictures, or else about 100.
+
     Args:
         steps: how many there will be, over all loops.
-        output: the command's figure; pictures on the way are called after it, NAME-0050.png.
-        save_every: write the picture after every so many steps; not at all by default.
-        gif, mp4: animations to write; of as many frames, or else of about 100.
+        asked: what is to be written.
         sources: files that are read, and must not be overwritten.
-        overwrite: replace files that exist.
-        quiet: no bar.
         unit: what a step is called.
 
     Raises:
@@ -46,38 +52,32 @@ class Recorder:
     def __init__(
         self,
         steps: int,
-        *,
-        output: Path | None = None,
-        save_every: int | None = None,
-        gif: Path | None = None,
-        mp4: Path | None = None,
+        asked: options.Recording,
         sources: Sequence[Path] = (),
-        overwrite: bool = False,
-        quiet: bool = False,
         unit: str = "step",
     ) -> None:
         self.steps = steps
         self.done = 0
         self.frames: list[Pixels] = []
-        self._output, self._gif, self._mp4 = output, gif, mp4
-        self._save_every, self._quiet, self._unit = save_every, quiet, unit
-        self._every = save_every or -(-steps // _FRAMES)
-        if save_every is not None:
+        self._asked, self._unit = asked, unit
+        self._every = asked.save_every or -(-steps // _FRAMES)
+        output, overwrite = asked.output, asked.overwrite
+        if asked.save_every is not None:
             if output is None:
                 raise RequestError("--save-every names its pictures after the figure; give -o")
             if output.suffix.lower() not in WRITABLE:
                 raise RequestError(f"{output}: a figure is one of {' '.join(WRITABLE)}")
-            for step in range(save_every, steps + 1, save_every):
+            for step in range(asked.save_every, steps + 1, asked.save_every):
                 check_output(self._name(output, step), sources, overwrite=overwrite)
-        for path, suffix in ((gif, ".gif"), (mp4, ".mp4")):
+        for path, suffix in ((asked.gif, ".gif"), (asked.mp4, ".mp4")):
             if path is not None:
                 if path.suffix.lower() != suffix:
                     raise RequestError(f"{path}: give {suffix[1:].upper()} the suffix {suffix}")
                 check_output(path, sources, overwrite=overwrite)
-        if mp4 is not None:
+        if asked.mp4 is not None:
             with extra("video"):
                 import av  # noqa: F401 (so that its lack is told before any work)
-        self._bar = options.progress(steps, unit, quiet=quiet)
+        self._bar = options.progress(steps, unit, quiet=asked.quiet)
 
     def __enter__(self) -> "Recorder":
         return self
@@ -105,9 +105,10 @@ class Recorder:
         self._bar.update()
         if self.done % self._every and self.done != self.steps:
             return
-        if self._save_every and self.done % self._save_every == 0 and self._output is not None:
-            write_image(self._name(self._output, self.done), Picture(draw(), None, ()))
-        if self._gif is not None or self._mp4 is not None:
+        asked = self._asked
+        if asked.save_every and self.done % asked.save_every == 0 and asked.output is not None:
+            write_image(self._name(asked.output, self.done), Picture(draw(), None, ()))
+        if asked.gif is not None or asked.mp4 is not None:
             self.frames.append(draw())
 
     def finish(self, *, interrupted: bool = False) -> None:
@@ -115,10 +116,10 @@ class Recorder:
 
         Raises WorkError where a file cannot be written.
         """
-        for path, write in ((self._gif, write_gif), (self._mp4, write_mp4)):
+        for path, write in ((self._asked.gif, write_gif), (self._asked.mp4, write_mp4)):
             if path is not None and self.frames:
                 write(path, self.frames)
-                if not self._quiet:
+                if not self._asked.quiet:
                     print(f"wrote {path}")
         if interrupted:
             options.report(

@@ -52,7 +52,6 @@ _PATH = click.Path(path_type=Path)
 @optimization
 @options.seed
 @options.recording
-@options.outputs
 def texture(
     sample: Path,
     size: str | None,
@@ -66,13 +65,7 @@ def texture(
     optimizer: str,
     rate: float | None,
     seed: int,
-    save_every: int | None,
-    gif: Path | None,
-    mp4: Path | None,
-    output: Path | None,
-    data: Path | None,
-    overwrite: bool,
-    quiet: bool,
+    recording: options.Recording,
 ) -> None:
     """Make a texture like SAMPLE from noise, by the Gram matrices of a network (Gatys 2015).
 
@@ -85,27 +78,17 @@ def texture(
     with options.refusals():
         import numpy as np
 
-        from interp.files import Outputs, read_opaque
+        from interp.files import read_opaque
         from interp.photographs import shown
         from interp.synthesis.gram_texture import TEXTURE_TAPS, synthesize_texture, texture_levels
-        from interp.synthesis.recording import Recorder
+        from interp.synthesis.recording import Recorder, checked_outputs
         from styletransfer.images import to_tensor
 
-        files = Outputs(output, data, quiet)
-        files.check([sample], overwrite=overwrite)
+        files = checked_outputs(recording, [sample])
         pixels = read_opaque(sample, sample_size, options.report)
         image = planes_of(pixels)
         levels = levels or texture_levels(image)
-        recorder = Recorder(
-            steps * levels,
-            output=output,
-            save_every=save_every,
-            gif=gif,
-            mp4=mp4,
-            sources=[sample],
-            overwrite=overwrite,
-            quiet=quiet,
-        )
+        recorder = Recorder(steps * levels, recording, [sample])
         width, height = wanted or pixels.shape[1::-1]
         read = TEXTURE_TAPS if taps is None else listed(taps)
         network = open_network(model, read, weights, pooling=pooling)

@@ -103,7 +103,6 @@ _REST = "rest"
 @optimization
 @options.seed
 @options.recording
-@options.outputs
 def transfer(
     photograph: Path,
     styles: tuple[Path, ...],
@@ -124,13 +123,7 @@ def transfer(
     optimizer: str,
     rate: float | None,
     seed: int,
-    save_every: int | None,
-    gif: Path | None,
-    mp4: Path | None,
-    output: Path | None,
-    data: Path | None,
-    overwrite: bool,
-    quiet: bool,
+    recording: options.Recording,
 ) -> None:
     """Paint PHOTOGRAPH in the style of one painting or more, by optimisation (Gatys 2016).
 
@@ -147,26 +140,16 @@ def transfer(
         import numpy as np
 
         from interp.figures import resized
-        from interp.files import Outputs, read_opaque
+        from interp.files import read_opaque
         from interp.photographs import shown
-        from interp.synthesis.recording import Recorder
+        from interp.synthesis.recording import Recorder, checked_outputs
         from interp.synthesis.style_transfer import Recipe, Style, transfer_style
         from styletransfer.images import to_tensor
         from styletransfer.inference.colour import preserve_colours
 
         sources = [photograph, *styles, *(Path(mask) for mask in masks if mask != _REST)]
-        files = Outputs(output, data, quiet)
-        files.check(sources, overwrite=overwrite)
-        recorder = Recorder(
-            steps * levels,
-            output=output,
-            save_every=save_every,
-            gif=gif,
-            mp4=mp4,
-            sources=sources,
-            overwrite=overwrite,
-            quiet=quiet,
-        )
+        files = checked_outputs(recording, sources)
+        recorder = Recorder(steps * levels, recording, sources)
         recipe = Recipe(
             style_weight if styles else 0.0,
             content_weight,

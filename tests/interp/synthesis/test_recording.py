@@ -11,6 +11,7 @@ from PIL import Image, ImageSequence
 from interp import memory
 from interp.errors import RequestError
 from interp.memory import require_gradient_memory
+from interp.options import Recording
 from interp.synthesis.animation import write_gif, write_mp4
 from interp.synthesis.loop import Progress
 from interp.synthesis.recording import Recorder
@@ -32,7 +33,7 @@ def levels(path: Path) -> list[int]:
 
 def test_pictures_on_the_way(tmp_path: Path) -> None:
     output = tmp_path / "made.png"
-    with Recorder(7, output=output, save_every=3) as recorder:
+    with Recorder(7, Recording(output=output, save_every=3)) as recorder:
         for step in range(1, 8):
             recorder.step(progress(step, 7))
     recorder.finish()
@@ -42,14 +43,14 @@ def test_pictures_on_the_way(tmp_path: Path) -> None:
         "made-0006.png": 6,
     }
     with pytest.raises(RequestError, match=r"made-0003.png exists already"):
-        Recorder(7, output=output, save_every=3)
-    Recorder(7, output=output, save_every=3, overwrite=True)
-    Recorder(7, output=output, save_every=4)
+        Recorder(7, Recording(output=output, save_every=3))
+    Recorder(7, Recording(output=output, save_every=3, overwrite=True))
+    Recorder(7, Recording(output=output, save_every=4))
 
 
 def test_steps_are_counted_over_all_loops(tmp_path: Path) -> None:
     gif = tmp_path / "steps.gif"
-    with Recorder(6, gif=gif, save_every=2, output=tmp_path / "o.png") as recorder:
+    with Recorder(6, Recording(gif=gif, save_every=2, output=tmp_path / "o.png")) as recorder:
         for step in (1, 2, 3, 1, 2, 3):
             recorder.step(progress(step, 3))
     recorder.finish()
@@ -63,7 +64,7 @@ def test_steps_are_counted_over_all_loops(tmp_path: Path) -> None:
 
 def test_an_animation_has_about_a_hundred_frames_and_the_last(tmp_path: Path) -> None:
     gif = tmp_path / "steps.gif"
-    with Recorder(250, gif=gif, quiet=True) as recorder:
+    with Recorder(250, Recording(gif=gif, quiet=True)) as recorder:
         for step in range(1, 251):
             recorder.step(progress(step, 250))
     recorder.finish()
@@ -74,7 +75,7 @@ def test_an_interrupt_is_said_and_exits_with_130(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gif = tmp_path / "steps.gif"
-    with Recorder(9, gif=gif) as recorder:
+    with Recorder(9, Recording(gif=gif)) as recorder:
         recorder.step(progress(1, 9))
         recorder.step(progress(2, 9))
     with pytest.raises(SystemExit) as status:
@@ -101,7 +102,7 @@ def test_what_cannot_be_written_is_refused_before(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(RequestError, match=said):
-        Recorder(5, **arguments)  # type: ignore[arg-type]
+        Recorder(5, Recording(**arguments))  # type: ignore[arg-type]
 
 
 def test_gif(tmp_path: Path) -> None:
