@@ -84,6 +84,8 @@ class LossNetwork(nn.Module):
             self._load(state, str(weights))
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
+        # On a CPU, convolutions in this order take less time, and Gram matrices far less.
+        self.to(memory_format=torch.channels_last)
         self.eval().requires_grad_(False)
 
     def forward(self, image: Tensor, deepest: str | None = None) -> dict[str, Tensor]:

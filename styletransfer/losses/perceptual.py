@@ -3,9 +3,12 @@
 They are relative, so that a weight means the same for every loss network, layer and size.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 # Rec. 709, of the primaries that sRGB has.
 LUMINANCE = (0.2126, 0.7152, 0.0722)
@@ -16,11 +19,39 @@ def gram_matrix(features: Tensor) -> Tensor:
 
     Gatys, Ecker and Bethge 2016, "Image Style Transfer Using Convolutional Neural Networks".
     """
-    n, c, h, w = features.shape
-    # Half precision overflows in this sum, so autocast must not choose it.
-    with torch.autocast(features.device.type, enabled=False):
-        flat = features.float().reshape(n, c, h * w)
-        return flat @ flat.transpose(1, 2) / (h * w)
+    gram: Tensor = _Gram.apply(features)
+    return gram
+
+
+class _Gram(torch.autograd.Function):
+    """G, with a gradient of one product instead of autograd's two.
+
+    Channels come last in the products, as they lie in the features of a `LossNetwork`: any other
+    order copies maps of hundreds of megabytes, and takes longer than the network itself.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor) -> Tensor:
+        n, c, h, w = features.shape
+        flat = features.permute(0, 2, 3, 1).reshape(n, h * w, c)
+        ctx.save_for_backward(flat)
+        ctx.shape = features.shape
+        # Half precision overflows in this sum, so autocast must not choose it.
+        with torch.autocast(features.device.type, enabled=False):
+            flat = flat.float()
+            return flat.transpose(1, 2) @ flat / (h * w)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        (flat,), (grad,) = ctx.saved_tensors, grads
+        n, c, h, w = ctx.shape
+        both = (grad + grad.transpose(1, 2)) / (h * w)
+        # bfloat16 has the range of float32; in float16 these small numbers would vanish.
+        precision = flat.dtype if flat.dtype == torch.bfloat16 else torch.float32
+        with torch.autocast(flat.device.type, enabled=False):
+            result: Tensor = flat.to(precision) @ both.to(precision)
+        return result.to(flat.dtype).reshape(n, h, w, c).permute(0, 3, 1, 2)
 
 
 def content_loss(features: Tensor, target: Tensor) -> Tensor:

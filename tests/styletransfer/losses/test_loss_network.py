@@ -109,6 +109,7 @@ def test_taps_are_the_activations_of_torchvisions_model(
     taps = POSITIONS[architecture]
     network = LossNetwork(architecture, list(taps), path)
     image = torch.rand(2, 3, 40, 33)
+    features.to(memory_format=torch.channels_last)
     with torch.no_grad():
         actual, expected = network(image), expected_taps(features, image, taps)
     assert list(actual) == list(taps)

@@ -67,6 +67,27 @@ def test_gram_matrix_is_float32_under_autocast() -> None:
     assert torch.equal(gram, gram_matrix(features))
 
 
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+def test_gradient_of_a_gram_matrix_is_that_of_the_formula(order: torch.memory_format) -> None:
+    features = (uniform(2, 5, 6, 7) - 0.3).to(memory_format=order).requires_grad_()
+    above = uniform(2, 5, 5, seed=1)  # not symmetric
+    (mine,) = torch.autograd.grad(gram_matrix(features), features, above)
+    formula = torch.einsum("nahw,nbhw->nab", features, features) / (6 * 7)
+    (theirs,) = torch.autograd.grad(formula, features, above)
+    assert_close(mine, theirs)
+
+
+@pytest.mark.parametrize("dtype, rtol", [(torch.float16, 2e-3), (torch.bfloat16, 2e-2)])
+def test_gradient_of_half_precision_does_not_vanish(dtype: torch.dtype, rtol: float) -> None:
+    # As small a gradient as loss networks get; 1e-5/64² is below what float16 can tell from 0.
+    features = (1000 * uniform(1, 3, 64, 64)).to(dtype).requires_grad_()
+    above = torch.full((1, 3, 3), 1e-5)
+    (mine,) = torch.autograd.grad(gram_matrix(features), features, above)
+    assert mine.dtype == dtype
+    exact = features.detach().double().sum(1, keepdim=True).expand(-1, 3, -1, -1) * 2e-5 / 64**2
+    assert_close(mine.double(), exact, atol=6e-8, rtol=rtol)
+
+
 # Content and style
 
 
