@@ -4,7 +4,7 @@ Half precision begins behind the first normalisation and ends with the last conv
 is computed in float32 as before:
 
 - what precedes the first norm, for that norm magnifies its rounding: a hazy sky varies by a few
-  thousandths, and would turn to noise;
+  thousandths, and would turn to noise; so, too, what skips all norms;
 - the normalisation layers, with their statistics and style tables;
 - what mixes the painting with the photograph, so that strength 0 still returns the photograph
   bit for bit.

@@ -31,10 +31,11 @@ class Segments:
     each adds to its variance. `first(padded)` takes the image (1×3×H×W) with `before` more rows
     and columns, reflected, at its start and `after` at its end; it reads `stride` rows for one
     that it writes, and `first_more` more. `middle[k](x, scale, shift)` reads `shrinks[k]` rows
-    more than it writes. `last(x, scale, shift, image, style_weights)` writes as many rows as
-    `image` has, `stride` for one of x, of which it reads `last_more` more. All that is true of
-    rows is true of columns. What lies between is 1×C×h×w; `first` and `middle` give with it the
-    mean and the variance of each channel, 1×C×1×1.
+    more than it writes. `last(x, scale, shift, padded, image, style_weights)` writes as many rows
+    as `image` has, `stride` for one of x, of which it reads `last_more` more; `padded` is what
+    `first` took for those of x, since a skip connection may lead from there to the end. All that
+    is true of rows is true of columns. What lies between is 1×C×h×w; `first` and `middle` give
+    with it the mean and the variance of each channel, 1×C×1×1.
     """
 
     eps: tuple[float, ...]
@@ -116,7 +117,7 @@ def cut(path: Path, open_session: Callable[[bytes], Any]) -> Segments:
         conditions=conditions,
         first=first,
         middle=middle,
-        last=piece((*affine[-1], *INPUTS), OUTPUT),
+        last=piece((*affine[-1], start, *INPUTS), OUTPUT),
     )
 
 

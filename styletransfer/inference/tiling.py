@@ -5,6 +5,7 @@ The maps between two segments lie in a scratch file. The statistics of a norm ar
 bands, put together in float64.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import IO, Protocol
 
@@ -85,14 +86,40 @@ def stylize_bands(
                 moments.add(out.shape, mean, variance)
                 advance(share * (last - first) / maps.height)
         affine = moments.affine(gammas[-1], betas[-1], segments.eps[-1])
+        painted = _Behind(rows, segments.before + segments.after + segments.stride)
         for first, last in _bands(rows.height, at_once * segments.stride):
-            cells = first // segments.stride, -(-last // segments.stride)
+            cells = first // segments.stride, -(-last // segments.stride) + segments.last_more
             photograph = rows.read(first, last)
-            x = maps.read(cells[0], cells[1] + segments.last_more)
-            (stylized,) = segments.last(x, *affine, to_tensor(photograph), weights)
+            padded = _padded(segments, rows, cells[0], cells[1] + sum(segments.shrinks))
+            x = maps.read(*cells)
+            (stylized,) = segments.last(x, *affine, padded, to_tensor(photograph), weights)
             pixels = to_pixels(stylized)
-            rows.write(first, finish(pixels, photograph) if finish else pixels)
+            painted.write(first, finish(pixels, photograph) if finish else pixels)
             advance(share * (last - first) / rows.height)
+        painted.finish()
+
+
+class _Behind:
+    """Writes bands of a picture once the next ones no longer read the photograph there.
+
+    A band reads `reach` rows above it at the most, at the end of the picture as a mirror image.
+    """
+
+    def __init__(self, rows: Rows, reach: int) -> None:
+        self.rows = rows
+        self.reach = reach
+        self.waiting: deque[tuple[int, Pixels]] = deque()
+
+    def write(self, first: int, pixels: Pixels) -> None:
+        self.waiting.append((first, pixels))
+        self._write_before(first + len(pixels) - self.reach)
+
+    def finish(self) -> None:
+        self._write_before(self.rows.height)
+
+    def _write_before(self, end: int) -> None:
+        while self.waiting and self.waiting[0][0] + len(self.waiting[0][1]) <= end:
+            self.rows.write(*self.waiting.popleft())
 
 
 class _Maps:

@@ -1,6 +1,6 @@
 """Our network: the job of `johnson` in less than a tenth of its time.
 
-Five ideas make it fast on a CPU and clean at its borders:
+Six ideas make it fast on a CPU, and clean:
 
 - **The image is padded once, by the whole receptive field, and every convolution after that
   is "valid".** Each output pixel is the same function of its surroundings wherever it lies, and
@@ -19,6 +19,9 @@ Five ideas make it fast on a CPU and clean at its borders:
 - **The upsampling before it is bilinear, with symmetric kernels**, folded into one depthwise
   convolution: as fast as nearest-neighbour upsampling, without its steps, and without a grid.
 - **The last norm stands before the upsampling**, where there is a quarter of the work.
+- **A skip connection brings the first convolution's maps, at half size, to the last one.** What
+  is fine in the photograph need not pass through a quarter of the size, and the network learns
+  far sooner. Each style has a gain for each of its channels.
 
 Style 0, the identity, is the origin of the style space: it has no parameters. With weights w,
 f = 1 − w₀ is the strength, and the painted styles are blended by w_s/f. What they paint is
@@ -170,12 +173,17 @@ class Compact(nn.Module):
         self.reduce_norm = ConditionalInstanceNorm2d(head, painted)
         # No bias: what the last norm multiplies by the strength must stay proportional to it.
         self.grow = UpsampleDepthwise2d(head)
+        self.skip = nn.Conv2d(stem, head, 1, bias=False)
+        self.skip_gain = nn.Parameter(torch.ones(painted, stem))
+        nn.init.normal_(self.skip.weight, std=0.1)
         self.paint = UpsampleConv2d(head, 3)
         self.gate = nn.Parameter(torch.full((painted, 3), 0.5))
         self.tint = nn.Parameter(torch.full((painted, 3), 0.25))
         # How far each layer looks beyond its own pixel, in pixels of the input: 2 for the two
         # strided ones together, 4 for `grow`, 2 for `paint`.
         self.margin = 8 + 4 * sum(kernel // 2 for kernel in kernels)
+        # Where the first pixel of `grow` lies in the maps of `stem`.
+        self.skipped = self.margin // 2 - 2
         # The 4×4 pixels of one pixel at a quarter of the size see the same square.
         self.receptive_field = 2 * self.margin + 4
 
@@ -186,11 +194,16 @@ class Compact(nn.Module):
         # 3 more at the end, so that the strides lose no pixel whatever the size.
         pad = replicate_pad if self.training else reflect_pad
         y = pad(image, self.margin, self.margin + 3)
-        y = F.relu(self.shrink(F.relu(self.stem(y))))
+        fine = F.relu(self.stem(y))
+        y = F.relu(self.shrink(fine))
         for block in self.blocks:
             y = block(y, blend)
         y = self.reduce_norm(self.reduce(y), painted)
-        y = F.relu(self.grow(y))
+        y = self.grow(y)
+        top = self.skipped
+        fine = fine[:, :, top : top + y.shape[2], top : top + y.shape[3]]
+        gain = (painted @ self.skip_gain)[:, :, None, None]
+        y = F.relu(y + self.skip(gain * fine))
         painting = self.paint(y)[:, :, :height, :width]
         gate = style_weights[:, :1] + painted @ self.gate
         tint = painted @ self.tint

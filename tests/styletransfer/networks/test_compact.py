@@ -35,8 +35,8 @@ def reference(network: Compact, image: Tensor, row: Tensor) -> Tensor:
     before, after = network.margin, network.margin + 3
     widths = ((0, 0), (0, 0), (before, after), (before, after))
     y = torch.from_numpy(np.pad(image.numpy(), widths, mode=padding(network)))
-    y = F.relu(F.conv2d(y, network.stem.weight, network.stem.bias, stride=2))
-    y = F.relu(F.conv2d(y, network.shrink.weight, network.shrink.bias, stride=2))
+    fine = F.relu(F.conv2d(y, network.stem.weight, network.stem.bias, stride=2))
+    y = F.relu(F.conv2d(fine, network.shrink.weight, network.shrink.bias, stride=2))
     for block in network.blocks:
         y = F.conv2d(y, block.depthwise.weight, groups=y.shape[1])
         z = norm(block.norm, y, row[1:] / strength)
@@ -46,8 +46,12 @@ def reference(network: Compact, image: Tensor, row: Tensor) -> Tensor:
     height, width = y.shape[2:]
     y = F.interpolate(y, scale_factor=2, mode="bilinear")[:, :, 1:-1, 1:-1]
     mirrored = network.grow.weight[:, :, [0, 1, 0]][..., [0, 1, 0]]
-    y = F.relu(F.conv2d(y, mirrored, groups=y.shape[1]))
+    y = F.conv2d(y, mirrored, groups=y.shape[1])
     assert y.shape[2:] == (2 * height - 4, 2 * width - 4)
+    gain = row[1:] @ network.skip_gain
+    skip = F.conv2d(fine * gain[:, None, None], network.skip.weight)
+    top = (network.margin - 4) // 2  # pixels that are lost to the kernels in between
+    y = F.relu(y + skip[:, :, top : top + y.shape[2], top : top + y.shape[3]])
     y = F.conv2d(F.interpolate(y, scale_factor=2, mode="nearest"), network.paint.weight)
     painting = y[:, :, : image.shape[2], : image.shape[3]]
     gate = row[0] + row[1:] @ network.gate
