@@ -9,7 +9,7 @@ computed once: the style's Gram matrices, a pool of crops, and the crops' conten
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -50,14 +50,24 @@ class Crops(NamedTuple):
 class Painting:
     """What one painting asks of an output: its Gram matrices, and the loss to be minimised."""
 
-    def __init__(self, image: Path, objective: Objective, weights: str | Path = "default") -> None:
+    def __init__(
+        self,
+        image: Path,
+        objective: Objective,
+        weights: str | Path = "default",
+        precision: Literal["fp32", "bf16"] = "fp32",
+    ) -> None:
         """Read `image` for `objective`; `weights` as `LossNetwork` takes them.
+
+        `precision` is that of the loss network on photographs and outputs; Gram matrices and
+        losses are float32 whatever it is.
 
         Raises:
             ImageError: the image can't be read.
             FileNotFoundError, ValueError: there are no such weights.
         """
         self.objective = objective
+        self.precision = precision
         self.loss_network = LossNetwork(objective.loss_network, objective.taps, weights)
         self.grams = style_grams(
             [image], objective.style_size, self.loss_network, objective.style_taps
@@ -67,12 +77,12 @@ class Painting:
         """`images` with the features that are compared with the output's."""
         tap = self.objective.content_tap
         with torch.no_grad():
-            return Crops(images, self.loss_network(surrounded(images), deepest=tap)[tap])
+            return Crops(images, self._features(images, deepest=tap)[tap])
 
     def loss(self, stylized: Tensor, crops: Crops) -> Tensor:
         """The weighted style, content and tone losses, the mean over the samples."""
         aim = self.objective
-        features = self.loss_network(surrounded(stylized))
+        features = self._features(stylized)
         grams = {tap: gram_matrix(features[tap]) for tap in self.grams}
         targets = {tap: gram.expand(len(stylized), -1, -1) for tap, gram in self.grams.items()}
         total = (
@@ -81,6 +91,11 @@ class Painting:
             + aim.tone_weight * tone_loss(stylized, crops.images)
         )
         return total.mean()
+
+    def _features(self, images: Tensor, deepest: str | None = None) -> dict[str, Tensor]:
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.precision == "bf16"):
+            features: dict[str, Tensor] = self.loss_network(surrounded(images), deepest)
+        return features
 
 
 def find_photographs(folder: Path) -> list[Path]:

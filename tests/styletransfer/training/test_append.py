@@ -8,6 +8,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from PIL import Image
+from torch.testing import assert_close
 
 from styletransfer.cli import cli
 from styletransfer.export.checkpoint import TrainedNetwork, load_checkpoint
@@ -122,6 +123,22 @@ def test_the_new_style_is_learnt(trained: Path, painting: Path) -> None:
     first = loss(checkpoint_network(begun), torch.eye(5)[[4]])
     assert first <= min(olds) * (1 + 1e-5)
     assert loss(checkpoint_network(result), torch.eye(5)[[4]]) < 0.9 * first
+
+
+def test_half_precision_is_of_the_loss_network_alone(trained: Path, painting: Path) -> None:
+    checkpoint = read_checkpoint(trained)
+    full, half = (
+        Painting(painting, objective(checkpoint), "random", precision)
+        for precision in ("fp32", "bf16")
+    )
+    output = IMAGE.clone().requires_grad_()
+    losses = [one.loss(output, one.crops(IMAGE.flip(3))) for one in (full, half)]
+    assert half.crops(IMAGE).content.dtype == torch.bfloat16
+    assert losses[1].dtype == torch.float32
+    assert losses[0] != losses[1]
+    assert_close(losses[0], losses[1], rtol=0.02, atol=0)
+    (gradient,) = torch.autograd.grad(losses[1], output)
+    assert gradient.isfinite().all()
 
 
 def test_a_photograph_that_is_passed_over_is_named_once(
