@@ -45,9 +45,10 @@ class Contestant:
         )
         self.seconds = 0.0
 
-    def step(self, images: torch.Tensor, styles: torch.Tensor) -> None:
+    def step(self, images: torch.Tensor, styles: torch.Tensor, bf16: bool) -> None:
         start = time.perf_counter()
-        _, parts = self.module.losses(images, styles)
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            _, parts = self.module.losses(images, styles)
         self.optimizer.zero_grad()
         parts["total"].mean().backward()
         torch.nn.utils.clip_grad_norm_(self.module.network.parameters(), CLIP)
@@ -112,6 +113,7 @@ def judged(contestant: Contestant, judge: Judge, photographs: list[Path]) -> dic
 @click.option("--held-out", default=24)
 @click.option("--loss-weights", default="default")
 @click.option("--lr", default=2e-3)
+@click.option("--bf16", is_flag=True, help="Train as --trainer.precision bf16-mixed does.")
 @click.option("--checkpoint-every", default=100, type=click.IntRange(min=1))
 def main(
     photographs: Path,
@@ -122,6 +124,7 @@ def main(
     held_out: int,
     loss_weights: str,
     lr: float,
+    bf16: bool,
     checkpoint_every: int,
 ) -> None:
     """Train both for --steps steps of 4 crops, and print how they compare."""
@@ -142,7 +145,7 @@ def main(
         images = stream.batch(step).images
         for contestant in contestants.values():
             dealt = contestant.module.deck.deal(step * BATCH, BATCH)
-            contestant.step(images, torch.tensor(dealt))
+            contestant.step(images, torch.tensor(dealt), bf16)
         if (step + 1) % checkpoint_every == 0 or step + 1 == steps:
             state = {name: contestant.state() for name, contestant in contestants.items()}
             torch.save({**state, "step": step + 1}, saved)
@@ -151,8 +154,10 @@ def main(
     judge = Judge(dict(zip(names, files, strict=True)), loss_weights)
     results = {name: judged(one, judge, data.validation_files) for name, one in contestants.items()}
     columns = list(next(iter(results.values())))
+    precision = "bf16-mixed" if bf16 else "float32"
     print(
-        f"{steps} steps of {BATCH} crops of {crop} pixels, {len(names)} paintings, eager PyTorch\n"
+        f"{steps} steps of {BATCH} crops of {crop} pixels in {precision}, {len(names)} paintings, "
+        "eager PyTorch\n"
     )
     print(f"| | parameters | training s | {' | '.join(columns)} |")
     print("| --- " * (len(columns) + 3) + "|")

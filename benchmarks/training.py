@@ -1,7 +1,8 @@
 """Training speed: our step as configs/gallery.yaml has it, beside what pytorch/examples does.
 
-Theirs: `johnson`, VGG16 to relu4_3, content at relu2_2, Gram matrices at four taps, Adam. Both on
-256-pixel crops in batches of 4, from memory, with random VGG weights (they take the same time).
+Theirs: `johnson`, VGG16 to relu4_3, content at relu2_2, Gram matrices at four taps, Adam, and
+channels first, as they have it. Both on 256-pixel crops in batches of 4, from memory, with random
+VGG weights (they take the same time); ours also as `--trainer.precision bf16-mixed` trains.
 Run: python benchmarks/training.py
 """
 
@@ -14,7 +15,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from styletransfer.losses import LossNetwork, gram_matrix
+from styletransfer.losses import LossNetwork
 from styletransfer.networks import build_network
 from styletransfer.training.module import StyleTransferModule
 
@@ -22,11 +23,16 @@ BATCH, CROP, ROUNDS = 4, 256, 5
 TAPS = ["relu1_2", "relu2_2", "relu3_3", "relu4_3"]
 
 
+def their_gram(features: torch.Tensor) -> torch.Tensor:
+    flat = features.flatten(2)
+    return flat @ flat.transpose(1, 2) / flat[0].numel()
+
+
 def theirs(images: torch.Tensor) -> Callable[[], None]:
     network = build_network("johnson", 1)
     row = torch.ones(BATCH, 1)
-    vgg = LossNetwork("vgg16", TAPS, "random")
-    targets = {tap: gram_matrix(f) for tap, f in vgg(images.flip(0)).items()}
+    vgg = LossNetwork("vgg16", TAPS, "random").to(memory_format=torch.contiguous_format)
+    targets = {tap: their_gram(f) for tap, f in vgg(images.flip(0)).items()}
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
 
     def step() -> None:
@@ -35,14 +41,14 @@ def theirs(images: torch.Tensor) -> Callable[[], None]:
         content = vgg(images)["relu2_2"]
         loss = 1e5 * torch.nn.functional.mse_loss(features["relu2_2"], content)
         for tap, target in targets.items():
-            loss = loss + 1e10 * torch.nn.functional.mse_loss(gram_matrix(features[tap]), target)
+            loss = loss + 1e10 * torch.nn.functional.mse_loss(their_gram(features[tap]), target)
         loss.backward()
         optimizer.step()
 
     return step
 
 
-def ours(images: torch.Tensor) -> Callable[[], None]:
+def ours(images: torch.Tensor, bf16: bool) -> Callable[[], None]:
     with tempfile.TemporaryDirectory() as folder:
         paintings = [Path(folder, f"painting{i}.png") for i in range(6)]
         for painting in paintings:
@@ -53,7 +59,9 @@ def ours(images: torch.Tensor) -> Callable[[], None]:
 
     def step() -> None:
         optimizer.zero_grad()
-        module.losses(images, torch.arange(1, BATCH + 1))[1]["total"].mean().backward()
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            _, parts = module.losses(images, torch.arange(1, BATCH + 1))
+        parts["total"].mean().backward()
         torch.nn.utils.clip_grad_norm_(module.network.parameters(), 10)
         optimizer.step()
 
@@ -63,7 +71,11 @@ def ours(images: torch.Tensor) -> Callable[[], None]:
 def main() -> None:
     torch.manual_seed(0)
     images = torch.rand(BATCH, 3, CROP, CROP)
-    steps = {"pytorch/examples' loop": theirs(images), "ours (compact)": ours(images)}
+    steps = {
+        "pytorch/examples' loop": theirs(images),
+        "ours (compact)": ours(images, bf16=False),
+        "ours, bf16-mixed": ours(images, bf16=True),
+    }
     times: dict[str, list[float]] = {name: [] for name in steps}
     for round_ in range(ROUNDS + 1):
         for name, step in steps.items():
