@@ -226,7 +226,8 @@ def test_the_learning_rate_warms_up_stays_and_falls(folders: dict[str, Path]) ->
     shared, own = optimizer.param_groups
     assert own["lr"] == pytest.approx(4 * shared["lr"])
     names = {p: name for name, p in ours.network.named_parameters()}
-    assert all(("norm" in names[p] or names[p] in ("gate", "tint")) for p in own["params"])
+    by_style = ("gate", "tint", "skip_gain")
+    assert all(("norm" in names[p] or names[p] in by_style) for p in own["params"])
     assert len(shared["params"]) + len(own["params"]) == len(names)
 
 
