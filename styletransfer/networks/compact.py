@@ -20,8 +20,8 @@ Six ideas make it fast on a CPU, and clean:
   convolution: as fast as nearest-neighbour upsampling, without its steps, and without a grid.
 - **The last norm stands before the upsampling**, where there is a quarter of the work.
 - **A skip connection brings the first convolution's maps, at half size, to the last one.** What
-  is fine in the photograph need not pass through a quarter of the size, and the network learns
-  far sooner. Each style has a gain for each of its channels.
+  is fine in the photograph need not pass through a quarter of the size. Each style has a gain
+  for each of its channels.
 
 Style 0, the identity, is the origin of the style space: it has no parameters. With weights w,
 f = 1 − w₀ is the strength, and the painted styles are blended by w_s/f. What they paint is

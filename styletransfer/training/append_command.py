@@ -63,7 +63,7 @@ _overwrite = click.option(
     type=click.Choice(["fp32", "bf16"]),
     default="fp32",
     show_default=True,
-    help="bf16 takes a third of the time on a processor with AMX, and is slower on an old one. "
+    help="bf16 is faster on a processor with AMX, and slower on an old one. "
     "Example: --precision bf16",
 )
 @click.option(
