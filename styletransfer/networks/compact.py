@@ -1,4 +1,4 @@
-"""Our network: the job of `johnson` in less than a tenth of its time.
+"""Our network: the job of `johnson` in about a tenth of its time.
 
 Six ideas make it fast on a CPU, and clean:
 
