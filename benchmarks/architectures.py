@@ -26,6 +26,7 @@ from styletransfer.evaluation.stability import flicker
 from styletransfer.evaluation.tone import tone_correlation
 from styletransfer.networks import NETWORKS
 from styletransfer.training.module import StyleTransferModule
+from styletransfer.training.muon import Muon
 from styletransfer.training.photographs import PhotographDataModule, PhotographStream
 
 BATCH, CLIP = 4, 10.0
@@ -39,7 +40,7 @@ class Contestant:
         # Every image trains a painting, for both: the identity of `compact` needs no training.
         self.module = StyleTransferModule(network=name, lr=lr, identity_share=0.0, **options)
         self.module.setup("fit")
-        self.optimizer = torch.optim.Adam(self.module.network.parameters(), lr, betas=(0.9, 0.99))
+        self.optimizer = Muon(self.module.network.parameters(), lr)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer, lr, total_steps=steps, pct_start=0.05, cycle_momentum=False
         )
@@ -112,7 +113,7 @@ def judged(contestant: Contestant, judge: Judge, photographs: list[Path]) -> dic
 @click.option("--crop", default=160)
 @click.option("--held-out", default=24)
 @click.option("--loss-weights", default="default")
-@click.option("--lr", default=2e-3)
+@click.option("--lr", default=1e-2)
 @click.option("--bf16", is_flag=True, help="Train as --trainer.precision bf16-mixed does.")
 @click.option("--checkpoint-every", default=100, type=click.IntRange(min=1))
 def main(

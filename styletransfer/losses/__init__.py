@@ -4,6 +4,7 @@ from styletransfer.losses.loss_network import LossNetwork
 from styletransfer.losses.perceptual import (
     content_loss,
     gram_matrix,
+    grid_loss,
     style_loss,
     tone_loss,
     total_variation,
@@ -14,6 +15,7 @@ __all__ = [
     "LossNetwork",
     "content_loss",
     "gram_matrix",
+    "grid_loss",
     "style_loss",
     "surrounded",
     "tone_loss",

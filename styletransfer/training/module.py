@@ -18,6 +18,7 @@ from styletransfer.losses import (
     LossNetwork,
     content_loss,
     gram_matrix,
+    grid_loss,
     style_loss,
     surrounded,
     tone_loss,
@@ -25,6 +26,7 @@ from styletransfer.losses import (
 )
 from styletransfer.networks import build_network
 from styletransfer.networks.style_rows import shared_and_own
+from styletransfer.training.muon import Muon
 from styletransfer.training.objective import Objective
 from styletransfer.training.photographs import Batch, TrainingDataError
 from styletransfer.training.styles import IDENTITY, StyleDeck, find_styles, style_grams
@@ -43,11 +45,12 @@ class StyleTransferModule(pl.LightningModule):
     """Trains one network on many paintings with content and Gram losses.
 
     The total of a painted sample is style_weight·(its painting's own weight)·style +
-    content_weight·content + tone_weight·tone + tv_weight·total variation +
-    stability_weight·stability; of an identity sample, pixel_weight·(relative squared error of the
-    pixels) + content_weight·content. All are the relative losses of `styletransfer.losses`.
+    content_weight·content + tone_weight·tone + tv_weight·total variation + grid_weight·grid +
+    stability_weight·stability; of an identity sample, pixel_weight·(relative squared error of
+    the pixels) + content_weight·content. All are the relative losses of `styletransfer.losses`.
+    Grid is what the networks, which work in cells of 4×4 pixels, print into every cell alike.
     Stability is how much the output changes, relative to it, when the photograph is moved by up to
-    3 pixels: networks that work in cells of 4×4 pixels else paint their cells, and flicker.
+    3 pixels: without it, they paint their cells and flicker.
 
     Args:
         styles: a folder of style images, or a list of files; their stems are the styles' names.
@@ -57,12 +60,12 @@ class StyleTransferModule(pl.LightningModule):
         loss_weights: its weights: `default`, `random`, or a file.
         style_taps, content_tap: where the losses are taken.
         style_size: short side of the style images in pixels; it decides the size of the strokes.
-        style_weight, content_weight, tone_weight, tv_weight, stability_weight, pixel_weight: see
-            above.
+        style_weight, content_weight, tone_weight, tv_weight, grid_weight, stability_weight,
+            pixel_weight: see above.
         per_style: factors of the style weight, by style name; 1 where none is given.
         identity_share: share of samples that train the identity; by default 0 for a network whose
             identity is exact as it is, else 1/S.
-        lr: Adam's greatest learning rate. It warms up, stays, and then falls along a cosine to 0;
+        lr: Muon's greatest learning rate. It warms up, stays, and then falls along a cosine to 0;
             so a run that was stopped before the fall can go on for longer than was planned.
         style_lr: the same for what each style has for itself (γ, β and the like), which has far
             to go and is seen in a few samples only.
@@ -88,6 +91,7 @@ class StyleTransferModule(pl.LightningModule):
         content_weight: float = 1.0,
         tone_weight: float = 0.0,
         tv_weight: float = 0.0,
+        grid_weight: float = 0.0,
         stability_weight: float = 0.0,
         pixel_weight: float = 10.0,
         per_style: dict[str, float] | None = None,
@@ -120,6 +124,7 @@ class StyleTransferModule(pl.LightningModule):
         )
         self.loss_weights = loss_weights
         self.tv_weight = tv_weight
+        self.grid_weight = grid_weight
         self.stability_weight = stability_weight
         self.pixel_weight = pixel_weight
         if identity_share is None:
@@ -172,6 +177,7 @@ class StyleTransferModule(pl.LightningModule):
             "content": content_loss(features[aim.content_tap], target),
             "tone": tone_loss(stylized, image),
             "tv": total_variation(stylized),
+            "grid": grid_loss(stylized, CELL),
             "pixel": content_loss(stylized, image),
             "stability": self._stability(image, rows, stylized),
         }
@@ -181,6 +187,7 @@ class StyleTransferModule(pl.LightningModule):
             + content
             + aim.tone_weight * parts["tone"]
             + self.tv_weight * parts["tv"]
+            + self.grid_weight * parts["grid"]
             + self.stability_weight * parts["stability"]
         )
         restored = self.pixel_weight * parts["pixel"] + content
@@ -265,7 +272,7 @@ class StyleTransferModule(pl.LightningModule):
         parameters = dict(self.network.named_parameters())
         shared, own = ([parameters[n] for n in names] for names in shared_and_own(self.network))
         groups = [{"params": shared, "lr": self.lr}, {"params": own, "lr": self.style_lr}]
-        optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99))
+        optimizer = Muon(groups)
         steps = self.trainer.max_steps
 
         def factor(step: int) -> float:
