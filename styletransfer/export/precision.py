@@ -32,9 +32,10 @@ class PrecisionError(Exception):
 def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return a copy of `model` that runs in float16 where the module's text says so.
 
-    Inputs and output are float32. All convolutions' weights are stored in float16. There is one
-    cast for each tensor that crosses from one precision to the other. Raises PrecisionError for
-    a weight beyond float16's range.
+    Inputs and output are float32. All convolutions' weights are stored in float16, and so is
+    all of which the styles' own weights are computed. There is one cast for each tensor that
+    crosses from one precision to the other. Raises PrecisionError for a weight beyond float16's
+    range.
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
@@ -44,6 +45,7 @@ def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
     initializers = {tensor.name: tensor for tensor in graph.initializer}
     nodes: list[onnx.NodeProto] = []
     made: set[str] = set()
+    kernels = _kernels(graph, half)
 
     def cast(name: str, other: str, to: int) -> str:
         if other not in made:
@@ -63,14 +65,15 @@ def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
     for node in graph.node:
         in_half = node.output[0] in half
         for place, name in enumerate(node.input):
-            if name not in floats:
+            # A shape is the same in either precision.
+            if name not in floats or node.op_type == "Shape":
                 continue
             wants_half = in_half and place not in FLOAT_INPUTS.get(node.op_type, ())
             if wants_half and name not in half:
                 node.input[place] = halved(name)
             elif not wants_half and name in half:
                 node.input[place] = cast(name, f"{name}_float", TensorProto.FLOAT)
-            elif node.op_type in CONVOLUTIONS and name in initializers and not wants_half:
+            elif name in kernels and name in initializers and not wants_half:
                 # Stored in half the bytes; ONNX Runtime folds the cast when it opens the file.
                 node.input[place] = cast(halved(name), f"{name}_float", TensorProto.FLOAT)
         nodes.append(node)
@@ -144,6 +147,23 @@ def _half_tensors(graph: onnx.GraphProto, floats: set[str]) -> set[str]:
         ):
             half.add(name)
     return half
+
+
+def _kernels(graph: onnx.GraphProto, half: set[str]) -> set[str]:
+    """Return the names of the weights of convolutions, and of the tensors that they come from.
+
+    A pointwise convolution whose weight the style decides is a product of matrices.
+    """
+    kernels: set[str] = set()
+    for node in reversed(graph.node):
+        name = node.output[0]
+        if node.op_type in CONVOLUTIONS:
+            kernels.update(node.input[1:])
+        elif node.op_type == "MatMul" and name in half:
+            kernels.add(node.input[0])
+        elif name in kernels and node.op_type in ("Add", "MatMul", "Reshape"):
+            kernels.update(node.input)
+    return kernels
 
 
 def _halved(tensor: onnx.TensorProto, name: str) -> onnx.TensorProto:

@@ -27,15 +27,15 @@ PROBE = 64
 class Segments:
     """A network in pieces, and how their sizes go together.
 
-    `conditions(style_weights)` gives γ and β of each norm in turn, C numbers each; `eps` is what
-    each adds to its variance. `first(padded)` takes the image (1×3×H×W) with `before` more rows
-    and columns, reflected, at its start and `after` at its end; it reads `stride` rows for one
-    that it writes, and `first_more` more. `middle[k](x, scale, shift)` reads `shrinks[k]` rows
-    more than it writes. `last(x, scale, shift, padded, image, style_weights)` writes as many rows
-    as `image` has, `stride` for one of x, of which it reads `last_more` more; `padded` is what
-    `first` took for those of x, since a skip connection may lead from there to the end. All that
-    is true of rows is true of columns. What lies between is 1×C×h×w; `first` and `middle` give
-    with it the mean and the variance of each channel, 1×C×1×1.
+    `conditions(style_weights)` gives γ and β of each norm in turn, C numbers each; `eps` is
+    what each adds to its variance. `first(padded)` takes the image (1×3×H×W) with `before` more
+    rows and columns, reflected, at its start and `after` at its end; it reads `stride` rows for
+    one that it writes, and `first_more` more. `middle[k](x, scale, shift, style_weights)` reads
+    `shrinks[k]` rows more than it writes. `last(x, scale, shift, padded, image, style_weights)`
+    writes as many rows as `image` has, `stride` for one of x, of which it reads `last_more`
+    more; `padded` is what `first` took for those of x, since a skip connection may lead from
+    there to the end. All that is true of rows is true of columns. What lies between is 1×C×h×w;
+    `first` and `middle` give with it the mean and the variance of each channel, 1×C×1×1.
     """
 
     eps: tuple[float, ...]
@@ -99,7 +99,7 @@ def cut(path: Path, open_session: Callable[[bytes], Any]) -> Segments:
     conditions = piece(INPUTS[1:], *rows)
     affine = [(x, f"{x}.scale", f"{x}.shift") for x in places]
     first = piece([start], places[0])
-    middle = tuple(piece(affine[k], x) for k, x in enumerate(places[1:]))
+    middle = tuple(piece((*affine[k], *INPUTS[1:]), x) for k, x in enumerate(places[1:]))
     image = np.random.default_rng(0).random((1, 3, PROBE, PROBE), dtype=np.float32)
     (padded,) = piece(INPUTS[:1], start)(image)
     before = _place(image, padded)
@@ -203,10 +203,11 @@ def _reach(first: Run) -> tuple[int, int]:
 
 
 def _shrinks(middle: Sequence[Run], conditions: Run, styles: int) -> tuple[int, ...]:
-    gammas = conditions(np.eye(1, styles, dtype=np.float32))[::2]
+    weights = np.eye(1, styles, dtype=np.float32)
+    gammas = conditions(weights)[::2]
     lost = []
     for run, gamma in zip(middle, gammas, strict=False):
         affine = np.zeros((1, len(gamma), 1, 1), np.float32)
-        out = run(np.zeros((1, len(gamma), PROBE, PROBE), np.float32), affine, affine)[0]
+        out = run(np.zeros((1, len(gamma), PROBE, PROBE), np.float32), affine, affine, weights)[0]
         lost.append(PROBE - out.shape[2])
     return tuple(lost)

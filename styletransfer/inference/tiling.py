@@ -81,7 +81,7 @@ def stylize_bands(
             moments = _Moments()
             for first, last in _bands(maps.height, at_once):
                 x = source.read(first, last + segments.shrinks[k])
-                out, mean, variance = run(x, *affine)
+                out, mean, variance = run(x, *affine, weights)
                 maps.write(first, out)
                 moments.add(out.shape, mean, variance)
                 advance(share * (last - first) / maps.height)

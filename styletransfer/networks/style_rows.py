@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 def style_tables(network: nn.Module) -> dict[str, int]:
-    """The entries of `network.state_dict()` that hold one row a style, γ and β above all.
+    """The entries of `network.state_dict()` that hold one row a style: γ, β and the like.
 
     The number with each name is that of the first styles that have no row there: 1 where the
     identity has no parameters, else 0. Found by asking which entries another style would make

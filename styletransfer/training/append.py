@@ -1,7 +1,7 @@
 """A new painting for a trained network: only what belongs to the new style is learnt.
 
 Dumoulin, Shlens and Kudlur 2017, "A Learned Representation For Artistic Style", section 3.3: all
-else is frozen, and the new γ and β start from those that there are. Being few, they take a
+else is frozen, and the new γ, β and turns start from those that there are. Being few, they take a
 learning rate ten times that of a network. What the frozen rest and the photographs need is
 computed once: the style's Gram matrices, a pool of crops, and the crops' content features.
 """
@@ -37,7 +37,8 @@ CROP, BATCH = 192, 2
 POOL = 64
 # Greatest difference of the colours of a pixel that is still grey, in 8-bit levels.
 GREY = 8
-LR, BETAS = 0.03, (0.9, 0.99)
+# Turns act on sums of many channels, so they go in smaller steps.
+LR, TURNS_LR, BETAS = 0.03, 0.01, (0.9, 0.99)
 
 
 class Crops(NamedTuple):
@@ -210,7 +211,11 @@ def learn_rows(
     mixture[1, 1:] = start
     alone = restyled(network, mixture).requires_grad_(False).train()
     tables = {name: alone.get_parameter(name).requires_grad_() for name in style_tables(alone)}
-    optimizer = torch.optim.Adam(tables.values(), LR, betas=BETAS)
+    groups = [
+        {"params": [table], "lr": TURNS_LR if name.endswith("turns") else LR}
+        for name, table in tables.items()
+    ]
+    optimizer = torch.optim.Adam(groups, betas=BETAS)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     row = torch.tensor([[0.0, 1.0]])
     with tqdm(range(steps), "style", unit="step", delay=2, disable=True if quiet else None) as bar:

@@ -96,7 +96,7 @@ class StyleTransferModule(pl.LightningModule):
         pixel_weight: float = 10.0,
         per_style: dict[str, float] | None = None,
         identity_share: float | None = None,
-        lr: float = 2e-3,
+        lr: float = 5e-3,
         style_lr: float = 1e-2,
         warmup_steps: int = 100,
         decay_share: float = 0.4,

@@ -1,6 +1,6 @@
 """The styles of a training checkpoint: more of them, fewer, or in another order.
 
-Nothing is trained here. Of a style that stays, everything stays bit for bit: its γ and β, in the
+Nothing is trained here. Of a style that stays, everything stays bit for bit: its rows, in the
 averaged network and in the one that training goes on with, and the optimiser's moments of them.
 So both `export.py` and `train.py fit --ckpt_path` take the result, the latter with a
 configuration that names the styles in the new order.

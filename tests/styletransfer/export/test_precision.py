@@ -104,10 +104,12 @@ def test_no_needless_casts(half: onnx.ModelProto) -> None:
     assert max(counts.values()) == 1
     norms = sum(node.op_type == "InstanceNormalization" for node in half.graph.node)
     weights = sum(cast.input[0] not in maker for cast in casts)
-    # Two for each norm but the first, which float32 reaches; and one for what leaves the last
-    # convolution. Between, what was never normalised enters two sums: the residual one, and that
-    # with the skip connection.
-    assert 2 * norms + 1 <= len(casts) - weights <= 2 * norms + 2
+    styled = sum(tensor.name.endswith(".turns_half") for tensor in half.graph.initializer)
+    assert styled
+    # Two for each norm but the first, which float32 reaches; one for each weight that the style
+    # decides; and one for what leaves the last convolution. Between, what was never normalised
+    # enters two sums: the residual one, and that with the skip connection.
+    assert 2 * norms + styled + 1 <= len(casts) - weights <= 2 * norms + styled + 2
 
 
 def test_the_fp32_graph_is_untouched(full: onnx.ModelProto) -> None:

@@ -8,7 +8,7 @@ import torch
 from styletransfer.networks import NETWORKS, Compact, Johnson, build_network
 from tests.styletransfer.networks.variants import randomised
 
-SMALL = {"channels": 8, "hidden": 12, "stem": 4, "head": 6, "kernels": (3, 7)}
+SMALL = {"channels": 8, "hidden": 12, "stem": 4, "head": 6, "kernels": (3, 7), "rank": 5}
 
 
 def test_names() -> None:

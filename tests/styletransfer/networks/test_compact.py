@@ -41,7 +41,9 @@ def reference(network: Compact, image: Tensor, row: Tensor) -> Tensor:
         y = F.conv2d(y, block.depthwise.weight, groups=y.shape[1])
         z = norm(block.norm, y, row[1:] / strength)
         z = F.relu(F.conv2d(z, block.widen.weight, block.widen.bias))
-        y = y + F.conv2d(z, block.narrow.weight, block.narrow.bias)
+        turns = (row[1:] / strength @ block.narrow.turns).view(len(block.narrow.weight), -1)
+        turned = torch.einsum("or,rchw->ochw", turns, block.narrow.directions)
+        y = y + F.conv2d(z, block.narrow.weight + turned)
     y = norm(network.reduce_norm, F.conv2d(y, network.reduce.weight), row[1:])
     height, width = y.shape[2:]
     y = F.interpolate(y, scale_factor=2, mode="bilinear")[:, :, 1:-1, 1:-1]
@@ -54,8 +56,7 @@ def reference(network: Compact, image: Tensor, row: Tensor) -> Tensor:
     y = F.relu(y + skip[:, :, top : top + y.shape[2], top : top + y.shape[3]])
     y = F.conv2d(F.interpolate(y, scale_factor=2, mode="nearest"), network.paint.weight)
     painting = y[:, :, : image.shape[2], : image.shape[3]]
-    gate = row[0] + row[1:] @ network.gate
-    return gate[:, None, None] * image + painting + (row[1:] @ network.tint)[:, None, None]
+    return row[0] * image + painting + (row[1:] @ network.tint)[:, None, None]
 
 
 @pytest.mark.parametrize("height, width", [(33, 50), (3, 1)])
@@ -167,18 +168,13 @@ def test_upsampling_convolution_places_its_phases_as_a_pixel_shuffle() -> None:
     assert torch.equal(placed, F.pixel_shuffle(phases, 2))
 
 
-def test_upsampling_convolution_starts_small() -> None:
-    torch.manual_seed(0)
-    out = UpsampleConv2d(32, 3)(torch.randn(1, 32, 64, 64))
-    assert out.std() < 0.25
-
-
-def test_starts_from_a_pale_photograph() -> None:
+def test_starts_from_a_flat_tint() -> None:
     torch.manual_seed(0)
     image = torch.rand(1, 3, 32, 32)
     with torch.no_grad():
         out = Compact(3)(image, torch.eye(3)[1:2])
-    assert (out - (0.5 * image + 0.25)).abs().mean() < 0.1
+    assert 0.01 < out.std() < 0.2
+    assert (out - 0.5).abs().mean() < 0.1
 
 
 @pytest.mark.usefixtures("pointwise_norms", "no_clamp")

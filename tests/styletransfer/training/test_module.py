@@ -108,7 +108,7 @@ def test_a_stopped_and_resumed_run_equals_one_that_ran_through(
         for name, value in through[key].items():
             assert torch.equal(value, resumed[key][name]), (key, name)
     averaged, current = through["state_dict"], through["current_model_state"]
-    assert not torch.equal(averaged["network.gate"], current["network.gate"])
+    assert not torch.equal(averaged["network.tint"], current["network.tint"])
 
 
 def test_a_checkpoint_holds_the_network_and_not_the_loss_network(
@@ -226,8 +226,10 @@ def test_the_learning_rate_warms_up_stays_and_falls(folders: dict[str, Path]) ->
     shared, own = optimizer.param_groups
     assert own["lr"] == pytest.approx(4 * shared["lr"])
     names = {p: name for name, p in ours.network.named_parameters()}
-    by_style = ("gate", "tint", "skip_gain")
-    assert all(("norm" in names[p] or names[p] in by_style) for p in own["params"])
+    by_style = ("tint", "skip_gain")
+    assert all(
+        "norm" in names[p] or "turns" in names[p] or names[p] in by_style for p in own["params"]
+    )
     assert len(shared["params"]) + len(own["params"]) == len(names)
 
 
