@@ -2,7 +2,7 @@
 
 Dumoulin, Shlens and Kudlur 2017, "A Learned Representation For Artistic Style", section 3.3: all
 else is frozen, and the new γ, β and turns start from those that there are. Being few, they take a
-learning rate ten times that of a network. What the frozen rest and the photographs need is
+greater learning rate than a network. What the frozen rest and the photographs need is
 computed once: the style's Gram matrices, a pool of crops, and the crops' content features.
 """
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -33,6 +34,7 @@ def test_the_total_is_the_stated_sum(folders: dict[str, Path]) -> None:
         content_weight=3.0,
         tone_weight=0.5,
         tv_weight=0.25,
+        grid_weight=20.0,
         per_style={"painting1": 2.0},
     )
     ours.setup("fit")
@@ -47,6 +49,9 @@ def test_the_total_is_the_stated_sum(folders: dict[str, Path]) -> None:
         content = relative(out["relu2_1"], photo["relu2_1"])
         tv = sum(stylized[i].diff(dim=d).abs().mean() for d in (1, 2))
         expected = 7 * factor * style + 3 * content + 0.5 * parts["tone"][i] + 0.25 * tv
+        places = torch.stack([stylized[i, :, k::4, m::4].mean((1, 2)) for k, m in np.ndindex(4, 4)])
+        grid = places.var(0, correction=0).mean() / stylized[i].var((1, 2), correction=0).mean()
+        expected = expected + 20 * grid
         torch.testing.assert_close(parts["style"][i], style, rtol=1e-4, atol=1e-6)
         torch.testing.assert_close(parts["total"][i], expected, rtol=1e-4, atol=1e-6)
 
