@@ -38,11 +38,15 @@ class Contestant:
     def __init__(self, name: str, lr: float, steps: int, **options: Any) -> None:
         torch.manual_seed(0)
         # Every image trains a painting, for both: the identity of `compact` needs no training.
-        self.module = StyleTransferModule(network=name, lr=lr, identity_share=0.0, **options)
+        self.module = StyleTransferModule(
+            network=name, lr=lr, style_lr=2 * lr, identity_share=0.0, **options
+        )
         self.module.setup("fit")
-        self.optimizer = Muon(self.module.network.parameters(), lr)
+        groups = self.module.parameter_groups()
+        rates = [group["lr"] for group in groups]
+        self.optimizer = Muon(groups)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, lr, total_steps=steps, pct_start=0.05, cycle_momentum=False
+            self.optimizer, rates, total_steps=steps, pct_start=0.05, cycle_momentum=False
         )
         self.seconds = 0.0
 

@@ -135,7 +135,10 @@ def _half_tensors(graph: onnx.GraphProto, floats: set[str]) -> set[str]:
     half: set[str] = set()
     for node in graph.node:
         name = node.output[0]
-        if node.op_type == NORM or after_a_norm.intersection(node.input):
+        # What is only cut to the size of something normalised is not.
+        if node.op_type == NORM or (
+            node.op_type != "Shape" and after_a_norm.intersection(node.input)
+        ):
             after_a_norm.add(name)
         computes = node.op_type in CONVOLUTIONS or name in before_a_convolution
         if (

@@ -194,11 +194,24 @@ def _padded(segments: Segments, rows: Rows, first: int, last: int) -> Array:
     """What `segments.first` reads for the rows `first` … `last − 1` that it writes."""
     start = segments.stride * first - segments.before
     count = segments.stride * (last - first) + segments.first_more
-    wanted = _mirrored(np.arange(start, start + count), rows.height)
-    lowest = int(wanted.min())
-    pixels = rows.read(lowest, int(wanted.max()) + 1)[wanted - lowest]
+    wanted = np.arange(start, start + count)
+    mirrored = _mirrored(wanted, rows.height)
+    lowest = int(mirrored.min())
+    pixels = rows.read(lowest, int(mirrored.max()) + 1)[mirrored - lowest]
+    for outside, border in ((wanted < 0, 0), (wanted >= rows.height, rows.height - 1)):
+        if outside.any():
+            pixels[outside] = _turned_over(pixels[outside], rows.read(border, border + 1))
     columns = np.arange(-segments.before, rows.width + segments.after)
-    return to_tensor(pixels[:, _mirrored(columns, rows.width)])
+    wide = pixels[:, _mirrored(columns, rows.width)]
+    for outside, border in ((columns < 0, 0), (columns >= rows.width, rows.width - 1)):
+        wide[:, outside] = _turned_over(wide[:, outside], pixels[:, border : border + 1])
+    return to_tensor(wide)
+
+
+def _turned_over(mirrored: Pixels, border: Pixels) -> Pixels:
+    """What the network's own padding makes of a mirror image."""
+    pixels: Pixels = np.clip(2 * border.astype(np.int16) - mirrored, 0, 255).astype(np.uint8)
+    return pixels
 
 
 def _mirrored(index: NDArray[np.intp], size: int) -> NDArray[np.intp]:

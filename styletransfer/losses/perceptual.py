@@ -102,24 +102,6 @@ def tone_loss(image: Tensor, target: Tensor, window: int = 32) -> Tensor:
     return 1 - F.cosine_similarity(tones(image), tones(target), dim=1, eps=1e-4)
 
 
-def grid_loss(image: Tensor, period: int) -> Tensor:
-    """How much of `image` repeats every `period` pixels, by its whole variance: N numbers, 0..1.
-
-    The variance, over the period² places that a pixel can have in a cell, of the mean of all the
-    pixels that have it. Texture averages out there, and what the layers at lower sizes print into
-    every cell does not. `image` is N×C×H×W; what is left of the last cells does not count, and an
-    image of less than one cell has no grid.
-    """
-    rows, columns = (size // period for size in image.shape[2:])
-    if not rows or not columns:
-        return image.new_zeros(len(image), dtype=torch.float32)
-    whole = image[:, :, : rows * period, : columns * period].float()
-    cells = whole.reshape(*whole.shape[:2], rows, period, columns, period)
-    pattern = cells.mean((2, 4)).var((2, 3), correction=0).mean(1)
-    share: Tensor = pattern / whole.var((2, 3), correction=0).mean(1).clamp(min=1e-6)
-    return share
-
-
 def _relative_squared_error(value: Tensor, target: Tensor) -> Tensor:
     with torch.autocast(value.device.type, enabled=False):
         difference = (value.float() - target.float()).square().flatten(1).sum(1)

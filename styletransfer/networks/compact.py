@@ -4,10 +4,10 @@ Seven ideas make it fast on a CPU, and clean:
 
 - **The image is padded once, by the whole receptive field, and every convolution after that
   is "valid".** Each output pixel is the same function of its surroundings wherever it lies, and
-  no padding between the layers costs time. The padding is a mirror image, but in training it
-  repeats the border's pixels: a network that learns on mirror images learns to see their axis,
-  and paints it as a line; one that learns on repeated pixels fades towards them. The one that
-  has learnt on these and is given those does neither: it paints on, across the axis.
+  no padding between the layers costs time. The padding is a mirror image turned over, but in
+  training it repeats the border's pixels: a network that learns on mirror images learns to see
+  their axis, and paints it as a line; one that learns on repeated pixels fades towards them. The
+  one that has learnt on these and is given those paints on, as if the picture went on.
 - **Nearly all the work is done at a quarter of the size**, in blocks of a depthwise convolution,
   a norm, and two pointwise convolutions. The norm stands where the maps are narrow, and the
   depthwise convolution is part of the residual path, so that nothing is cropped for the sum.
@@ -19,9 +19,10 @@ Seven ideas make it fast on a CPU, and clean:
 - **The upsampling before it is bilinear, with symmetric kernels**, folded into one depthwise
   convolution: as fast as nearest-neighbour upsampling, without its steps, and without a grid.
 - **The last norm stands before the upsampling**, where there is a quarter of the work.
-- **A style has more than its norms.** It also turns the last convolution of each block in a few
-  directions. So a painting that is added to a trained network finds more than what the others
-  needed.
+- **A style has pointwise convolutions of its own.** What all share is how the network looks
+  around, and what each painting mixes from that is its own affair. So one that is added to a
+  trained network is not bound to what the others needed. It takes no time: the maps lie behind a
+  norm as the product of matrices wants them.
 - **A skip connection brings the first convolution's maps, at half size, to the last one.** What
   is fine in the photograph need not pass through a quarter of the size. Each style has a gain
   for each of its channels.
@@ -43,13 +44,14 @@ from torch import Tensor, nn
 from styletransfer.networks.clamp import clamp_unit
 from styletransfer.networks.conditional_instance_norm import ConditionalInstanceNorm2d
 from styletransfer.networks.conditional_pointwise import ConditionalPointwiseConv2d
-from styletransfer.networks.padding import reflect_pad, replicate_pad
+from styletransfer.networks.cropping import crop
+from styletransfer.networks.padding import odd_reflect_pad, replicate_pad
 
 
 class SeparableBlock(nn.Module):
     """y = depthwise(x), smaller by the kernel; y + narrow(ReLU(widen(norm(y))))."""
 
-    def __init__(self, channels: int, hidden: int, kernel: int, rank: int, styles: int) -> None:
+    def __init__(self, channels: int, hidden: int, kernel: int, styles: int) -> None:
         super().__init__()
         self.depthwise = nn.Conv2d(channels, channels, kernel, groups=channels, bias=False)
         # It is the residual path too, so it starts near the identity.
@@ -57,13 +59,13 @@ class SeparableBlock(nn.Module):
         with torch.no_grad():
             self.depthwise.weight[:, :, kernel // 2, kernel // 2] += 1
         self.norm = ConditionalInstanceNorm2d(channels, styles)
-        self.widen = nn.Conv2d(channels, hidden, 1)
+        self.widen = ConditionalPointwiseConv2d(channels, hidden, styles)
         # No bias: the norms that follow would take it away again.
-        self.narrow = ConditionalPointwiseConv2d(hidden, channels, rank, styles)
+        self.narrow = ConditionalPointwiseConv2d(hidden, channels, styles, bias=False)
 
     def forward(self, x: Tensor, style_weights: Tensor) -> Tensor:
         y: Tensor = self.depthwise(x)
-        hidden = F.relu(self.widen(self.norm(y, style_weights)))
+        hidden = F.relu(self.widen(self.norm(y, style_weights), style_weights))
         change: Tensor = self.narrow(hidden, style_weights)
         return y + change
 
@@ -142,7 +144,6 @@ class Compact(nn.Module):
         stem: channels of the first convolution.
         head: channels of the maps at half size, before the last convolution.
         kernels: side of each block's depthwise convolution, odd and at least 3.
-        rank: directions in which each style turns the last convolution of each block.
     """
 
     exact_identity = True
@@ -155,7 +156,6 @@ class Compact(nn.Module):
         stem: int = 24,
         head: int = 32,
         kernels: tuple[int, ...] = (5, 3, 5, 3, 5),
-        rank: int = 16,
     ) -> None:
         super().__init__()
         if styles < 2:
@@ -171,16 +171,15 @@ class Compact(nn.Module):
             "stem": stem,
             "head": head,
             "kernels": list(kernels),
-            "rank": rank,
         }
         painted = styles - 1
         # An even kernel, so that the pixels of the output lie exactly on those of the input.
         self.stem = nn.Conv2d(3, stem, 4, stride=2)
         self.shrink = nn.Conv2d(stem, channels, 3, stride=2)
         self.blocks = nn.ModuleList(
-            SeparableBlock(channels, hidden, kernel, rank, painted) for kernel in kernels
+            SeparableBlock(channels, hidden, kernel, painted) for kernel in kernels
         )
-        self.reduce = nn.Conv2d(channels, head, 1, bias=False)
+        self.reduce = ConditionalPointwiseConv2d(channels, head, painted, bias=False)
         self.reduce_norm = ConditionalInstanceNorm2d(head, painted)
         # No bias: what the last norm multiplies by the strength must stay proportional to it.
         self.grow = UpsampleDepthwise2d(head)
@@ -198,23 +197,21 @@ class Compact(nn.Module):
         self.receptive_field = 2 * self.margin + 4
 
     def forward(self, image: Tensor, style_weights: Tensor) -> Tensor:
-        height, width = image.shape[2:]
         painted = style_weights[:, 1:]
         blend = painted / painted.sum(1, keepdim=True).clamp(min=1e-6)
         # 3 more at the end, so that the strides lose no pixel whatever the size.
-        pad = replicate_pad if self.training else reflect_pad
+        pad = replicate_pad if self.training else odd_reflect_pad
         y = pad(image, self.margin, self.margin + 3)
         fine = F.relu(self.stem(y))
         y = F.relu(self.shrink(fine))
         for block in self.blocks:
             y = block(y, blend)
-        y = self.reduce_norm(self.reduce(y), painted)
+        y = self.reduce_norm(self.reduce(y, blend), painted)
         y = self.grow(y)
-        top = self.skipped
-        fine = fine[:, :, top : top + y.shape[2], top : top + y.shape[3]]
+        fine = crop(fine, y, self.skipped)
         gain = (painted @ self.skip_gain)[:, :, None, None]
         y = F.relu(y + self.skip(gain * fine))
-        painting = self.paint(y)[:, :, :height, :width]
+        painting = crop(self.paint(y), image)
         tint = painted @ self.tint
         out = style_weights[:, :1, None, None] * image + painting + tint[:, :, None, None]
         return clamp_unit(out)

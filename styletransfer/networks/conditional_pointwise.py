@@ -1,46 +1,46 @@
-"""Conditional pointwise convolution: each style turns the weight a little, chosen or blended."""
+"""Conditional pointwise convolution: one matrix of channels a style, chosen or blended."""
 
 import torch
 from torch import Tensor, nn
 
 
 class ConditionalPointwiseConv2d(nn.Module):
-    """A 1×1 convolution with the weight W + (Σ w_s·U_s)·V for the style weights w.
+    """A 1×1 convolution with the weight Σ w_s·W_s and the bias Σ w_s·b_s for the style weights w.
 
-    V is a few directions in the space of the input's channels, which all styles share; U_s says
-    where style s sends them. So a style decides more than the scale and shift of each channel
-    that conditional instance norm gives it, for a fraction of a matrix of its own. The change is
-    of low rank, as in Hu et al. 2022, "LoRA: Low-Rank Adaptation of Large Language Models", and
-    is linear in the style weights. It starts at 0. There is no bias.
+    It goes further than conditional instance norm, which gives each style a scale and a shift of
+    the channels: here a style decides how they are mixed. The matrices all start as the same one,
+    so that blends of styles mean something from the beginning.
 
     Args:
         cin, cout: channels of the input and of the output.
-        rank: the number of directions.
         styles: S, at least 1.
+        bias: whether there is one.
     """
 
-    def __init__(self, cin: int, cout: int, rank: int, styles: int) -> None:
+    def __init__(self, cin: int, cout: int, styles: int, bias: bool = True) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(cout, cin, 1, 1))
-        nn.init.kaiming_uniform_(self.weight, a=5**0.5)
-        self.directions = nn.Parameter(torch.randn(rank, cin, 1, 1) / cin**0.5)
-        self.turns = nn.Parameter(torch.zeros(styles, cout * rank))
+        bound = 1 / cin**0.5
+        first = torch.empty(cout, cin).uniform_(-bound, bound)
+        self.weight = nn.Parameter(first.repeat(styles, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(styles, cout)) if bias else None
 
     def forward(self, x: Tensor, style_weights: Tensor) -> Tensor:
         """N×`cin`×H×W → N×`cout`×H×W; `style_weights` is N×S."""
-        cout, rank = len(self.weight), len(self.directions)
-        turned = (style_weights @ self.turns).reshape(-1, cout, rank) @ self.directions.flatten(1)
-        weight = self.weight.flatten(1) + turned
+        _, cout, cin = self.weight.shape
+        weight = (style_weights @ self.weight.flatten(1)).reshape(-1, cout, cin)
         # As a product of matrices, for the samples of a batch may be in different styles.
         if torch.onnx.is_in_onnx_export():
-            return self._exported(x, weight)
-        mixed = weight @ x.flatten(2)
-        return mixed.reshape(-1, cout, *x.shape[2:])
+            mixed = self._exported(x, weight)
+        else:
+            mixed = (weight @ x.flatten(2)).reshape(-1, cout, *x.shape[2:])
+        if self.bias is None:
+            return mixed
+        return mixed + (style_weights @ self.bias)[:, :, None, None]
 
     def _exported(self, x: Tensor, weight: Tensor) -> Tensor:
         """The same in ONNX operators, the size taken from `x` itself: a 0 keeps a dimension."""
         n, c, h, w = x.shape
-        cout = len(self.weight)
+        cout = weight.shape[1]
         operator = torch.onnx.ops.symbolic
         flat, keep = torch.tensor([0, 0, -1]), torch.tensor([0, 0])
         columns = operator("Reshape", (x, flat), dtype=x.dtype, shape=(n, c, h * w), version=20)

@@ -44,7 +44,9 @@ def mix_rows(
     first, and nothing of it in the other rows.
     """
     return {
-        name: mixture[tables[name] :, tables[name] :].to(value) @ value if name in tables else value
+        name: torch.tensordot(mixture[tables[name] :, tables[name] :].to(value), value, 1)
+        if name in tables
+        else value
         for name, value in tensors.items()
     }
 

@@ -1,13 +1,14 @@
 """A new painting for a trained network: only what belongs to the new style is learnt.
 
 Dumoulin, Shlens and Kudlur 2017, "A Learned Representation For Artistic Style", section 3.3: all
-else is frozen, and the new γ, β and turns start from those that there are. Being few, they take a
-greater learning rate than a network. What the frozen rest and the photographs need is
-computed once: the style's Gram matrices, a pool of crops, and the crops' content features.
+else is frozen, and what is new, γ, β and matrices, starts from what there is. Being few, they take
+a greater learning rate than a network. The crops of the photographs and their content features,
+which take a third of a step's time, serve four steps each, with others between.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -27,18 +28,19 @@ from styletransfer.losses import (
 )
 from styletransfer.networks.style_rows import restyled, style_tables
 from styletransfer.training.module import DivergenceError
+from styletransfer.training.muon import Muon, is_matrix
 from styletransfer.training.objective import Objective
 from styletransfer.training.photographs import PhotographStream, TrainingDataError
 from styletransfer.training.restyle import Checkpoint, append_styles, checkpoint_network
 from styletransfer.training.styles import style_grams
 
 CROP, BATCH = 192, 2
-# Batches of the pool; their content features take 5.5 MB each.
-POOL = 64
+# So many batches are at hand, 5.5 MB each, and come so often before there are new ones.
+POOL, TIMES = 16, 4
 # Greatest difference of the colours of a pixel that is still grey, in 8-bit levels.
 GREY = 8
-# Turns act on sums of many channels, so they go in smaller steps.
-LR, TURNS_LR, BETAS = 0.03, 0.01, (0.9, 0.99)
+# Matrices sum many channels, so they go in smaller steps.
+LR, MATRIX_LR = 0.03, 0.01
 
 
 class Crops(NamedTuple):
@@ -145,10 +147,11 @@ def add_style(
     """
     append_styles(checkpoint, [name])  # refuses the name before any work is done
     network = checkpoint_network(checkpoint).requires_grad_(False)
-    pool = make_pool(painting, photographs, min(POOL, steps), seed, quiet)
-    start = best_start(network, painting, pool[:2])
+    batches = crop_batches(painting, photographs, seed)
+    first = list(islice(batches, 2))
+    start = best_start(network, painting, first)
     result = append_styles(checkpoint, [name], start[None])
-    rows = learn_rows(network, painting, pool, start, steps, quiet)
+    rows = learn_rows(network, painting, islice(chain(first, batches), steps), start, steps, quiet)
     for state in ("state_dict", "current_model_state"):
         for entry, row in rows.items():
             if state in result:
@@ -156,26 +159,28 @@ def add_style(
     return result
 
 
-def make_pool(
-    painting: Painting, photographs: Sequence[Path], batches: int, seed: int, quiet: bool = False
-) -> list[Crops]:
-    """The crops to learn on, again and again."""
-    stream = PhotographStream(photographs, CROP, BATCH, batches, seed=seed)
-    with tqdm(
-        stream, "photographs", batches, unit="batch", delay=2, disable=True if quiet else None
-    ) as bar:
+def crop_batches(painting: Painting, photographs: Sequence[Path], seed: int) -> Iterator[Crops]:
+    """Batches to learn on, without end: POOL new ones, those again until TIMES times, and so on.
+
+    A photograph that is passed over is named once, on stderr.
+    """
+    stream = PhotographStream(photographs, CROP, BATCH, sys.maxsize, seed=seed)
+    told: set[str] = set()
+    for first in count(step=POOL):
         pool: list[Crops] = []
-        told: set[str] = set()
-        for batch in bar:
+        for step in range(first, first + POOL):
+            batch = stream.batch(step)
             for line in batch.skipped:
                 if line not in told:
                     tqdm.write(f"skipped {line}", file=sys.stderr)
                 told.add(line)
             pool.append(painting.crops(batch.images))
-        return pool
+            yield pool[-1]
+        for _ in range(1, TIMES):
+            yield from pool
 
 
-def best_start(network: nn.Module, painting: Painting, pool: Sequence[Crops]) -> Tensor:
+def best_start(network: nn.Module, painting: Painting, batches: Sequence[Crops]) -> Tensor:
     """The blend of the network's paintings to start from: one of them, or their mean."""
     paintings = int(network.styles) - 1  # type: ignore[arg-type]
     candidates = torch.cat([torch.eye(paintings), torch.full((1, paintings), 1 / paintings)])
@@ -187,7 +192,7 @@ def best_start(network: nn.Module, painting: Painting, pool: Sequence[Crops]) ->
                 painting.loss(
                     network(crops.images, row.expand(len(crops.images), -1)), crops
                 ).item()
-                for crops in pool
+                for crops in batches
             )
 
     best: Tensor = min(candidates, key=loss)
@@ -197,12 +202,14 @@ def best_start(network: nn.Module, painting: Painting, pool: Sequence[Crops]) ->
 def learn_rows(
     network: nn.Module,
     painting: Painting,
-    pool: Sequence[Crops],
+    batches: Iterable[Crops],
     start: Tensor,
     steps: int,
     quiet: bool = False,
 ) -> dict[str, Tensor]:
     """Train a copy of `network` that has the one style alone; its rows, by entry of the state.
+
+    It starts from the blend `start`; `batches` are `steps` in number.
 
     Raises DivergenceError where the loss becomes non-finite.
     """
@@ -212,15 +219,16 @@ def learn_rows(
     alone = restyled(network, mixture).requires_grad_(False).train()
     tables = {name: alone.get_parameter(name).requires_grad_() for name in style_tables(alone)}
     groups = [
-        {"params": [table], "lr": TURNS_LR if name.endswith("turns") else LR}
-        for name, table in tables.items()
+        {"params": [table], "lr": MATRIX_LR if is_matrix(table) else LR}
+        for table in tables.values()
     ]
-    optimizer = torch.optim.Adam(groups, betas=BETAS)
+    optimizer = Muon(groups)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     row = torch.tensor([[0.0, 1.0]])
-    with tqdm(range(steps), "style", unit="step", delay=2, disable=True if quiet else None) as bar:
-        for step in bar:
-            crops = pool[step % len(pool)]
+    with tqdm(
+        batches, "style", steps, unit="step", delay=2, disable=True if quiet else None
+    ) as bar:
+        for step, crops in enumerate(bar):
             loss = painting.loss(alone(crops.images, row.expand(len(crops.images), -1)), crops)
             if not loss.isfinite():
                 raise DivergenceError(f"the loss was not finite at step {step}; try another seed")

@@ -48,7 +48,7 @@ class StyleTransferModule(pl.LightningModule):
     content_weight·content + tone_weight·tone + tv_weight·total variation + grid_weight·grid +
     stability_weight·stability; of an identity sample, pixel_weight·(relative squared error of
     the pixels) + content_weight·content. All are the relative losses of `styletransfer.losses`.
-    Grid is what the networks, which work in cells of 4×4 pixels, print into every cell alike.
+    Grid is what networks that work at a half and a quarter of the size print into flat areas.
     Stability is how much the output changes, relative to it, when the photograph is moved by up to
     3 pixels: without it, they paint their cells and flicker.
 
@@ -177,7 +177,7 @@ class StyleTransferModule(pl.LightningModule):
             "content": content_loss(features[aim.content_tap], target),
             "tone": tone_loss(stylized, image),
             "tv": total_variation(stylized),
-            "grid": grid_loss(stylized, CELL),
+            "grid": grid_loss(stylized, image),
             "pixel": content_loss(stylized, image),
             "stability": self._stability(image, rows, stylized),
         }
@@ -268,11 +268,14 @@ class StyleTransferModule(pl.LightningModule):
             self.log(f"val/{name}", parts[name].mean(), batch_size=len(batch), sync_dist=True)
         return stylized
 
-    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """What all styles share, and what belongs to one, each with its learning rate."""
         parameters = dict(self.network.named_parameters())
         shared, own = ([parameters[n] for n in names] for names in shared_and_own(self.network))
-        groups = [{"params": shared, "lr": self.lr}, {"params": own, "lr": self.style_lr}]
-        optimizer = Muon(groups)
+        return [{"params": shared, "lr": self.lr}, {"params": own, "lr": self.style_lr}]
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        optimizer = Muon(self.parameter_groups())
         steps = self.trainer.max_steps
 
         def factor(step: int) -> float:

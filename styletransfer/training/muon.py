@@ -18,7 +18,8 @@ ADAM_RMS = 0.2
 class Muon(torch.optim.Optimizer):
     """Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks".
 
-    The weight of a convolution is the matrix from a patch (in·k·k) to the output channels. Its
+    The weight of a convolution is the matrix from a patch (in·k·k) to the output channels; of a
+    conditional pointwise convolution, one matrix a style. Its
     momentum is replaced by the nearest orthogonal matrix, which moves all directions that the
     gradients know by as much, and not the loudest alone. The step is then scaled to the size
     that Adam's has (Liu et al. 2025, "Muon is scalable for LLM training"), so that one learning
@@ -71,8 +72,8 @@ class Muon(torch.optim.Optimizer):
         state["momentum"].mul_(momentum).add_(grad)
         # Nesterov's: where the momentum will have led after this gradient.
         ahead = grad + momentum * state["momentum"]
-        matrix = orthogonal(ahead.flatten(1))
-        scale: float = ADAM_RMS * max(matrix.shape) ** 0.5
+        matrix = orthogonal(ahead.flatten(1) if ahead.ndim == 4 else ahead)
+        scale: float = ADAM_RMS * max(matrix.shape[-2:]) ** 0.5
         return (scale * matrix).view_as(parameter)
 
     def _by_adam(self, parameter: Tensor, group: dict[str, Any]) -> Tensor:
@@ -92,24 +93,30 @@ class Muon(torch.optim.Optimizer):
 
 
 def is_matrix(parameter: Tensor) -> bool:
-    """Whether Muon moves it: the weight of a convolution over channels, of at least 8 each way."""
+    """Whether Muon moves it: the weight of a convolution over channels, of at least 8 each way.
+
+    One of three dimensions is a matrix a style.
+    """
+    if parameter.ndim == 3:
+        return min(parameter.shape[1:]) >= LEAST_RANK
     if parameter.ndim != 4 or parameter.shape[1] == 1:
         return False
     return min(parameter.shape[0], parameter[0].numel()) >= LEAST_RANK
 
 
-def orthogonal(matrix: Tensor) -> Tensor:
+def orthogonal(matrices: Tensor) -> Tensor:
     """Near to the closest matrix of orthonormal rows or columns: singular values in 0.7..1.2.
 
-    Five Newton-Schulz iterations, no decomposition; those far below the greatest stay below 1.
+    Of each of the matrices …×M×N. Five Newton-Schulz iterations, no decomposition; singular
+    values far below the greatest stay below 1.
     """
     a, b, c = QUINTIC
-    x = matrix / (matrix.norm() + 1e-7)
-    tall = x.shape[0] > x.shape[1]
+    x = matrices / (torch.linalg.matrix_norm(matrices, keepdim=True) + 1e-7)
+    tall = x.shape[-2] > x.shape[-1]
     if tall:
-        x = x.T
+        x = x.mT
     for _ in range(ITERATIONS):
-        square = x @ x.T
+        square = x @ x.mT
         x = a * x + (b * square + c * square @ square) @ x
-    result: Tensor = x.T if tall else x
+    result: Tensor = x.mT if tall else x
     return result

@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from styletransfer.evaluation.frame import frame
-from styletransfer.evaluation.grid import INVISIBLE, SIDE, flat_areas, grid
+from styletransfer.evaluation.grid import flat_areas, grid
 from styletransfer.evaluation.luminance import luminance
 from styletransfer.evaluation.photographs import (
     EvaluationDataError,
@@ -21,6 +21,7 @@ from styletransfer.evaluation.photographs import (
 )
 from styletransfer.evaluation.stability import NOISE, flicker
 from styletransfer.evaluation.tone import _ranks, tone_correlation
+from styletransfer.losses.grid import INVISIBLE, SIDE
 from tests.styletransfer.evaluation.photographs import NAMES, photograph
 
 

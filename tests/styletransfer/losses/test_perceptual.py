@@ -10,7 +10,6 @@ from torch.testing import assert_close
 from styletransfer.losses import (
     content_loss,
     gram_matrix,
-    grid_loss,
     style_loss,
     tone_loss,
     total_variation,
@@ -249,36 +248,3 @@ def test_every_loss_is_one_number_a_sample() -> None:
         assert together.shape == (3,)
         assert_close(together, torch.cat(parts))
         assert len(set(together.tolist())) == 3
-
-
-# Grid
-
-
-@pytest.mark.parametrize("size", [(16, 24), (19, 26)])
-def test_grid_loss_is_the_formula(size: tuple[int, int]) -> None:
-    image = uniform(2, 3, *size)
-    whole = double(image)[:, :, : size[0] // 4 * 4, : size[1] // 4 * 4]
-    places = np.array([[whole[:, :, i::4, j::4].mean((2, 3)) for i in range(4)] for j in range(4)])
-    expected = places.var((0, 1)).mean(1) / whole.var((2, 3)).mean(1)
-    assert_close(double(grid_loss(image, 4)), expected, atol=1e-7, rtol=1e-5)
-
-
-@pytest.mark.parametrize("period", [2, 4])
-def test_grid_loss_of_nothing_but_a_grid_is_1_wherever_it_begins(period: int) -> None:
-    image = uniform(1, 3, period, period).repeat(1, 1, 8, 8)
-    for shift in range(period):
-        assert_close(grid_loss(image.roll(shift, 3), 4), torch.ones(1))
-
-
-def test_grid_loss_does_not_mind_texture_or_other_periods() -> None:
-    assert grid_loss(uniform(1, 3, 256, 256), 4) < 1e-3
-    assert grid_loss(uniform(1, 3, 3, 5).repeat(1, 1, 80, 48), 4) < 1e-3
-
-
-def test_grid_loss_of_a_flat_or_tiny_image_is_0_with_a_finite_gradient() -> None:
-    for image in (torch.full((2, 3, 16, 16), 0.5), torch.rand(2, 3, 3, 16)):
-        value = grid_loss(image.requires_grad_(), 4)
-        assert_close(value, torch.zeros(2))
-        if value.requires_grad:
-            value.sum().backward()
-            assert image.grad is not None and image.grad.isfinite().all()

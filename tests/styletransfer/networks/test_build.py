@@ -8,7 +8,7 @@ import torch
 from styletransfer.networks import NETWORKS, Compact, Johnson, build_network
 from tests.styletransfer.networks.variants import randomised
 
-SMALL = {"channels": 8, "hidden": 12, "stem": 4, "head": 6, "kernels": (3, 7), "rank": 5}
+SMALL = {"channels": 8, "hidden": 12, "stem": 4, "head": 6, "kernels": (3, 7)}
 
 
 def test_names() -> None:
@@ -36,7 +36,7 @@ def test_options_go_to_the_network() -> None:
     shapes = {k: tuple(v.shape) for k, v in build_network("compact", 4, **SMALL).named_parameters()}
     assert shapes["stem.weight"] == (4, 3, 4, 4)
     assert shapes["shrink.weight"] == (8, 4, 3, 3)
-    assert shapes["blocks.0.widen.weight"] == (12, 8, 1, 1)
+    assert shapes["blocks.0.widen.weight"] == (3, 12, 8)
     assert shapes["blocks.1.depthwise.weight"] == (8, 1, 7, 7)
     assert shapes["blocks.1.norm.weight"] == (3, 8)
     assert shapes["paint.weight"] == (3, 6, 5, 5)

@@ -1,7 +1,5 @@
 """The compact network against plain operators, and what its module's text claims of it."""
 
-from typing import Literal
-
 import numpy as np
 import pytest
 import torch
@@ -11,14 +9,24 @@ from torch.testing import assert_close
 
 from styletransfer.networks.compact import Compact, UpsampleConv2d, UpsampleDepthwise2d
 from styletransfer.networks.conditional_instance_norm import ConditionalInstanceNorm2d
+from styletransfer.networks.conditional_pointwise import ConditionalPointwiseConv2d
 from tests.styletransfer.networks.variants import randomised
 
 SIZES = [(1, 1), (1, 7), (2, 3), (5, 4), (31, 33), (64, 50)]
 
 
-def padding(network: Compact) -> Literal["edge", "reflect"]:
-    """Mirror images in use, but the border's pixels in training."""
-    return "edge" if network.training else "reflect"
+def surrounded(network: Compact, image: Tensor, before: int, after: int) -> Tensor:
+    """The border's pixels in training; in use the mirror image turned over, rows first."""
+    x = image.numpy()
+    for axis in (2, 3):
+        widths = [(before, after) if dim == axis else (0, 0) for dim in range(4)]
+        border = np.pad(x, widths, mode="edge")
+        if not network.training:
+            turned = np.clip(2 * border - np.pad(x, widths, mode="reflect"), 0, 1)
+            turned.swapaxes(0, axis)[before : before + x.shape[axis]] = x.swapaxes(0, axis)
+            border = turned
+        x = border
+    return torch.from_numpy(x)
 
 
 def reference(network: Compact, image: Tensor, row: Tensor) -> Tensor:
@@ -26,25 +34,25 @@ def reference(network: Compact, image: Tensor, row: Tensor) -> Tensor:
 
     np.pad's padding, torch's instance norm, and 5×5 convolutions of really enlarged maps.
     """
-
     strength = 1 - row[0]
 
     def norm(layer: ConditionalInstanceNorm2d, x: Tensor, rows: Tensor) -> Tensor:
         return F.instance_norm(x, weight=rows @ layer.weight, bias=rows @ layer.bias)
 
-    before, after = network.margin, network.margin + 3
-    widths = ((0, 0), (0, 0), (before, after), (before, after))
-    y = torch.from_numpy(np.pad(image.numpy(), widths, mode=padding(network)))
+    def pointwise(layer: ConditionalPointwiseConv2d, x: Tensor) -> Tensor:
+        """By the painted styles, whose weights sum to 1."""
+        rows = row[1:] / strength
+        bias = None if layer.bias is None else rows @ layer.bias
+        return F.conv2d(x, torch.einsum("s,soc->oc", rows, layer.weight)[:, :, None, None], bias)
+
+    y = surrounded(network, image, network.margin, network.margin + 3)
     fine = F.relu(F.conv2d(y, network.stem.weight, network.stem.bias, stride=2))
     y = F.relu(F.conv2d(fine, network.shrink.weight, network.shrink.bias, stride=2))
     for block in network.blocks:
         y = F.conv2d(y, block.depthwise.weight, groups=y.shape[1])
         z = norm(block.norm, y, row[1:] / strength)
-        z = F.relu(F.conv2d(z, block.widen.weight, block.widen.bias))
-        turns = (row[1:] / strength @ block.narrow.turns).view(len(block.narrow.weight), -1)
-        turned = torch.einsum("or,rchw->ochw", turns, block.narrow.directions)
-        y = y + F.conv2d(z, block.narrow.weight + turned)
-    y = norm(network.reduce_norm, F.conv2d(y, network.reduce.weight), row[1:])
+        y = y + pointwise(block.narrow, F.relu(pointwise(block.widen, z)))
+    y = norm(network.reduce_norm, pointwise(network.reduce, y), row[1:])
     height, width = y.shape[2:]
     y = F.interpolate(y, scale_factor=2, mode="bilinear")[:, :, 1:-1, 1:-1]
     mirrored = network.grow.weight[:, :, [0, 1, 0]][..., [0, 1, 0]]
@@ -188,8 +196,7 @@ def test_the_border_is_nothing_but_its_padding(
     network = randomised("compact", kernels=kernels).train(training)
     image, row = torch.rand(1, 3, height, width), torch.tensor([[0.0, 0.5, 0.5]])
     around = 4 * (network.receptive_field // 4)  # cells of 4 pixels stay what they are
-    widths = ((0, 0), (0, 0), (around, around), (around, around))
-    amid = torch.from_numpy(np.pad(image.numpy(), widths, mode=padding(network)))
+    amid = surrounded(network, image, around, around)
     with torch.no_grad():
         expected = network(amid, row)[:, :, around : around + height, around : around + width]
         scale = expected.abs().max().item()

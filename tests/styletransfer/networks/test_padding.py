@@ -1,12 +1,13 @@
 """Padding against torch's own, and reflection against walking along a mirrored image."""
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.testing import assert_close
 
-from styletransfer.networks.padding import reflect_pad, replicate_pad
+from styletransfer.networks.padding import odd_reflect_pad, reflect_pad, replicate_pad
 
 
 def numbered(height: int, width: int) -> Tensor:
@@ -60,3 +61,30 @@ def test_replication_equals_torch(height: int, width: int, before: int, after: i
     image = numbered(height, width)
     expected = F.pad(image, (before, after, before, after), mode="replicate")
     assert torch.equal(replicate_pad(image, before, after), expected)
+
+
+@pytest.mark.parametrize("before, after", [(0, 0), (1, 0), (0, 4), (3, 2), (4, 4)])
+def test_odd_reflection_equals_numpy_where_nothing_is_cut(before: int, after: int) -> None:
+    image = 0.4 + 0.05 * torch.rand(2, 3, 5, 9)
+    widths = ((0, 0), (0, 0), (before, after), (before, after))
+    expected = np.pad(image.numpy(), widths, mode="reflect", reflect_type="odd")
+    assert_close(odd_reflect_pad(image, before, after), torch.from_numpy(expected))
+
+
+@pytest.mark.parametrize("height, width", [(1, 1), (1, 2), (2, 1), (2, 3), (3, 7)])
+def test_odd_reflection_goes_on_for_ever_and_stays_in_range(height: int, width: int) -> None:
+    image = torch.rand(1, 2, height, width)
+    padded = odd_reflect_pad(image, 40, 43)
+    assert padded.shape[2:] == (height + 83, width + 83)
+    assert torch.equal(padded[:, :, 40 : 40 + height, 40 : 40 + width], image)
+    assert padded.min() >= 0 and padded.max() <= 1
+    mirrored = reflect_pad(image, 40, 43)[:, :, 40 : 40 + height]
+    left = (2 * image[..., :1] - mirrored[..., :40]).clamp(0, 1)
+    assert_close(padded[:, :, 40 : 40 + height, :40], left)
+
+
+def test_a_slope_goes_on_and_a_flat_image_stays_flat() -> None:
+    slope = torch.linspace(0.4, 0.6, 9).expand(1, 3, 9, 9)
+    assert_close(odd_reflect_pad(slope, 4, 4)[0, 0, 0], torch.linspace(0.3, 0.7, 17))
+    flat = torch.full((1, 3, 4, 5), 0.7)
+    assert_close(odd_reflect_pad(flat, 9, 12), torch.full((1, 3, 25, 26), 0.7))

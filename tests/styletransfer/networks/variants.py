@@ -21,8 +21,9 @@ def randomise(network: nn.Module, seed: int) -> nn.Module:
     with torch.no_grad():
         for name, parameter in network.named_parameters():
             noise = torch.randn(parameter.shape, generator=generator)
-            if parameter.ndim == 4:
-                parameter.copy_(noise * (2 / parameter[0].numel()) ** 0.5)
+            if parameter.ndim >= 3:  # a matrix a style has three dimensions
+                fan_in = parameter[0].numel() if parameter.ndim == 4 else parameter.shape[2]
+                parameter.copy_(noise * (2 / fan_in) ** 0.5)
             elif name.endswith("weight"):
                 parameter.copy_(1 + 0.4 * noise)
             else:

@@ -1,5 +1,6 @@
 """add-style and select-styles: a new painting is learnt, and the others do not move by a bit."""
 
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from styletransfer.export.checkpoint import TrainedNetwork, load_checkpoint
 from styletransfer.export.graph import build_graph
 from styletransfer.inference import Stylizer
 from styletransfer.training import append
-from styletransfer.training.append import Painting, best_start, make_pool
+from styletransfer.training.append import Painting, best_start, crop_batches
+from styletransfer.training.photographs import PhotographStream
 from styletransfer.training.restyle import (
     append_styles,
     checkpoint_network,
@@ -107,7 +109,7 @@ def test_the_new_style_is_learnt(trained: Path, painting: Path) -> None:
     photographs = append.find_photographs(trained.parent / "photos")
     target = Painting(painting, objective(checkpoint), "random")
     result = append.add_style(checkpoint, target, "new", photographs, steps=30, quiet=True)
-    pool = make_pool(target, photographs, 2, seed=0, quiet=True)
+    pool = list(islice(crop_batches(target, photographs, seed=0), 2))
 
     def loss(network: torch.nn.Module, row: torch.Tensor) -> float:
         with torch.no_grad():
@@ -141,13 +143,28 @@ def test_half_precision_is_of_the_loss_network_alone(trained: Path, painting: Pa
     assert gradient.isfinite().all()
 
 
+def test_each_batch_comes_again_with_others_between(
+    trained: Path, painting: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(append, "TIMES", 3)
+    photographs = append.find_photographs(trained.parent / "photos")
+    target = Painting(painting, objective(read_checkpoint(trained)), "random")
+    batches = list(islice(crop_batches(target, photographs, seed=0), 8))
+    stream = PhotographStream(photographs, 32, append.BATCH, 4)
+    for batch, step in zip(batches, (0, 1, 0, 1, 0, 1, 2, 3), strict=True):
+        images = stream.batch(step).images
+        assert torch.equal(batch.images, images)
+        assert torch.equal(batch.content, target.crops(images).content)
+
+
 def test_a_photograph_that_is_passed_over_is_named_once(
     trained: Path, painting: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     photographs = append.find_photographs(trained.parent / "photos")
     small = save_noise(painting.parent / "small" / "p.png", 20, 20, 0)
     target = Painting(painting, objective(read_checkpoint(trained)), "random")
-    make_pool(target, [*photographs, small], batches=2 * len(photographs), seed=0, quiet=True)
+    batches = crop_batches(target, [*photographs, small], seed=0)
+    list(islice(batches, 8 * len(photographs)))
     assert capsys.readouterr().err.count(str(small)) == 1
 
 

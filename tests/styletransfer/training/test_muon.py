@@ -34,6 +34,16 @@ def test_a_convolution_moves_as_by_the_muon_of_pytorch(shape: tuple[int, ...]) -
     assert (result - expected).norm() < 0.02 * expected.norm()
 
 
+def test_a_matrix_a_style_moves_as_if_it_were_alone() -> None:
+    styles, alone = nn.Parameter(torch.zeros(3, 16, 24)), nn.Parameter(torch.zeros(16, 24, 1, 1))
+    grads = gradients(styles, 6)
+    grads = [torch.cat([grad[:2], torch.zeros(1, 16, 24)]) for grad in grads]
+    result = moved(styles, Muon([styles], lr=1e-2), grads)
+    expected = moved(alone, Muon([alone], lr=1e-2), [grad[1] for grad in grads])
+    torch.testing.assert_close(result[1], expected[:, :, 0, 0])
+    assert not result[2].any()  # a style that was never seen
+
+
 @pytest.mark.parametrize("shape", [(7,), (5, 16), (64, 1, 5, 5), (3, 32, 5, 5)])
 def test_all_else_moves_as_by_adam(shape: tuple[int, ...]) -> None:
     ours, theirs = (nn.Parameter(torch.zeros(shape)) for _ in range(2))
@@ -64,7 +74,7 @@ def test_of_nothing_comes_nothing() -> None:
 def test_depthwise_kernels_last_layers_and_styles_are_adams(name: str) -> None:
     parameters = dict(build_network(name, 4).named_parameters())
     matrices = {n for n, p in parameters.items() if is_matrix(p)}
-    convolutions = {n for n, p in parameters.items() if p.ndim == 4}
+    convolutions = {n for n, p in parameters.items() if p.ndim >= 3}
     ends = ("grow", "paint", "deconv3")
     exempt = {n for n in convolutions if "depthwise" in n or n.startswith(ends)}
     assert matrices == convolutions - exempt

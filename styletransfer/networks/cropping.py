@@ -1,0 +1,23 @@
+"""Cropping one map to the size of another; as one operator in an exported graph."""
+
+import torch
+from torch import Tensor
+
+
+def crop(x: Tensor, like: Tensor, start: int = 0) -> Tensor:
+    """The rows and columns of `x` (N×C×H×W) from `start` on, as many as `like` has."""
+    if torch.onnx.is_in_onnx_export():
+        return _exported(x, like, start)
+    height, width = like.shape[2:]
+    return x[:, :, start : start + height, start : start + width]
+
+
+def _exported(x: Tensor, like: Tensor, start: int) -> Tensor:
+    """The exporter makes two operators of it, rows and columns, which move the maps twice."""
+    operator = torch.onnx.ops.symbolic
+    starts, axes = torch.tensor([start, start]), torch.tensor([2, 3])
+    ends = operator("Shape", (like,), {"start": 2}, dtype=torch.int64, shape=(2,), version=20)
+    if start:
+        ends = operator("Add", (ends, starts), dtype=torch.int64, shape=(2,), version=20)
+    shape = (*x.shape[:2], *like.shape[2:])
+    return operator("Slice", (x, starts, ends, axes), dtype=x.dtype, shape=shape, version=20)
