@@ -6,12 +6,15 @@ import warnings
 
 import onnx
 import torch
+from onnxscript import optimizer
 
 from styletransfer.export.checkpoint import TrainedNetwork
 from styletransfer.export.memory import bytes_per_pixel
 from styletransfer.inference.model import FORMAT, INPUTS, OUTPUT
 
 OPSET = 20
+# Elements of a constant that is computed here and not when the file is opened.
+FOLDED = 1 << 30
 
 
 def build_graph(trained: TrainedNetwork) -> onnx.ModelProto:
@@ -32,7 +35,9 @@ def build_graph(trained: TrainedNetwork) -> onnx.ModelProto:
             opset_version=OPSET,
             verbose=False,
         )
-    assert program is not None
+        assert program is not None
+        # The exporter folds no constant as large as the matrices of many styles.
+        optimizer.optimize_ir(program.model, input_size_limit=FOLDED, output_size_limit=FOLDED)
     graph = program.model_proto
     _forget_sources(graph)
     _name_dimensions(graph)
