@@ -164,7 +164,7 @@ def _kernels(graph: onnx.GraphProto, half: set[str]) -> set[str]:
             kernels.update(node.input[1:])
         elif node.op_type == "MatMul" and name in half:
             kernels.add(node.input[0])
-        elif name in kernels and node.op_type in ("Add", "MatMul", "Reshape"):
+        elif name in kernels and node.op_type in ("MatMul", "Reshape"):
             kernels.update(node.input)
     return kernels
 

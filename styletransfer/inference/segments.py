@@ -29,7 +29,7 @@ class Segments:
 
     `conditions(style_weights)` gives γ and β of each norm in turn, C numbers each; `eps` is
     what each adds to its variance. `first(padded)` takes the image (1×3×H×W) with `before` more
-    rows and columns, reflected, at its start and `after` at its end; it reads `stride` rows for
+    rows and columns, as it pads it, at its start and `after` at its end; it reads `stride` rows for
     one that it writes, and `first_more` more. `middle[k](x, scale, shift, style_weights)` reads
     `shrinks[k]` rows more than it writes. `last(x, scale, shift, padded, image, style_weights)`
     writes as many rows as `image` has, `stride` for one of x, of which it reads `last_more`

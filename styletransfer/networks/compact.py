@@ -21,8 +21,8 @@ Seven ideas make it fast on a CPU, and clean:
 - **The last norm stands before the upsampling**, where there is a quarter of the work.
 - **A style has pointwise convolutions of its own.** What all share is how the network looks
   around, and what each painting mixes from that is its own affair. So one that is added to a
-  trained network is not bound to what the others needed. It takes no time: the maps lie behind a
-  norm as the product of matrices wants them.
+  trained network is not bound to what the others needed. It takes little time: the maps lie
+  behind a norm as the product of matrices wants them.
 - **A skip connection brings the first convolution's maps, at half size, to the last one.** What
   is fine in the photograph need not pass through a quarter of the size. Each style has a gain
   for each of its channels.

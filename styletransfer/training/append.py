@@ -3,7 +3,7 @@
 Dumoulin, Shlens and Kudlur 2017, "A Learned Representation For Artistic Style", section 3.3: all
 else is frozen, and what is new, γ, β and matrices, starts from what there is. Being few, they take
 a greater learning rate than a network. The crops of the photographs and their content features,
-which take a third of a step's time, serve four steps each, with others between.
+which take long, serve four steps each, with others between.
 """
 
 import sys
