@@ -24,6 +24,9 @@ from styletransfer.inference.painter import Painter, Tiles
 # torch is imported where it is used: who runs the ONNX file does not have it in memory.
 
 SIDES = (256, 512, 1024, 2048)
+# Threads of PyTorch and ONNX Runtime spin for some milliseconds after a run, on cores that the next
+# one needs; so there is a pause before each.
+PAUSE = 0.05
 MEGAPIXELS = (0.25, 1, 4, 16, 50, 100)
 EAGER, RUNTIME, OURS = "johnson, eager PyTorch", "johnson, ONNX Runtime", "gallery, ONNX Runtime"
 
@@ -94,6 +97,7 @@ def medians(runs: dict[str, Run], side: int) -> dict[str, float]:
     rounds = 15 if side < 1024 else 5
     for turn in range(rounds + 1):
         for name, run in runs.items():
+            time.sleep(PAUSE)
             start = time.perf_counter()
             run(image)
             if turn:  # the first is there to warm up
