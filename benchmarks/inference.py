@@ -39,7 +39,7 @@ start = time.perf_counter()
 subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
 seconds = time.perf_counter() - start
 peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-print(json.dumps([seconds, peak / 1e3]))
+print(json.dumps([seconds, peak * 1024 / 1e6]))
 """
 
 

@@ -142,7 +142,7 @@ class Painter:
         for_a_row = TILE * width * ((cost or 0) + COPIES)
         rows = int((room - held * height * width) // max(for_a_row, 1))
         # Beside its own rows a tile holds those that the kernels reach.
-        return max(rows - self.stylizer.receptive_field // 2, self.stylizer.receptive_field)
+        return max(rows - self.stylizer.receptive_field, self.stylizer.receptive_field)
 
 
 def parse_tiles(tile: str, memory: str, receptive_field: int) -> tuple[Tiles | None, list[str]]:
