@@ -10,7 +10,7 @@ from PIL import Image
 from styletransfer.images import Picture, read_image
 from styletransfer.inference import StyleError, Stylizer
 from styletransfer.inference.masks import parse_masks, read_masks
-from styletransfer.inference.painter import Painter, Tiles, parse_tiles
+from styletransfer.inference.painter import TILE, Painter, Tiles, parse_tiles
 from tests.styletransfer.inference.compact_model import exported, noise
 
 ROWS = Tiles(auto=False, rows=16)
@@ -105,7 +105,7 @@ def test_auto_keeps_to_the_memory(stylizer: Stylizer, monkeypatch: pytest.Monkey
     assert band(1, 329 * MEGAPIXEL) is not None
     wide = band(4, 500 * MEGAPIXEL)
     assert wide is not None
-    assert (wide + stylizer.receptive_field) * 4000 * 180 <= (500 - 150) * MEGAPIXEL
+    assert (wide + stylizer.receptive_field) * TILE * 4000 * 180 <= (500 - 150) * MEGAPIXEL
     tight = band(4, 500 * MEGAPIXEL, held=50)
     assert tight is not None
     assert tight < wide
