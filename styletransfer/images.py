@@ -254,12 +254,13 @@ def _identify(file: IO[bytes], path: Path, max_pixels: int) -> ImageFile.ImageFi
             factory, accept = Image.OPEN.get(name, (None, None))
             if factory and accept and accept(start) is True:
                 file.seek(0)
+                # Without a name: by a bare one Pillow would map a file of the current folder.
                 try:
-                    return factory(file, path.name)
+                    return factory(file, "")
                 except Image.DecompressionBombError:  # some readers check the limit themselves
                     file.seek(0)
                     with _limit_lock, _pillow_limit(max_pixels):
-                        return factory(file, path.name)
+                        return factory(file, "")
     raise ImageError(f"{path}: not an image that can be read; convert it to PNG or JPEG first")
 
 

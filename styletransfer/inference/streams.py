@@ -16,7 +16,7 @@ from styletransfer.atomic import written_whole
 from styletransfer.images import ImageError, Pixels
 from styletransfer.inference.scratch import scratch_file
 
-LOADERS = ("pngload", "tiffload", "jpegload")
+LOADERS = ("pngload_source", "tiffload_source", "jpegload_source")
 # The formats that can be written row by row, with what `write_image` asks of Pillow.
 SAVERS = {
     ".png": ".png[compression=6]",
@@ -54,12 +54,18 @@ class Streamed:
     alpha: FileRows | None
 
 
+def _opened(path: Path, **options: Any) -> Any:
+    """Open the file `path` itself: by name, libvips takes a `]` at its end for options."""
+    import pyvips
+
+    source = pyvips.Source.new_from_file(str(path))
+    return pyvips.Image.new_from_source(source, "", access="sequential", **options)
+
+
 def can_stream(source: Path, target: Path) -> bool:
     """Whether `source` can be decoded, and `target` encoded, without holding either in memory."""
     try:
-        import pyvips
-
-        image = pyvips.Image.new_from_file(str(source), access="sequential", revalidate=True)
+        image = _opened(source)
     except Exception:  # pyvips is missing, or can't read it: then `read_image` says why
         return False
     fields = image.get_fields()
@@ -78,7 +84,7 @@ def can_stream(source: Path, target: Path) -> bool:
         and field("orientation", 1) == 1
         and field("n-pages", 1) == 1
         # TIFF may hold colours that are multiplied by their alpha.
-        and image.bands in ((1, 3) if loader == "tiffload" else (1, 2, 3, 4))
+        and image.bands in ((1, 3) if loader == "tiffload_source" else (1, 2, 3, 4))
     )
 
 
@@ -92,9 +98,7 @@ def decoded(source: Path) -> Iterator[Streamed]:
 
     with ExitStack() as stack:
         try:
-            image = pyvips.Image.new_from_file(
-                str(source), access="sequential", fail_on="error", revalidate=True
-            )
+            image = _opened(source, fail_on="error")
             height, width = image.height, image.width
             has_alpha = image.bands in (2, 4)
 

@@ -442,6 +442,33 @@ def test_resampling_does_not_mix_in_colours_under_transparency(tmp_path: Path) -
     assert picture.rgb[picture.alpha > 8].min() >= 250
 
 
+# Reading: the file named, and no other
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".bmp", ".ppm", ".png", ".gif", ".jpg", ".webp"])
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "CMYK", "P", "1", "I;16"])
+@pytest.mark.parametrize("here", ["elsewhere", "same folder"])
+def test_a_file_of_the_same_name_in_the_current_folder_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, suffix: str, here: str
+) -> None:
+    name, there = f"x{suffix}", tmp_path / "there"
+    there.mkdir()
+    wanted = Image.fromarray(noise(40, 30, seed=1))
+    wanted = wanted.convert("I").convert("I;16") if mode == "I;16" else wanted.convert(mode)
+    other = Image.new(wanted.mode, wanted.size)
+    try:
+        wanted.save(there / name)
+        other.save(tmp_path / name)
+    except (OSError, ValueError):
+        pytest.skip(f"Pillow writes no {mode} to {suffix}")
+    monkeypatch.chdir("/")
+    expected = read_image(there / name)
+    monkeypatch.chdir(tmp_path if here == "elsewhere" else there)
+    actual = read_image(there / name)
+    assert np.array_equal(actual.rgb, expected.rgb)
+    assert actual.rgb.std() > 0
+
+
 # Reading: geometry
 
 
@@ -460,7 +487,9 @@ STORED = {  # how a camera stores UPRIGHT, by the meaning of row 0 and column 0 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".webp"])
 @pytest.mark.parametrize("orientation", STORED)
-def test_exif_orientation(tmp_path: Path, orientation: int, suffix: str) -> None:
+def test_exif_orientation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, orientation: int, suffix: str
+) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     path = tmp_path / f"a{suffix}"
@@ -469,7 +498,23 @@ def test_exif_orientation(tmp_path: Path, orientation: int, suffix: str) -> None
         path, exif=exif, **({"lossless": True} if suffix == ".webp" else {})
     )
     assert np.array_equal(read_image(path).rgb[..., 0], UPRIGHT)
+    monkeypatch.chdir(tmp_path)
+    assert np.array_equal(read_image(path.name).rgb[..., 0], UPRIGHT)
     assert read_image(path, size=4).rgb.shape == (4, 6, 3)
+
+
+@pytest.mark.parametrize("orientation", STORED)
+@pytest.mark.parametrize("mode", ["L", "RGBA", "CMYK"])
+def test_exif_orientation_of_what_pillow_could_map(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, orientation: int
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(np.dstack([UPRIGHT] * 3)).convert(mode).save(tmp_path / "upright.tif")
+    stored = Image.fromarray(np.dstack([STORED[orientation]] * 3)).convert(mode)
+    stored.save(tmp_path / "a.tif", exif=exif)
+    monkeypatch.chdir(tmp_path)
+    assert np.array_equal(read_image("a.tif").rgb, read_image("upright.tif").rgb)
 
 
 def test_orientation_of_a_jpeg_with_size_and_alpha_of_a_png(tmp_path: Path) -> None:

@@ -110,3 +110,12 @@ def test_what_cannot_be_written_is_named(tmp_path: Path) -> None:
     fault = pytest.raises(ImageError, match=r"nowhere/out.png: cannot be written")
     with decoded(tmp_path / "photo.png") as streamed, fault:
         encode(tmp_path / "nowhere" / "out.png", streamed)
+
+
+def test_a_name_that_libvips_would_take_for_options(tmp_path: Path) -> None:
+    RGB.rotate(180).save(tmp_path / "a.png")
+    source = tmp_path / "a.png[bits=8]"
+    RGB.save(source, "PNG")
+    assert can_stream(source, tmp_path / "out.png")
+    with decoded(source) as streamed:
+        np.testing.assert_array_equal(streamed.rgb.read(0, 300), np.asarray(RGB))
