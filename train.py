@@ -1,6 +1,6 @@
 """Train a network: `python train.py fit --config configs/gallery.yaml`."""
 
-from styletransfer.training.cli import main
+from styletransfer.commands.train import main
 
 if __name__ == "__main__":
     main()

@@ -21,9 +21,9 @@ from tqdm import tqdm
 from styletransfer.evaluation.frame import frame
 from styletransfer.evaluation.grid import flat_areas, grid
 from styletransfer.evaluation.losses import Judge
+from styletransfer.evaluation.measures import tone_correlation
 from styletransfer.evaluation.photographs import read_photograph
 from styletransfer.evaluation.stability import flicker
-from styletransfer.evaluation.tone import tone_correlation
 from styletransfer.networks import NETWORKS
 from styletransfer.training.module import StyleTransferModule
 from styletransfer.training.muon import Muon

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from interp.models import Classifier, load_classifier
-from interp.photographs import read_pixels
+from interp.network.classifier import Classifier, load_classifier
+from interp.network.photographs import read_pixels
 from interp.saliency.targets import class_score
 from interp.synthesis.class_images import class_image
 from interp.synthesis.recipes import PRESETS

@@ -26,7 +26,7 @@ from sklearn.datasets import load_sample_image
 from torch import Tensor
 from tqdm import tqdm
 
-from interp.photographs import shown
+from interp.network.photographs import shown
 from interp.synthesis.loop import Objective, Progress
 from interp.synthesis.style_transfer import (
     STYLE_SIZE,

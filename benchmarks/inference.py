@@ -46,7 +46,7 @@ print(json.dumps([seconds, peak * 1024 / 1e6]))
 def export_johnson(path: Path) -> None:
     import onnx
 
-    from styletransfer.export.checkpoint import TrainedNetwork
+    from styletransfer.checkpoint import TrainedNetwork
     from styletransfer.export.graph import build_graph
     from styletransfer.networks import build_network
 
@@ -164,7 +164,7 @@ def cold_start(folder: Path) -> None:
     Image.fromarray((255 * noise(512)[0].transpose(1, 2, 0)).astype(np.uint8)).save(photo)
     call = [sys.executable, "-m", "styletransfer", "stylize", str(photo), "-o", str(out)]
     call += ["--style", Stylizer().styles[1], "--overwrite"]
-    imports = "import styletransfer.cli, styletransfer.inference, onnxruntime"
+    imports = "import styletransfer.commands.main, styletransfer.inference, onnxruntime"
     alone = [measured(sys.executable, "-c", "pass")[0] for _ in range(6)][1:]
     importing = [measured(sys.executable, "-c", imports)[0] for _ in range(6)][1:]
     whole = [measured(*call) for _ in range(6)][1:]

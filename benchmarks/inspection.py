@@ -25,14 +25,14 @@ from torchvision.transforms import functional as vision
 from interp.features.embedding import tsne
 from interp.features.extraction import extract
 from interp.features.neighbors import nearest
-from interp.models import Classifier, load_classifier
-from interp.photographs import read_pixels
+from interp.network.classifier import Classifier, load_classifier
+from interp.network.photographs import read_pixels
+from interp.network.taps import find_layer
 from interp.saliency.grad_cam import last_map_layer
 from interp.saliency.methods import attribution, saliency_map
 from interp.saliency.names import METHODS, Method
 from interp.saliency.occlusion import STRIDE, WINDOW, occlusion
 from interp.saliency.targets import class_score
-from interp.taps import find_layer
 from styletransfer.images import find_images
 
 BATCHES = (1, 4, 8, 16)

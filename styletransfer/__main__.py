@@ -1,6 +1,6 @@
 """`python -m styletransfer`, the same as the `styletransfer` command."""
 
-from styletransfer.cli import main
+from styletransfer.commands.main import main
 
 if __name__ == "__main__":
     main()

@@ -139,8 +139,8 @@ def stylize(
     from styletransfer.inference import Stylizer
     from styletransfer.inference.blend import parse_blend
     from styletransfer.inference.masks import read_masks
+    from styletransfer.inference.outputs import plan
     from styletransfer.inference.painter import Painter, parse_tiles
-    from styletransfer.inference.plan import plan
     from styletransfer.inference.work import progress, report, stylize_job
 
     with _refusals():
@@ -223,7 +223,7 @@ def contact_sheet(
     from styletransfer.inference import Stylizer
     from styletransfer.inference.blend import parse_blend
     from styletransfer.inference.contact_sheet import contact_sheet as draw
-    from styletransfer.inference.plan import PlanError, gather, is_picture_name, prepare
+    from styletransfer.inference.outputs import PlanError, gather, is_picture_name, prepare
     from styletransfer.inference.work import one_picture, progress, stylize_row
 
     with _refusals():
@@ -283,7 +283,7 @@ def _refusals() -> Iterator[None]:
     """Turn what stops a call into click's errors: status 2, or 1 for files that are not usable."""
     from styletransfer.images import ImageError
     from styletransfer.inference import ModelError, ProviderError, StyleError
-    from styletransfer.inference.plan import PlanError
+    from styletransfer.inference.outputs import PlanError
 
     try:
         yield

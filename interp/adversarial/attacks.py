@@ -3,7 +3,7 @@
 An untargeted attack climbs the cross-entropy of the right class, a targeted one descends that of
 the class which the model is to see. After each step the change δ is projected back to ‖δ‖ ≤ ε and
 the image to 0..1. All sizes are in pixel values of 0..1: what a model does to its input, such as
-a normalisation, belongs inside it (`interp.models.Classifier`).
+a normalisation, belongs inside it (`interp.network.classifier.Classifier`).
 """
 
 from typing import Literal
@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from interp.errors import RequestError, WorkError
-from interp.taps import frozen
+from interp.network.taps import frozen
 
 Norm = Literal["linf", "l2"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 import numpy as np
 
-from interp import options
+from interp.commands import options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,9 +138,9 @@ def attack(
         from interp.adversarial.comparison import compare, draw_comparisons
         from interp.adversarial.labels import read_classes
         from interp.adversarial.robustness import draw_robustness, robustness
-        from interp.files import Outputs, gather
-        from interp.models import load_classifier
-        from interp.photographs import read_batches
+        from interp.commands.files import Outputs, gather
+        from interp.network.classifier import load_classifier
+        from interp.network.photographs import read_batches
 
         sources = gather(images if folder is None else [folder])
         paths = [source.path for source in sources]

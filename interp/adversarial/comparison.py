@@ -9,9 +9,9 @@ from torch import Tensor
 
 from interp.adversarial.attacks import pgd, random_targets
 from interp.figures import Cell, table, to_colour
-from interp.models import Classifier
-from interp.photographs import shown
-from interp.taps import frozen
+from interp.network.classifier import Classifier
+from interp.network.photographs import shown
+from interp.network.taps import frozen
 from styletransfer.images import Pixels
 
 

@@ -4,9 +4,9 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+from interp.commands.files import Source
 from interp.errors import RequestError
-from interp.files import Source
-from interp.models import Classifier
+from interp.network.classifier import Classifier
 
 SORTED = "sorted"
 

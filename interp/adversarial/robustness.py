@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from interp.adversarial.attacks import Norm, pgd, random_targets
 from interp.errors import WorkError
 from interp.figures import curves
-from interp.taps import frozen
+from interp.network.taps import frozen
 from styletransfer.images import Pixels
 
 Integers = npt.NDArray[np.int64]

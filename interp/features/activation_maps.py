@@ -6,8 +6,8 @@ from torch import Tensor
 
 from interp.errors import RequestError
 from interp.figures import Cell, fitted, resized, table, to_grey
-from interp.models import Classifier
-from interp.taps import activations
+from interp.network.classifier import Classifier
+from interp.network.taps import activations
 from styletransfer.images import Pixels
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from interp import options
+from interp.commands import options
 
 
 @click.command()
@@ -16,8 +16,8 @@ def layers(model: str, weights: str) -> None:
     Example: interp layers --model resnet18 --weights random
     """
     with options.refusals():
-        from interp.layers import list_layers
-        from interp.models import load_classifier
+        from interp.network.classifier import load_classifier
+        from interp.network.layers import list_layers
 
         classifier = load_classifier(model, weights, progress=options.on_terminal())
         rows = [
@@ -57,10 +57,10 @@ def filters(
     Example: interp filters --model alexnet -o filters.png
     """
     with options.refusals():
+        from interp.commands.files import Outputs
         from interp.features.filters import draw_filters
         from interp.features.filters import filters as read_filters
-        from interp.files import Outputs
-        from interp.models import load_classifier
+        from interp.network.classifier import load_classifier
 
         files = Outputs(output, data, quiet)
         files.check([], overwrite=overwrite)
@@ -100,15 +100,15 @@ def activations(
     Example: interp activations photo.jpg --layer features.3 -o maps.png
     """
     with options.refusals():
+        from interp.commands.files import Outputs
         from interp.features.activation_maps import (
             activation_maps,
             draw_activation_maps,
             strongest_channels,
         )
         from interp.features.filters import first_convolution
-        from interp.files import Outputs
-        from interp.models import load_classifier
-        from interp.photographs import read_pixels, shown
+        from interp.network.classifier import load_classifier
+        from interp.network.photographs import read_pixels, shown
 
         files = Outputs(output, data, quiet)
         files.check([image], overwrite=overwrite)
@@ -159,9 +159,9 @@ def patches(
     Example: interp patches photos/ --layer features.7 --channels 0,3 -o patches.png
     """
     with options.refusals():
+        from interp.commands.files import Outputs, gather
         from interp.features.patches import draw_patches, top_patches
-        from interp.files import Outputs, gather
-        from interp.models import load_classifier
+        from interp.network.classifier import load_classifier
 
         if layer is None:
             raise click.UsageError("give a --layer; `interp layers` lists them")

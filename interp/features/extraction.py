@@ -11,9 +11,9 @@ from torch import Tensor
 
 from interp.errors import RequestError, WorkError
 from interp.features.cache import FeatureCache, file_digest
-from interp.models import Classifier
-from interp.photographs import Report, read_batches
-from interp.taps import activations, last_hidden_layer
+from interp.network.classifier import Classifier
+from interp.network.photographs import Report, read_batches
+from interp.network.taps import activations, last_hidden_layer
 
 Array = npt.NDArray[np.float32]
 

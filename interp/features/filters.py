@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from interp.errors import RequestError
 from interp.figures import grid, to_colour
-from interp.taps import find_layer, layer_names
+from interp.network.taps import find_layer, layer_names
 from styletransfer.images import Pixels
 
 

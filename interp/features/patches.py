@@ -11,10 +11,10 @@ from torch import Tensor
 
 from interp.errors import RequestError
 from interp.figures import Cell, resized, table
-from interp.models import Classifier
-from interp.photographs import Report, read_batches, read_pixels, shown
-from interp.receptive_field import receptive_fields
-from interp.taps import activations
+from interp.network.classifier import Classifier
+from interp.network.photographs import Report, read_batches, read_pixels, shown
+from interp.network.receptive_field import receptive_fields
+from interp.network.taps import activations
 from styletransfer.images import Pixels
 
 _BEYOND = 200

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 import numpy as np
 
-from interp import options
+from interp.commands import options
 
 if TYPE_CHECKING:
     from styletransfer.images import Pixels
@@ -63,12 +63,12 @@ def neighbors(
     Example: interp neighbors photos/ --query cat.jpg --model resnet18 -o neighbors.png
     """
     with options.refusals():
+        from interp.commands.files import Outputs, gather
         from interp.features.extraction import extract, extract_pixels
         from interp.features.neighbors import draw_neighbors, nearest
         from interp.figures import fitted
-        from interp.files import Outputs, gather
-        from interp.models import load_classifier
-        from interp.photographs import read_pixels, shown
+        from interp.network.classifier import load_classifier
+        from interp.network.photographs import read_pixels, shown
 
         paths = [source.path for source in gather(images)]
         asked = [source.path for source in gather(queries)]
@@ -166,11 +166,11 @@ def embed(
     """
     with options.refusals():
         from interp import figures
+        from interp.commands.files import Outputs, gather
         from interp.features.embedding import draw_grid, grid_places, pca, tsne
         from interp.features.extraction import extract
-        from interp.files import Outputs, gather
-        from interp.models import load_classifier
-        from interp.photographs import read_pixels, shown
+        from interp.network.classifier import load_classifier
+        from interp.network.photographs import read_pixels, shown
 
         labels = {source.path: source.label for source in gather(images)}
         files = Outputs(output, data, quiet)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from interp import options
+from interp.commands import options
 
 if TYPE_CHECKING:
-    from interp.files import Outputs
+    from interp.commands.files import Outputs
     from interp.patches.texture import Texture
-    from interp.synthesis.recording import Recorder
+    from interp.recording import Recorder
     from styletransfer.images import Pixels
 
 _PATH = click.Path(path_type=Path)
@@ -55,9 +55,9 @@ def texture_grow(
     """
     width, height = options.parsed_size(size)
     with options.refusals():
-        from interp.files import read_opaque
+        from interp.commands.files import read_opaque
         from interp.patches.growing import check_growth, count_rings, grow_texture
-        from interp.synthesis.recording import Recorder, checked_outputs
+        from interp.recording import Recorder, checked_outputs
 
         files = checked_outputs(recording, [sample])
         pixels = read_opaque(sample, None, options.report)
@@ -117,9 +117,9 @@ def quilt(
             "short side"
         )
     with options.refusals():
-        from interp.files import read_opaque
+        from interp.commands.files import read_opaque
         from interp.patches import quilting, transfer
-        from interp.synthesis.recording import Recorder, checked_outputs
+        from interp.recording import Recorder, checked_outputs
 
         sources = [sample] if onto is None else [sample, onto]
         files = checked_outputs(recording, sources)

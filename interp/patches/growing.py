@@ -8,7 +8,7 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
 from interp.errors import RequestError
-from interp.memory import check_memory
+from interp.network.memory import check_memory
 from interp.patches.texture import Texture, blank, check_sample
 from styletransfer.images import Pixels
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from interp.errors import RequestError
-from interp.memory import check_memory
+from interp.network.memory import check_memory
 from interp.patches.search import BlockSearch, Demand
 from interp.patches.texture import Texture, blank, check_sample
 from styletransfer.images import Pixels

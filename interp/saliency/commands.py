@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from interp import options
+from interp.commands import options
 from interp.saliency.names import METHODS, Method
-from styletransfer.extras import extra
+from styletransfer.commands.extras import extra
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from interp.models import Classifier
+    from interp.network.classifier import Classifier
 
 
 @click.command()
@@ -94,10 +94,10 @@ def saliency(
         raise click.UsageError("give a --channel of the --layer; only grad-cam takes a layer alone")
     neuron = options.parsed_place(place)
     with options.refusals():
+        from interp.commands.files import Outputs, gather
         from interp.figures import table
-        from interp.files import Outputs, gather
-        from interp.models import load_classifier
-        from interp.photographs import read_batches, shown
+        from interp.network.classifier import load_classifier
+        from interp.network.photographs import read_batches, shown
         from interp.saliency.drawing import saliency_row
         from interp.saliency.methods import Settings, as_map, attribution
         from interp.saliency.occlusion import windows
@@ -177,9 +177,9 @@ def sanity(
     with options.refusals():
         from torch import Tensor, nn
 
-        from interp.files import Outputs
-        from interp.models import load_classifier
-        from interp.photographs import read_pixels, shown
+        from interp.commands.files import Outputs
+        from interp.network.classifier import load_classifier
+        from interp.network.photographs import read_pixels, shown
         from interp.saliency.drawing import draw_sanity
         from interp.saliency.methods import Settings, saliency_map
         from interp.saliency.sanity import cascading_randomisation, layers_from_the_top
@@ -246,10 +246,10 @@ def segment(
     Example: interp segment photo.jpg --class mushroom -o object.png
     """
     with options.refusals():
+        from interp.commands.files import Outputs, gather
         from interp.figures import table
-        from interp.files import Outputs, gather
-        from interp.models import load_classifier
-        from interp.photographs import read_batches, shown
+        from interp.network.classifier import load_classifier
+        from interp.network.photographs import read_batches, shown
         from interp.saliency.methods import Settings, saliency_map
         from interp.saliency.targets import class_score
 

@@ -5,8 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from interp.errors import RequestError
+from interp.network.taps import find_layer, frozen, layer_names, tapped
 from interp.saliency.targets import Target
-from interp.taps import find_layer, frozen, layer_names, tapped
 
 
 def grad_cam(

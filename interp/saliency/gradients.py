@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from interp.network.taps import frozen
 from interp.saliency.targets import Target
-from interp.taps import frozen
 
 STEPS = 50
 SAMPLES = 50

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torchvision.transforms import functional as vision
 
 from interp.errors import RequestError, WorkError
+from interp.network.taps import frozen
 from interp.saliency.targets import Target
-from interp.taps import frozen
 
 Baseline = Literal["grey", "blur", "zero"]
 Box = tuple[int, int, int, int]

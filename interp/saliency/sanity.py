@@ -10,9 +10,9 @@ import torch
 from scipy.stats import rankdata
 from torch import Tensor, nn
 
-from interp.models import Classifier
+from interp.network.classifier import Classifier
+from interp.network.taps import frozen
 from interp.saliency.targets import Target
-from interp.taps import frozen
 
 Explain = Callable[[nn.Module, Tensor, Target], Tensor]
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from interp.errors import RequestError
-from interp.taps import activations
+from interp.network.taps import activations
 
 Target = Callable[[nn.Module, Tensor], Tensor]
 

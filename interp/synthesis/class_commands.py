@@ -8,7 +8,7 @@ from typing import Any, TypeVar, get_args
 import click
 import numpy as np
 
-from interp import options
+from interp.commands import options
 from interp.synthesis.recipes import PRESETS, Recipe
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -94,11 +94,11 @@ def class_image_command(
     neuron = options.parsed_place(place)
     recipe = _chosen(preset, settings)
     with options.refusals():
-        from interp.models import load_classifier
-        from interp.photographs import shown
+        from interp.network.classifier import load_classifier
+        from interp.network.photographs import shown
+        from interp.recording import Recorder, checked_outputs
         from interp.saliency.targets import class_score, layer_value
         from interp.synthesis.class_images import class_image
-        from interp.synthesis.recording import Recorder, checked_outputs
 
         files = checked_outputs(recording, [])
         recorder = Recorder(recipe.steps, recording)
@@ -167,15 +167,15 @@ def facets_command(
     with options.refusals():
         import torch
 
+        from interp.commands.files import gather
         from interp.features.extraction import extract
         from interp.figures import table
-        from interp.files import gather
-        from interp.models import load_classifier
-        from interp.photographs import shown
+        from interp.network.classifier import load_classifier
+        from interp.network.photographs import shown
+        from interp.recording import Recorder, checked_outputs
         from interp.saliency.targets import class_score
         from interp.synthesis.class_images import class_image
         from interp.synthesis.facets import facets, mean_image
-        from interp.synthesis.recording import Recorder, checked_outputs
 
         paths = [source.path for source in gather([folder])]
         files = checked_outputs(recording, paths)

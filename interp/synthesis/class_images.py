@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from interp.errors import RequestError, WorkError
-from interp.models import Classifier
+from interp.network.classifier import Classifier
+from interp.network.taps import frozen
 from interp.saliency.targets import Target
 from interp.synthesis import priors, projections, shapes, transforms
 from interp.synthesis.canvas import FourierCanvas, PixelCanvas
@@ -26,7 +27,6 @@ from interp.synthesis.loop import (
 )
 from interp.synthesis.recipes import Recipe
 from interp.synthesis.redirected import RedirectedReLUs
-from interp.taps import frozen
 
 _NOISE = 0.05
 

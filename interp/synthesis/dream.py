@@ -12,12 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from interp.errors import RequestError
+from interp.network.taps import activations
 from interp.synthesis.canvas import PixelCanvas
 from interp.synthesis.loop import Progress, descent, optimize_image
 from interp.synthesis.projections import within
 from interp.synthesis.shapes import normalised
 from interp.synthesis.transforms import jitter as jittered
-from interp.taps import activations
 
 Dreamed = Callable[[Tensor], Tensor]  # of an image 1×3×H×W, one number to be raised
 

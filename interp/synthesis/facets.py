@@ -15,8 +15,8 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 
 from interp.errors import RequestError
-from interp.models import Classifier
-from interp.photographs import read_pixels
+from interp.network.classifier import Classifier
+from interp.network.photographs import read_pixels
 
 # As in the paper: what k-means sees of the features, and how many images make a mean.
 _DIMENSIONS = 50

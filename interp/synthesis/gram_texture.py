@@ -12,7 +12,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from interp.memory import require_gradient_memory
+from interp.network.memory import require_gradient_memory
 from interp.synthesis.histogram import match_histogram
 from interp.synthesis.loop import Objective, Outcome, Progress, lbfgs
 from interp.synthesis.pyramid import coarse_to_fine, most_levels, noise, require_levels, scaled

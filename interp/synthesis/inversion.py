@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from interp.errors import RequestError, WorkError
+from interp.network.taps import activations, find_layer, frozen, layer_names
 from interp.synthesis.canvas import FourierCanvas
 from interp.synthesis.loop import Progress, lbfgs, optimize_image
 from interp.synthesis.priors import alpha_norm, total_variation
-from interp.taps import activations, find_layer, frozen, layer_names
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def invert(
 
     Args:
         model: not changed.
-        layer: read as in `interp.taps`; values of any shape.
+        layer: read as in `interp.network.taps`; values of any shape.
         steps: of L-BFGS.
         total_variation_weight, beta: of `priors.total_variation`. More of it is smoother, and
             fits the features less.

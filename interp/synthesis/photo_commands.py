@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from interp import options
+from interp.commands import options
 
 _PATH = click.Path(path_type=Path)
 _COLUMNS = 6
@@ -105,9 +105,10 @@ def dream(
     with options.refusals():
         import torch
 
-        from interp.memory import require_gradient_memory
-        from interp.models import load_classifier
-        from interp.photographs import read_pixels, shown
+        from interp.network.classifier import load_classifier
+        from interp.network.memory import require_gradient_memory
+        from interp.network.photographs import read_pixels, shown
+        from interp.recording import Recorder, checked_outputs
         from interp.synthesis.dream import (
             Dream,
             DreamSettings,
@@ -117,7 +118,6 @@ def dream(
             strength,
         )
         from interp.synthesis.loop import Progress
-        from interp.synthesis.recording import Recorder, checked_outputs
         from styletransfer.images import read_image, to_tensor
 
         sources = [path for path in (image, guide) if path is not None]
@@ -224,13 +224,13 @@ def invert(
     """
     with options.refusals():
         from interp.figures import table
-        from interp.memory import require_gradient_memory
-        from interp.models import load_classifier
-        from interp.photographs import read_pixels, shown
+        from interp.network.classifier import load_classifier
+        from interp.network.memory import require_gradient_memory
+        from interp.network.photographs import read_pixels, shown
+        from interp.network.taps import activations
+        from interp.recording import Recorder, checked_outputs
         from interp.synthesis.inversion import invert as inverted
         from interp.synthesis.inversion import psnr, readable_layers
-        from interp.synthesis.recording import Recorder, checked_outputs
-        from interp.taps import activations
 
         files = checked_outputs(recording, [image])
         progress = options.on_terminal(recording.quiet)

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from interp.errors import RequestError
-from interp.memory import require_gradient_memory
+from interp.network.memory import require_gradient_memory
 from interp.synthesis.loop import Objective, Outcome, Progress, lbfgs
 from interp.synthesis.pyramid import coarse_to_fine, noise, require_levels, resized_to, scaled
 from styletransfer.losses import LossNetwork, content_loss, gram_matrix, style_loss

@@ -14,9 +14,9 @@ from tqdm import tqdm
 from styletransfer.evaluation.frame import frame
 from styletransfer.evaluation.grid import flat_areas, grid
 from styletransfer.evaluation.losses import Judge, Losses
+from styletransfer.evaluation.measures import tone_correlation
 from styletransfer.evaluation.optimizer import Equivalent
 from styletransfer.evaluation.stability import flicker
-from styletransfer.evaluation.tone import tone_correlation
 from styletransfer.inference import Stylizer
 from styletransfer.losses import total_variation
 

@@ -8,7 +8,7 @@ import onnx
 import torch
 from onnxscript import optimizer
 
-from styletransfer.export.checkpoint import TrainedNetwork
+from styletransfer.checkpoint import TrainedNetwork
 from styletransfer.export.memory import bytes_per_pixel
 from styletransfer.inference.model import FORMAT, INPUTS, OUTPUT
 

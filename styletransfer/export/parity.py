@@ -8,7 +8,7 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from styletransfer.export.checkpoint import TrainedNetwork
+from styletransfer.checkpoint import TrainedNetwork
 from styletransfer.inference.model import INPUTS, OUTPUT
 
 Tensor = NDArray[np.float32]

@@ -13,8 +13,8 @@ from PIL import Image, ImageFilter
 
 from styletransfer.images import Picture, Pixels, find_images, read_image
 from styletransfer.inference.blend import StyleError, parse_blend, style_index
-from styletransfer.inference.colour import from_oklab, row_bands, to_oklab
-from styletransfer.inference.plan import PlanError
+from styletransfer.inference.color import from_oklab, row_bands, to_oklab
+from styletransfer.inference.outputs import PlanError
 
 REST = "rest"
 

@@ -9,12 +9,12 @@ import numpy as np
 
 from styletransfer.images import Picture, Pixels, read_size
 from styletransfer.inference.blend import StyleError, parse_blend
-from styletransfer.inference.colour import preserve_colours
+from styletransfer.inference.color import preserve_colours
 from styletransfer.inference.masks import Region, stylize_regions
 from styletransfer.inference.model import ModelError
-from styletransfer.inference.streams import can_stream, decoded, encode
 from styletransfer.inference.stylizer import Stylizer
-from styletransfer.inference.tiling import ArrayRows, stylize_bands
+from styletransfer.inference.tiled.streams import can_stream, decoded, encode
+from styletransfer.inference.tiled.tiling import ArrayRows, stylize_bands
 
 AUTO, OFF = "auto", "off"
 DEFAULT_MEMORY = 10**9

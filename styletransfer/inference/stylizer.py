@@ -13,7 +13,7 @@ from styletransfer.inference import providers
 from styletransfer.inference.blend import parse_blend
 from styletransfer.inference.model import INPUTS, gallery_path, open_model
 from styletransfer.inference.runner import Runner
-from styletransfer.inference.segments import Segments, cut
+from styletransfer.inference.tiled.segments import Segments, cut
 
 Tensor = NDArray[np.float32]
 

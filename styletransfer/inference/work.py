@@ -9,8 +9,8 @@ from typing import Any
 from tqdm import tqdm
 
 from styletransfer.images import ImageError, Picture, read_image, write_image
+from styletransfer.inference.outputs import Job
 from styletransfer.inference.painter import Painter
-from styletransfer.inference.plan import Job
 from styletransfer.inference.stylizer import Stylizer
 
 

@@ -26,10 +26,10 @@ from styletransfer.losses import (
     surrounded,
     tone_loss,
 )
+from styletransfer.losses.objective import Objective
 from styletransfer.networks.style_rows import restyled, style_tables
 from styletransfer.training.module import DivergenceError
 from styletransfer.training.muon import Muon, is_matrix
-from styletransfer.training.objective import Objective
 from styletransfer.training.photographs import PhotographStream, TrainingDataError
 from styletransfer.training.restyle import Checkpoint, append_styles, checkpoint_network
 from styletransfer.training.styles import style_grams

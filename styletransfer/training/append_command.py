@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from styletransfer.extras import extra
+from styletransfer.commands.extras import extra
 
 # torch is imported inside the commands: `--help` does not wait for it.
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def _write(checkpoint: "Checkpoint", output: Path, quiet: bool) -> None:
 @contextmanager
 def _refusals() -> Iterator[None]:
     """Turn what stops a call into click's errors: status 2, or 1 for work that failed."""
-    from styletransfer.export.checkpoint import CheckpointError
+    from styletransfer.checkpoint import CheckpointError
     from styletransfer.images import ImageError
     from styletransfer.training.module import DivergenceError
     from styletransfer.training.photographs import TrainingDataError

@@ -24,10 +24,10 @@ from styletransfer.losses import (
     tone_loss,
     total_variation,
 )
+from styletransfer.losses.objective import Objective
 from styletransfer.networks import build_network
 from styletransfer.networks.style_rows import shared_and_own
 from styletransfer.training.muon import Muon
-from styletransfer.training.objective import Objective
 from styletransfer.training.photographs import Batch, TrainingDataError
 from styletransfer.training.styles import IDENTITY, StyleDeck, find_styles, style_grams
 

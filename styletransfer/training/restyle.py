@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from styletransfer.export.checkpoint import PREFIX, CheckpointError, load_checkpoint
+from styletransfer.checkpoint import PREFIX, CheckpointError, load_checkpoint
+from styletransfer.losses.objective import Objective
 from styletransfer.networks import build_network
 from styletransfer.networks.style_rows import mix_rows, shared_and_own, style_tables
-from styletransfer.training.objective import Objective
 from styletransfer.training.styles import IDENTITY
 
 Checkpoint = dict[str, Any]

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from interp.models import Classifier
+from interp.network.classifier import Classifier
 
 
 @pytest.fixture(autouse=True)

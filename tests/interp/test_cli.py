@@ -11,8 +11,8 @@ import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from interp.cli import cli
-from interp.models import load_classifier
+from interp.commands.main import cli
+from interp.network.classifier import load_classifier
 
 MODEL = ("--model", "squeezenet1_1", "--weights", "random")
 
@@ -229,7 +229,7 @@ def test_a_missing_extra_is_one_line(
 
 def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys\nfrom interp.cli import cli\n"
+        "import sys\nfrom interp.commands.main import cli\n"
         "heavy = {'torch', 'scipy', 'sklearn', 'matplotlib', 'onnxruntime'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )

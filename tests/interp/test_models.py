@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from interp.errors import RequestError, WorkError
-from interp.models import Classifier, load_classifier
+from interp.network.classifier import Classifier, load_classifier
 from styletransfer.images import Picture
 from tests.assets import asset
 
@@ -154,7 +154,7 @@ def test_an_unknown_model() -> None:
 
 
 def test_real_weights_know_a_goldfish() -> None:
-    from interp.photographs import read_pixels
+    from interp.network.photographs import read_pixels
 
     weights = asset("weights/squeezenet1_0.safetensors")
     photograph = asset("images/imagenet-1000/n01443537_goldfish.jpg")

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from interp.errors import RequestError
-from interp.models import Classifier, load_classifier
-from interp.taps import activations, find_layer, last_hidden_layer, layer_names, tapped
+from interp.network.classifier import Classifier, load_classifier
+from interp.network.taps import activations, find_layer, last_hidden_layer, layer_names, tapped
 
 # Each with a size that is small and that it takes, and the length of its last hidden layer.
 FAMILIES = {

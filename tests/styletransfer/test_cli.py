@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from styletransfer.cli import cli
+from styletransfer.commands.main import cli
 from tests.styletransfer.tiny_model import STYLES, tiny_model
 
 

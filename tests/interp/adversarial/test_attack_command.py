@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from interp.cli import cli
+from interp.commands.main import cli
 
 MODEL = ("--model", "squeezenet1_1", "--weights", "random", "--steps", "1")
 

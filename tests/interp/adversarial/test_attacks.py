@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from interp.adversarial.attacks import EPSILON, Norm, fgsm, pgd, random_targets
 from interp.errors import RequestError, WorkError
-from interp.models import Classifier, load_classifier
-from interp.photographs import read_pixels
+from interp.network.classifier import Classifier, load_classifier
+from interp.network.photographs import read_pixels
 from tests.assets import asset
 
 NORMS: list[Norm] = ["linf", "l2"]

@@ -11,9 +11,9 @@ from torch import Tensor
 from interp.adversarial.attacks import fgsm, pgd
 from interp.adversarial.labels import read_classes
 from interp.adversarial.robustness import draw_robustness, robustness
+from interp.commands.files import Source, gather
 from interp.errors import RequestError, WorkError
-from interp.files import Source, gather
-from interp.models import Classifier
+from interp.network.classifier import Classifier
 
 EPSILONS = (0.02, 0.1, 0.6)
 

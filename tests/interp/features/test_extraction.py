@@ -10,9 +10,9 @@ from torch import nn
 from interp.errors import RequestError, WorkError
 from interp.features import extraction
 from interp.features.extraction import extract, extract_pixels
-from interp.models import Classifier
-from interp.photographs import read_pixels
-from interp.taps import activations
+from interp.network.classifier import Classifier
+from interp.network.photographs import read_pixels
+from interp.network.taps import activations
 
 
 @pytest.fixture

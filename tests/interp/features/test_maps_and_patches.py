@@ -17,10 +17,10 @@ from interp.features.activation_maps import (
 )
 from interp.features.filters import draw_filters, filters, first_convolution
 from interp.features.patches import draw_patches, top_patches
-from interp.models import Classifier
-from interp.photographs import read_batches, read_pixels
-from interp.receptive_field import receptive_fields
-from interp.taps import activations
+from interp.network.classifier import Classifier
+from interp.network.photographs import read_batches, read_pixels
+from interp.network.receptive_field import receptive_fields
+from interp.network.taps import activations
 
 
 def test_filters_are_the_scaled_weights(classifier: Classifier) -> None:

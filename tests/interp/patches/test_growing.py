@@ -7,8 +7,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from interp import memory
 from interp.errors import RequestError
+from interp.network import memory
 from interp.patches import growing
 from interp.patches.growing import count_rings, gaussian, grow_texture
 from styletransfer.images import Pixels

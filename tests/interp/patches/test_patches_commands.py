@@ -16,7 +16,7 @@ from interp.patches.commands import COMMANDS
 from interp.patches.growing import grow_texture
 from interp.patches.quilting import quilt
 from interp.patches.transfer import transfer_texture
-from styletransfer.command_line import OneLineErrors
+from styletransfer.commands.command_line import OneLineErrors
 from styletransfer.images import Pixels
 
 CALLS = {
@@ -182,7 +182,7 @@ def test_ctrl_c_writes_what_there_is(call: str, files: dict[str, Path], tmp_path
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from interp.patches.commands import COMMANDS\n"
-        "from styletransfer.command_line import OneLineErrors\n"
+        "from styletransfer.commands.command_line import OneLineErrors\n"
         "OneLineErrors(commands=list(COMMANDS))()"
     )
     figure, first = tmp_path / "f.png", tmp_path / "f-0002.png"

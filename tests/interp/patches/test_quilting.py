@@ -5,9 +5,9 @@ from itertools import product
 import numpy as np
 import pytest
 
-from interp import memory
+from interp.commands.files import over_white
 from interp.errors import RequestError
-from interp.files import over_white
+from interp.network import memory
 from interp.patches import quilting
 from interp.patches.quilting import count_blocks, minimum_cut, overlap_of, quilt
 from interp.patches.search import BlockSearch, Demand

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from interp.errors import RequestError, WorkError
-from interp.models import Classifier
+from interp.network.classifier import Classifier
 from interp.saliency.grad_cam import grad_cam, last_map_layer
 from interp.saliency.gradients import gradient, input_x_gradient, integrated_gradients, smoothgrad
 from interp.saliency.guided import guided_backprop

@@ -9,7 +9,7 @@ from sklearn.metrics import adjusted_rand_score
 from torch import Tensor, nn
 
 from interp.errors import RequestError, WorkError
-from interp.models import Classifier
+from interp.network.classifier import Classifier
 from interp.saliency.targets import Target, class_score, layer_value
 from interp.synthesis.class_images import class_image, start_image
 from interp.synthesis.facets import facets

@@ -7,10 +7,10 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from interp import memory
-from interp.cli import cli
+from interp.commands.main import cli
+from interp.network import memory
+from interp.recording import Recorder
 from interp.synthesis.loop import Progress
-from interp.synthesis.recording import Recorder
 
 MODEL = ("--model", "squeezenet1_1", "--weights", "random")
 QUICK = (*MODEL, "--steps", "2")

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from interp.errors import RequestError
-from interp.models import Classifier
+from interp.network.classifier import Classifier
+from interp.network.taps import activations
 from interp.synthesis.dream import (
     DreamSettings,
     deep_dream,
@@ -19,7 +20,6 @@ from interp.synthesis.dream import (
     strength,
 )
 from interp.synthesis.loop import Progress
-from interp.taps import activations
 
 SETTINGS = DreamSettings(octaves=3, steps=4, jitter=3)
 

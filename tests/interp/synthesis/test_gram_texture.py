@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from interp import memory
 from interp.errors import RequestError, WorkError
+from interp.network import memory
 from interp.synthesis.gram_texture import (
     equal_weights,
     synthesize_texture,

@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from interp.errors import RequestError, WorkError
-from interp.models import Classifier, load_classifier
+from interp.network.classifier import Classifier, load_classifier
+from interp.network.taps import activations
 from interp.synthesis.canvas import FourierCanvas
 from interp.synthesis.inversion import invert, psnr, readable_layers
-from interp.taps import activations
 from tests.assets import asset
 
 

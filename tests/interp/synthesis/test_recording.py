@@ -8,13 +8,13 @@ import pytest
 import torch
 from PIL import Image, ImageSequence
 
-from interp import memory
+from interp.animation import write_gif, write_mp4
+from interp.commands.options import Recording
 from interp.errors import RequestError
-from interp.memory import require_gradient_memory
-from interp.options import Recording
-from interp.synthesis.animation import write_gif, write_mp4
+from interp.network import memory
+from interp.network.memory import require_gradient_memory
+from interp.recording import Recorder
 from interp.synthesis.loop import Progress
-from interp.synthesis.recording import Recorder
 from styletransfer.images import Pixels
 
 

@@ -9,8 +9,8 @@ from PIL import Image
 from torch import Tensor
 from torch.testing import assert_close
 
-from interp import memory
 from interp.errors import RequestError
+from interp.network import memory
 from interp.synthesis.pyramid import noise
 from interp.synthesis.style_transfer import (
     STYLE_SIZE,

@@ -8,10 +8,10 @@ import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from interp import memory
-from interp.cli import cli
+from interp.commands.main import cli
+from interp.network import memory
+from interp.recording import Recorder
 from interp.synthesis.loop import Progress
-from interp.synthesis.recording import Recorder
 from styletransfer.images import to_pixels
 
 MODEL = ("--model", "squeezenet1_1", "--weights", "random")

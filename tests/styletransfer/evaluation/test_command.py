@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from styletransfer.cli import cli
+from styletransfer.commands.main import cli
 from tests.styletransfer.tiny_model import tiny_model
 from tests.styletransfer.training.tiny import save_noise
 

@@ -10,9 +10,9 @@ from torch import Tensor
 from styletransfer.evaluation.frame import frame
 from styletransfer.evaluation.grid import flat_areas, grid
 from styletransfer.evaluation.losses import Judge
+from styletransfer.evaluation.measures import tone_correlation
 from styletransfer.evaluation.photographs import find_paintings
 from styletransfer.evaluation.report import paint
-from styletransfer.evaluation.tone import tone_correlation
 from styletransfer.inference import Stylizer
 from styletransfer.inference.blend import parse_blend
 from tests.assets import asset, shipped

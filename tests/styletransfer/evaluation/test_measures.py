@@ -13,6 +13,7 @@ from torch import Tensor
 from styletransfer.evaluation.frame import frame
 from styletransfer.evaluation.grid import flat_areas, grid
 from styletransfer.evaluation.luminance import luminance
+from styletransfer.evaluation.measures import _ranks, tone_correlation
 from styletransfer.evaluation.photographs import (
     EvaluationDataError,
     find_paintings,
@@ -20,7 +21,6 @@ from styletransfer.evaluation.photographs import (
     read_photograph,
 )
 from styletransfer.evaluation.stability import NOISE, flicker
-from styletransfer.evaluation.tone import _ranks, tone_correlation
 from styletransfer.losses.grid import INVISIBLE, SIDE
 from tests.styletransfer.evaluation.photographs import NAMES, photograph
 

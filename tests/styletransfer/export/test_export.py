@@ -10,8 +10,9 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
-from styletransfer.export import cli, deviation, parity
-from styletransfer.export.checkpoint import CheckpointError, TrainedNetwork, load_checkpoint
+from styletransfer.checkpoint import CheckpointError, TrainedNetwork, load_checkpoint
+from styletransfer.commands import deviation, parity
+from styletransfer.commands import export as cli
 from styletransfer.export.graph import build_graph
 from styletransfer.export.parity import SIZES, ParityError, check_parity
 from styletransfer.images import read_image, to_tensor

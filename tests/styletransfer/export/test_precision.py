@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from styletransfer.checkpoint import TrainedNetwork
 from styletransfer.export import parity
-from styletransfer.export.checkpoint import TrainedNetwork
 from styletransfer.export.graph import build_graph
 from styletransfer.export.parity import LEAST_PIXELS, TOLERANCES, ParityError, check_parity
 from styletransfer.export.precision import PrecisionError, rounded, to_half

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from PIL import Image
 
-from styletransfer.export.checkpoint import TrainedNetwork
+from styletransfer.checkpoint import TrainedNetwork
 from styletransfer.export.graph import build_graph
 from styletransfer.images import Pixels
 from tests.styletransfer.networks.variants import randomised

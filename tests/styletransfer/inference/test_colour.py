@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from styletransfer.images import Pixels
-from styletransfer.inference.colour import from_oklab, preserve_colours, to_oklab
+from styletransfer.inference.color import from_oklab, preserve_colours, to_oklab
 from tests.styletransfer.inference.scalar_oklab import in_srgb, oklab, srgb_levels
 
 

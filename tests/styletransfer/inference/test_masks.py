@@ -11,7 +11,7 @@ from PIL import Image
 
 from styletransfer.images import ImageError, Picture, Pixels
 from styletransfer.inference.blend import StyleError
-from styletransfer.inference.colour import to_oklab
+from styletransfer.inference.color import to_oklab
 from styletransfer.inference.masks import (
     Region,
     compose,
@@ -21,7 +21,7 @@ from styletransfer.inference.masks import (
     stylize_regions,
     weight_maps,
 )
-from styletransfer.inference.plan import PlanError
+from styletransfer.inference.outputs import PlanError
 from tests.styletransfer.inference.scalar_oklab import oklab, srgb_levels
 
 STYLES = ["identity", "the_scream", "udnie", "starry_night"]

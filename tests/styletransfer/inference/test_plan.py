@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from styletransfer.images import ImageError, Picture, write_image
-from styletransfer.inference.plan import Job, PlanError, is_picture_name, plan
+from styletransfer.inference.outputs import Job, PlanError, is_picture_name, plan
 
 
 def touch(*paths: Path) -> None:

@@ -36,7 +36,9 @@ def test_runs_as_a_module(model: Path) -> None:
 
 def test_importing_the_command_is_light() -> None:
     heavy = "('numpy', 'PIL', 'onnxruntime', 'tqdm', 'torch')"
-    done = python(f"import sys, styletransfer.cli; print([n for n in {heavy} if n in sys.modules])")
+    done = python(
+        f"import sys, styletransfer.commands.main; print([n for n in {heavy} if n in sys.modules])"
+    )
     assert done.stdout == "[]\n", done.stderr
 
 
@@ -44,7 +46,7 @@ def test_a_run_in_a_pipe_has_no_torch_and_no_bar(model: Path, photo: Path, tmp_p
     code = (
         "import sys, atexit\n"
         "atexit.register(lambda: print('torch' in sys.modules, 'onnxruntime' in sys.modules))\n"
-        "from styletransfer.cli import main\n"
+        "from styletransfer.commands.main import main\n"
         "main()"
     )
     out = tmp_path / "out"
@@ -61,7 +63,7 @@ def test_interrupted(model: Path, photo: Path, tmp_path: Path) -> None:
     # A shell that runs the tests in the background has them, and what they start, ignore SIGINT.
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from styletransfer.cli import main; main()"
+        "from styletransfer.commands.main import main; main()"
     )
     call = ["stylize", photo, pipe, "-o", out, "--style", "udnie", "--model", model]
     line = [sys.executable, "-c", code, *map(str, call)]

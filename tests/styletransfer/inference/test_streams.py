@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from styletransfer.images import ImageError, read_image
-from styletransfer.inference.streams import can_stream, decoded, encode
+from styletransfer.inference.tiled.streams import can_stream, decoded, encode
 from tests.styletransfer.inference.compact_model import noise
 
 pytest.importorskip("pyvips", reason="pyvips is an optional extra")

@@ -13,9 +13,9 @@ import pytest
 from styletransfer.export.precision import to_half
 from styletransfer.images import Pixels, to_pixels, to_tensor
 from styletransfer.inference import ModelError, scratch
-from styletransfer.inference.scratch import ScratchError
-from styletransfer.inference.segments import Segments, cut
-from styletransfer.inference.tiling import ArrayRows, _Moments, stylize_bands
+from styletransfer.inference.tiled.scratch import ScratchError
+from styletransfer.inference.tiled.segments import Segments, cut
+from styletransfer.inference.tiled.tiling import ArrayRows, _Moments, stylize_bands
 from tests.assets import shipped
 from tests.styletransfer.inference.compact_model import exported, noise
 from tests.styletransfer.tiny_model import tiny_model

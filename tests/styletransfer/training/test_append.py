@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 from PIL import Image
 from torch.testing import assert_close
 
-from styletransfer.cli import cli
-from styletransfer.export.checkpoint import TrainedNetwork, load_checkpoint
+from styletransfer.checkpoint import TrainedNetwork, load_checkpoint
+from styletransfer.commands.main import cli
 from styletransfer.export.graph import build_graph
 from styletransfer.inference import Stylizer
 from styletransfer.training import append

@@ -11,7 +11,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from styletransfer.training.cli import main
+from styletransfer.commands.train import main
 from tests.styletransfer.training.tiny import make_data, write_config
 
 ROOT = Path(__file__).parents[3]

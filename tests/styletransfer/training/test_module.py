@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from pytorch_lightning.callbacks import EMAWeightAveraging, ModelCheckpoint
 from torch import Tensor
 
-from styletransfer.export.checkpoint import load_checkpoint
+from styletransfer.checkpoint import load_checkpoint
 from styletransfer.losses import LossNetwork, gram_matrix
 from styletransfer.training.module import DivergenceError, StyleTransferModule, _move
 from styletransfer.training.photographs import TrainingDataError

@@ -1,0 +1,1 @@
+"""The `interp` command: one file for each of its commands."""

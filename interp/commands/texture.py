@@ -1,0 +1,113 @@
+"""`interp texture`: a texture from Gram matrices."""
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from interp.commands import options
+from interp.commands.loss_network_options import (
+    listed,
+    loss_network,
+    make_optimizer,
+    open_network,
+    optimization,
+    planes_of,
+)
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("sample", type=_PATH)
+@click.option(
+    "--size",
+    metavar="WxH|N",
+    help="Of the texture, in pixels; N is N×N. By default the sample's. Example: --size 512",
+)
+@click.option(
+    "--sample-size",
+    type=click.IntRange(min=1),
+    help="Scale the sample to this short side first. Example: --sample-size 256",
+)
+@click.option(
+    "--taps",
+    help="Whose Gram matrices count; by default relu1_1 and pool1 to pool4. "
+    "Example: --taps relu1_1,pool1,pool2,pool3",
+)
+@click.option(
+    "--pooling",
+    type=click.Choice(["max", "average"]),
+    default="average",
+    show_default=True,
+    help="Of the loss network. Example: --pooling max",
+)
+@click.option(
+    "--levels",
+    type=click.IntRange(min=1),
+    help="Coarse to fine: how many sizes, each twice the one before; by default as many as leave "
+    "the sample 32 pixels. Example: --levels 1",
+)
+@loss_network
+@optimization
+@options.seed
+@options.recording
+def texture(
+    sample: Path,
+    size: str | None,
+    sample_size: int | None,
+    taps: str | None,
+    pooling: Literal["max", "average"],
+    model: str,
+    weights: str,
+    steps: int,
+    levels: int | None,
+    optimizer: str,
+    rate: float | None,
+    seed: int,
+    recording: options.Recording,
+) -> None:
+    """Make a texture like SAMPLE from noise, by the Gram matrices of a network (Gatys 2015).
+
+    Its colours are in the end those of SAMPLE. Ctrl-C writes what there is. --data holds `image`,
+    3×H×W in 0..1, and `losses`, the loss before each step, level after level.
+
+    Example: interp texture petals.png --size 512 -o more.png
+    """
+    wanted = None if size is None else options.parsed_size(size)
+    with options.refusals():
+        import numpy as np
+
+        from interp.commands.files import read_opaque
+        from interp.network.photographs import shown
+        from interp.recording import Recorder, checked_outputs
+        from interp.synthesis.gram_texture import TEXTURE_TAPS, synthesize_texture, texture_levels
+        from styletransfer.images import to_tensor
+
+        files = checked_outputs(recording, [sample])
+        pixels = read_opaque(sample, sample_size, options.report)
+        image = planes_of(pixels)
+        levels = levels or texture_levels(image)
+        recorder = Recorder(steps * levels, recording, [sample])
+        width, height = wanted or pixels.shape[1::-1]
+        read = TEXTURE_TAPS if taps is None else listed(taps)
+        network = open_network(model, read, weights, pooling=pooling)
+        with recorder:
+            outcome = synthesize_texture(
+                network,
+                image,
+                height,
+                width,
+                taps=read,
+                levels=levels,
+                steps=steps,
+                optimizer=make_optimizer(optimizer, rate),
+                seed=seed,
+                on_step=recorder.step,
+            )
+        made = shown(outcome.picture)
+        files.write(made, image=to_tensor(made)[0], losses=np.array(outcome.losses))
+        recorder.finish(interrupted=outcome.interrupted)
+
+
+COMMANDS = (texture,)

@@ -1,0 +1,253 @@
+"""`interp transfer`: style transfer by optimisation."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from interp.commands import options
+from interp.commands.loss_network_options import (
+    listed,
+    loss_network,
+    make_optimizer,
+    open_network,
+    optimization,
+    planes_of,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from interp.synthesis.style_transfer import Start
+    from styletransfer.images import Pixels
+
+_PATH = click.Path(path_type=Path)
+_REST = "rest"
+
+
+@click.command()
+@click.argument("photograph", type=_PATH)
+@click.argument("styles", metavar="[STYLE]...", nargs=-1, type=_PATH)
+@click.option(
+    "--size",
+    type=click.IntRange(min=1),
+    default=512,
+    show_default=True,
+    help="Short side of the result. Example: --size 1024 --levels 3",
+)
+@click.option(
+    "--style-size",
+    type=click.IntRange(min=1),
+    default=384,
+    show_default=True,
+    help="Short side to which the paintings are scaled: the size of the strokes. "
+    "Example: --style-size 512",
+)
+@click.option(
+    "--blend",
+    help="How much each STYLE counts; by default all alike. Example: --blend 2,1",
+)
+@click.option(
+    "--mask",
+    "masks",
+    multiple=True,
+    metavar=f"FILE|{_REST}",
+    help=f"Where each STYLE goes, one for each in their order: an image as large as PHOTOGRAPH, "
+    f"white there, or '{_REST}', what no mask covers. Example: --mask sky.png --mask {_REST}",
+)
+@click.option(
+    "--start",
+    type=click.Choice(["photograph", "style", "noise"]),
+    default="photograph",
+    show_default=True,
+    help="What is changed. Example: --start noise",
+)
+@click.option(
+    "--style-weight",
+    type=click.FloatRange(min=0),
+    default=100.0,
+    show_default=True,
+    help="0 rebuilds the content alone. Example: --style-weight 1000",
+)
+@click.option(
+    "--content-weight",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    help="0 rebuilds the style alone. Example: --content-weight 0 --start noise",
+)
+@click.option(
+    "--style-taps",
+    help="Whose Gram matrices are the style; by default relu1_1,relu2_1,relu3_1,relu3_3. "
+    "Example: --style-taps relu1_1,relu2_1,relu3_1,relu4_1,relu5_1",
+)
+@click.option(
+    "--content-tap",
+    default="relu3_2",
+    show_default=True,
+    help="Whose features are the content. Example: --content-tap relu4_2",
+)
+@click.option(
+    "--preserve-colors",
+    is_flag=True,
+    help="Keep hue and chroma of the photograph, in Oklab. Example: --preserve-colors",
+)
+@click.option(
+    "--levels",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Coarse to fine: how many sizes, each twice the one before. Example: --levels 3",
+)
+@loss_network
+@optimization
+@options.seed
+@options.recording
+def transfer(
+    photograph: Path,
+    styles: tuple[Path, ...],
+    size: int,
+    style_size: int,
+    blend: str | None,
+    masks: tuple[str, ...],
+    start: "Start",
+    style_weight: float,
+    content_weight: float,
+    style_taps: str | None,
+    content_tap: str,
+    preserve_colors: bool,
+    model: str,
+    weights: str,
+    steps: int,
+    levels: int,
+    optimizer: str,
+    rate: float | None,
+    seed: int,
+    recording: options.Recording,
+) -> None:
+    """Paint PHOTOGRAPH in the style of one painting or more, by optimisation (Gatys 2016).
+
+    What is minimised is the loss that the networks of `styletransfer` are trained by, so it tells
+    how good they are; they need a thousandth of the time. Ctrl-C writes what there is. --data holds
+    `image`, 3×H×W in 0..1, and before each step, level after level, `losses` and their relative
+    `style` and `content`.
+
+    Example: interp transfer photo.jpg starry_night.jpg -o painted.png
+    """
+    if blend is not None and masks:
+        raise click.UsageError("--blend is for styles everywhere, --mask for one a region")
+    with options.refusals():
+        import numpy as np
+
+        from interp.commands.files import read_opaque
+        from interp.figures import resized
+        from interp.network.photographs import shown
+        from interp.recording import Recorder, checked_outputs
+        from interp.synthesis.style_transfer import Recipe, Style, transfer_style
+        from styletransfer.images import to_tensor
+        from styletransfer.inference.color import preserve_colours
+
+        sources = [photograph, *styles, *(Path(mask) for mask in masks if mask != _REST)]
+        files = checked_outputs(recording, sources)
+        recorder = Recorder(steps * levels, recording, sources)
+        recipe = Recipe(
+            style_weight if styles else 0.0,
+            content_weight,
+            Recipe.style_taps if style_taps is None else listed(style_taps),
+            content_tap,
+        )
+        content = read_opaque(photograph, size, options.report)
+        shares = _shares(blend, masks, len(styles))
+        regions = _regions(masks, content, len(styles))
+        wanted = [
+            Style(planes_of(read_opaque(path, style_size, options.report)), share, mask)
+            for path, share, mask in zip(styles, shares, regions, strict=True)
+        ]
+        network = open_network(model, recipe.taps(), weights)
+        with recorder:
+            outcome = transfer_style(
+                network,
+                planes_of(content),
+                wanted,
+                recipe,
+                start=start,
+                levels=levels,
+                steps=steps,
+                optimizer=make_optimizer(optimizer, rate),
+                seed=seed,
+                on_step=recorder.step,
+            )
+        made = shown(outcome.picture)
+        if preserve_colors:
+            made = preserve_colours(made, resized(content, *made.shape[:2]))
+        files.write(
+            made,
+            image=to_tensor(made)[0],
+            losses=np.array(outcome.losses),
+            **{
+                name: np.array([terms[name] / weight for terms in outcome.history])
+                for name, weight in (
+                    ("style", recipe.style_weight),
+                    ("content", recipe.content_weight),
+                )
+                if weight
+            },
+        )
+        recorder.finish(interrupted=outcome.interrupted)
+
+
+def _shares(blend: str | None, masks: tuple[str, ...], styles: int) -> list[float]:
+    """The weights of the styles: they sum to 1, or are 1 where each has a place of its own."""
+    from interp.errors import RequestError
+
+    if masks:
+        return [1.0] * styles
+    if blend is None:
+        return [1 / max(styles, 1)] * styles
+    try:
+        shares = [float(number) for number in blend.split(",")]
+    except ValueError:
+        shares = []
+    if len(shares) != styles or not all(0 <= share < float("inf") for share in shares):
+        raise RequestError(
+            f"--blend {blend!r} is not a number for each of the styles; there are {styles}"
+        )
+    if not sum(shares):
+        raise RequestError("--blend leaves no style; give one of them more than 0")
+    return [share / sum(shares) for share in shares]
+
+
+def _regions(masks: tuple[str, ...], photograph: "Pixels", styles: int) -> "list[Tensor | None]":
+    """The mask of each style, 1×1×H×W of the photograph's size in 0..1, with soft borders."""
+    import torch
+
+    from interp.errors import RequestError
+    from styletransfer.inference.masks import Region, read_masks, weight_maps
+
+    if not masks:
+        return [None] * styles
+    if len(masks) != styles:
+        raise RequestError(
+            f"the masks are {len(masks)} and the styles {styles}; give each style its mask"
+        )
+    if masks.count(_REST) > 1:
+        raise RequestError(f"--mask {_REST} is given twice; one style takes what is left")
+    planes, notes = read_masks([Region(None if m == _REST else Path(m), "") for m in masks])
+    for note in notes:
+        options.report(note)
+    height, width = photograph.shape[:2]
+    for name, plane in zip(masks, planes, strict=True):
+        if plane is None:
+            continue
+        scale = min(height, width) / min(plane.shape)
+        if tuple(round(side * scale) for side in plane.shape) != (height, width):
+            tall, wide = plane.shape
+            raise RequestError(
+                f"{name} has {wide}×{tall} pixels, another shape than the photograph, which is "
+                f"scaled to {width}×{height}; make it as large as the photograph"
+            )
+    *maps, _ = weight_maps(planes, height, width)
+    return [torch.from_numpy(weights / 255).float()[None, None] for weights in maps]
+
+
+COMMANDS = (transfer,)

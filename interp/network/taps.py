@@ -1,0 +1,162 @@
+"""Read any layer of a model by its dotted name, and leave nothing behind on the model.
+
+A layer is named as in `model.named_modules()`; `NAME:input` reads what goes into it instead of
+what comes out. A value is the layer's own, also where an in-place ReLU follows. A module that a
+forward pass calls several times (the one ReLU of a ResNet block) gives its first call; the later
+ones are the values of the layers that follow, or of the block.
+"""
+
+import difflib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from interp.errors import RequestError
+from interp.network.classifier import Classifier
+
+_INPUT = ":input"
+
+
+class _AllRead(Exception):
+    """Ends a forward pass whose remainder nobody needs."""
+
+
+def layer_names(model: nn.Module) -> list[str]:
+    """The dotted names of all layers; those of a `Classifier` are its model's."""
+    return [name for name, _ in _inner(model).named_modules() if name]
+
+
+def find_layer(model: nn.Module, name: str) -> nn.Module:
+    """The module called `name`; RequestError with the nearest names where there is none."""
+    modules: dict[str, nn.Module] = dict(_inner(model).named_modules())
+    modules.pop("")
+    plain = name.removesuffix(_INPUT)
+    if plain not in modules:
+        near = ", ".join(difflib.get_close_matches(plain, modules, 3, 0))
+        raise RequestError(f"the model has no layer {plain!r}; near it: {near}")
+    return modules[plain]
+
+
+@contextmanager
+def frozen(model: nn.Module) -> Iterator[None]:
+    """Eval mode, and no gradients for the parameters; then every module as it was."""
+    modes = [(module, module.training) for module in model.modules()]
+    wanted = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    try:
+        model.eval()
+        for parameter, _ in wanted:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+        for parameter, want in wanted:
+            parameter.requires_grad_(want)
+
+
+@contextmanager
+def tapped(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
+    """While open, every forward pass fills the yielded dict with the values of `layers`.
+
+    The values are part of the autograd graph, between what is before the layer and what follows,
+    so gradients of them and with respect to them can be taken. They are of the last forward pass.
+    Raises RequestError for an unknown layer, and at the end of a pass for one that holds no
+    tensor or that the pass did not call.
+    """
+    with _hooks(model, layers) as values:
+        yield values
+
+
+def activations(
+    model: nn.Module, images: Tensor, layers: Sequence[str], *, gradients: bool = False
+) -> dict[str, Tensor]:
+    """The values of `layers` for `images` (N×3×H×W in 0..1), by name, each as its layer gives it.
+
+    The model computes in eval mode, and only as far as the deepest of the layers. `gradients`
+    keeps the graph back to `images`, which must require them then. Raises RequestError for an
+    unknown layer, or one that the forward pass does not call.
+    """
+    with frozen(model), _hooks(model, layers, stop=True) as values:
+        with torch.set_grad_enabled(gradients), suppress(_AllRead):
+            model(images)
+        return dict(values)
+
+
+def last_hidden_layer(model: nn.Module, images: Tensor) -> str:
+    """The name under which the last hidden layer is read: the input of the last weights.
+
+    `images`, N×3×H×W, are computed once to see which weights come last. That is `classifier.6:
+    input` for AlexNet (4,096 numbers) and `fc:input` for a ResNet.
+    """
+    called: list[str] = []
+    handles = [
+        module.register_forward_pre_hook(lambda _module, _inputs, name=name: called.append(name))
+        for name, module in _inner(model).named_modules()
+        if name and isinstance(module, (nn.Linear, nn.Conv2d))
+    ]
+    try:
+        with frozen(model), torch.no_grad():
+            model(images)
+    finally:
+        for handle in handles:
+            handle.remove()
+    if not called:
+        raise RequestError("the model has no linear or convolution layer; name a --layer")
+    return called[-1] + _INPUT
+
+
+def _inner(model: nn.Module) -> nn.Module:
+    return model.model if isinstance(model, Classifier) else model
+
+
+@contextmanager
+def _hooks(
+    model: nn.Module, layers: Sequence[str], stop: bool = False
+) -> Iterator[dict[str, Tensor]]:
+    values: dict[str, Tensor] = {}
+    fresh: dict[str, Tensor] = {}
+
+    def begin(_module: nn.Module, _inputs: object) -> None:
+        fresh.clear()
+
+    def keep(name: str, value: Any) -> Any:
+        """Note the value, and pass a copy on: what follows may change it in place."""
+        if name in fresh:
+            return None
+        tensor = value[0] if isinstance(value, tuple) and value else value
+        if not isinstance(tensor, Tensor):
+            raise RequestError(f"layer {name!r} gives a {type(value).__name__}, not a tensor")
+        fresh[name] = values[name] = tensor
+        if stop and len(fresh) == len(set(layers)):
+            raise _AllRead
+        copy = tensor.clone()
+        return (copy, *value[1:]) if isinstance(value, tuple) else copy
+
+    def end(_module: nn.Module, _inputs: object, _output: object) -> None:
+        for name in layers:
+            if name not in fresh:
+                raise RequestError(f"the model does not call its layer {name!r}; read another")
+
+    def before(name: str) -> Callable[[nn.Module, Any], Any]:
+        return lambda _module, inputs: keep(name, inputs)
+
+    def after(name: str) -> Callable[[nn.Module, Any, Any], Any]:
+        return lambda _module, _inputs, output: keep(name, output)
+
+    modules = {name: find_layer(model, name) for name in layers}
+    handles = [model.register_forward_pre_hook(begin)]
+    try:
+        for name, module in modules.items():
+            handles.append(
+                module.register_forward_pre_hook(before(name))
+                if name.endswith(_INPUT)
+                else module.register_forward_hook(after(name))
+            )
+        handles.append(model.register_forward_hook(end))
+        yield values
+    finally:
+        for handle in handles:
+            handle.remove()

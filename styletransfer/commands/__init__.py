@@ -1,0 +1,1 @@
+"""The `styletransfer` command: one file for each of its commands."""

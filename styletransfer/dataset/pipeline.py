@@ -1,0 +1,222 @@
+"""Decoding, stylizing and encoding at the same time, each on threads of its own."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from styletransfer.dataset.flow import Batches, UnderWay
+from styletransfer.dataset.memory import BYTES_A_PIXEL, picture_bytes
+from styletransfer.dataset.plan import Job, Target
+from styletransfer.dataset.progress import Progress
+from styletransfer.dataset.sink import Finished, Sink
+from styletransfer.dataset.stages import Decoded, Hopeless, Stages
+from styletransfer.images import Picture, read_size
+
+Size = tuple[int, int]
+REFERENCE = 256
+
+
+@dataclass
+class _Open:
+    """A job under way: what is finished of it, and how much of it is not."""
+
+    decoded: Decoded
+    pixels: int
+    left: int
+    error: Exception | None = None
+    finished: list[Finished] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Pipeline:
+    """Threads that turn jobs into files in a sink."""
+
+    def __init__(
+        self, stages: Stages, sink: Sink, progress: Progress, *, workers: int, batch: int
+    ) -> None:
+        """`workers` batches are stylized at once, each of the pixels of `batch` 256×256 ones."""
+        self._stages, self._sink, self._progress = stages, sink, progress
+        self._workers = workers
+        most_pixels = picture_bytes() // BYTES_A_PIXEL
+        self._under_way = UnderWay(4 * workers * (batch + 1), most_pixels)
+        self._decoded: Batches[Size, tuple[_Open, Target]] = Batches(_batch_of(batch))
+        self._stylized: queue.SimpleQueue[tuple[_Open, Target, Picture] | None]
+        self._stylized = queue.SimpleQueue()
+        self._jobs_lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._error: BaseException | None = None
+
+    def run(self, jobs: Iterator[Job]) -> None:
+        """Do all jobs. Raises Hopeless when nothing more can be done, and what `jobs` raises."""
+        decoders = self._start("decode", lambda clock: self._decode(jobs, clock))
+        stylizers = self._start("stylize", self._stylize)
+        encoders = self._start("encode", self._encode)
+        try:
+            self._wait(decoders)
+            self._decoded.close()
+            self._wait(stylizers)
+        finally:  # also when interrupted
+            self._stop()
+            for thread in (*decoders, *stylizers):
+                thread.join()
+            for _ in encoders:
+                self._stylized.put(None)
+            for thread in encoders:
+                thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _decode(self, jobs: Iterator[Job], clock: "_Clock") -> None:
+        while not self._stopped.is_set():
+            with self._jobs_lock:
+                job = next(jobs, None)
+            if job is None:
+                return
+            if job.targets[0].style is None:
+                with clock, self._faults_of(job):
+                    self._accept(job, [self._stages.copy(job, target) for target in job.targets])
+                continue
+            with self._faults_of(job), self._stages.readable(job) as path:
+                size = read_size(path)
+                pixels = self._stages.pixels(size)
+                if not self._under_way.enter(pixels):
+                    return
+                try:
+                    with clock:
+                        decoded = self._stages.decode(job, path, size)
+                except BaseException:
+                    self._under_way.leave(pixels)
+                    raise
+                for note in decoded.picture.notes:
+                    self._progress.note(job.source, note)
+                opened = _Open(decoded, pixels, len(job.targets))
+                height, width, _ = decoded.picture.rgb.shape
+                for target in job.targets:
+                    self._decoded.put((height, width), (opened, target))
+
+    def _stylize(self, clock: "_Clock") -> None:
+        while not self._stopped.is_set() and (batch := self._decoded.get()):
+            try:
+                with clock:
+                    pictures = self._stages.stylize([(o.decoded.picture, t) for o, t in batch])
+            except Exception as error:
+                if len(batch) == 1:
+                    self._fail(batch[0][0], error)
+                for alone in batch if len(batch) > 1 else ():
+                    self._retry(alone, clock)
+                continue
+            for (opened, target), picture in zip(batch, pictures, strict=True):
+                self._stylized.put((opened, target, picture))
+
+    def _retry(self, alone: tuple[_Open, Target], clock: "_Clock") -> None:
+        """Stylize one picture of a batch that failed, so that the others do not fail with it."""
+        opened, target = alone
+        try:
+            with clock:
+                (picture,) = self._stages.stylize([(opened.decoded.picture, target)])
+        except Exception as error:
+            self._fail(opened, error)
+        else:
+            self._stylized.put((opened, target, picture))
+
+    def _encode(self, clock: "_Clock") -> None:
+        while (item := self._stylized.get()) is not None:
+            opened, target, picture = item
+            try:
+                with clock:
+                    finished = self._stages.encode(opened.decoded, target, picture)
+            except Exception as error:
+                self._fail(opened, error)
+            else:
+                with clock:
+                    self._close(opened, finished)
+
+    def _fail(self, opened: _Open, error: Exception) -> None:
+        with opened.lock:
+            opened.error = opened.error or error
+        self._close(opened, None)
+
+    def _close(self, opened: _Open, finished: Finished | None) -> None:
+        """Count one more target of a job as ended; after the last one, the job is."""
+        with opened.lock:
+            opened.left -= 1
+            opened.finished += [finished] if finished else []
+            if opened.left:
+                return
+        job = opened.decoded.job
+        with self._faults_of(job):
+            try:
+                if opened.error is not None:
+                    for file in opened.finished:
+                        file.path.unlink()
+                    raise opened.error
+                self._accept(job, opened.finished)
+            finally:
+                self._under_way.leave(opened.pixels)
+
+    def _accept(self, job: Job, files: list[Finished]) -> None:
+        self._sink.accept(job, files)
+        if job.note:
+            self._progress.note(job.source, job.note)
+        self._progress.wrote(sum(1 for target in job.targets if target.style is not None))
+
+    @contextmanager
+    def _faults_of(self, job: Job) -> Iterator[None]:
+        """Make a failure that of one file, as long as there is hope for the others."""
+        try:
+            yield
+        except Hopeless:
+            raise
+        except Exception as error:
+            text = self._stages.reason(error, job)
+            self._sink.refuse(job, text)
+            self._progress.failed(job.source, text)
+
+    def _start(self, stage: str, body: "Callable[[_Clock], None]") -> list[threading.Thread]:
+        def work() -> None:
+            clock = _Clock()
+            try:
+                body(clock)
+            except BaseException as error:
+                self._stop(error)
+            finally:
+                self._progress.worked(stage, clock.seconds)
+
+        threads = [threading.Thread(target=work, name=stage) for _ in range(self._workers)]
+        for thread in threads:
+            thread.start()
+        return threads
+
+    def _wait(self, threads: list[threading.Thread]) -> None:
+        for thread in threads:
+            while thread.is_alive() and not self._stopped.is_set():
+                thread.join(0.1)
+                self._progress.tick()
+
+    def _stop(self, error: BaseException | None = None) -> None:
+        if error is not None and self._error is None:
+            self._error = error
+        self._stopped.set()
+        self._under_way.close()
+        self._decoded.close()
+
+
+class _Clock:
+    """How long one thread has been at work, waiting for others left out."""
+
+    def __init__(self) -> None:
+        self.seconds = self._since = 0.0
+
+    def __enter__(self) -> None:
+        self._since = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds += time.perf_counter() - self._since
+
+
+def _batch_of(batch: int) -> Callable[[Size], int]:
+    """Return how many pictures of a size go together where `batch` of 256×256 pixels do."""
+    return lambda size: max(1, batch * REFERENCE**2 // (size[0] * size[1]))

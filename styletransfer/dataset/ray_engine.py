@@ -1,0 +1,182 @@
+"""The same plan on a Ray cluster: Ray Data hands out portions of it to actors.
+
+Each actor is a process with an open model that writes its outputs and its journal by itself, as
+the local engine does. A portion that Ray gives to another actor, because the first one died, is
+thus resumed like any other run. The source, the destination and the model must be on storage that
+all machines share.
+"""
+
+import logging
+import os
+import pickle
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it warns of what does not concern us
+
+import ray
+import ray.data
+
+from styletransfer.dataset.destination import Outcome
+from styletransfer.dataset.journal import Journal, read_lines
+from styletransfer.dataset.plan import Job
+from styletransfer.dataset.progress import Progress
+from styletransfer.dataset.run import Call, Run, counted
+from styletransfer.dataset.stages import Hopeless, fatal_faults
+from styletransfer.inference.model import gallery_path
+from styletransfer.inference.providers import CPU
+
+PORTION = 32  # files
+MOST_BLOCKS = 2000  # what Ray's scheduler takes in its stride
+
+
+@dataclass(frozen=True)
+class Portion:
+    """What an actor does at once: some files, or one tar file by its number."""
+
+    jobs: tuple[Job, ...] = ()
+    tar: int | None = None
+
+
+def stylize_on_ray(
+    call: Call, progress: Progress, address: str | None, workers: int | None
+) -> Outcome:
+    """Do what is missing of a data set on a cluster, as `stylize_dataset` does it here.
+
+    `address` is that of a running cluster, or `auto`; without one, one is started here for
+    `workers` actors. By default there are as many as the cluster has CPUs, or GPUs if the model
+    runs on them.
+    """
+    call = _absolute(replace(call, workers=1))
+    run = Run(call, progress)
+    run.prepare()
+    gpus = 0 if run.stylizer.provider == CPU else 1
+    call = replace(call, settings=replace(call.settings, provider=run.stylizer.provider))
+    with fatal_faults(run.destination.folder):
+        with closing(Journal(run.destination.work)) as journal:
+            if call.retry_failed:
+                run.forget_failures(journal)
+            with counted(run):
+                portions = list(_portions(run, journal))
+                if portions:
+                    with _cluster(address, workers) as resources:
+                        count = workers or int(resources.get("GPU" if gpus else "CPU", 1))
+                        _spread(portions, call, progress, min(count, len(portions)), gpus)
+        return run.destination.conclude()
+
+
+class Actor:
+    """What one process of the cluster keeps from portion to portion."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(quiet=True)
+        self._run: Run | None = None
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Do one portion; return what the driver counts: files, pictures, failures, despair."""
+        call, portion = pickle.loads(batch["portion"][0])
+        # Not in the constructor: Ray may have lost its arguments when it starts a dead actor again.
+        run = self._run = self._run or Run(call, self._progress)
+        before = self._progress.counts["written"]
+        despair = ""
+        with closing(Journal(run.destination.work)) as journal:
+            try:
+                with fatal_faults(run.destination.folder):
+                    if portion.tar is not None:
+                        run.write_tar(portion.tar, journal)
+                    else:
+                        run.write_files(_left(portion, run), journal)
+            except Hopeless as error:
+                despair = str(error)
+        failed = [line["failed"] for line in read_lines(journal.path) if "failed" in line]
+        result = (len(portion.jobs), self._progress.counts["written"] - before, failed, despair)
+        return {"result": [pickle.dumps(result)]}
+
+
+def _left(portion: Portion, run: Run) -> Iterator[Job]:
+    """Yield the jobs that an actor that died has not done."""
+    for job in portion.jobs:
+        paths = ((target, run.destination.path(target.output)) for target in job.targets)
+        if targets := tuple(target for target, path in paths if not os.path.lexists(path)):
+            yield replace(job, targets=targets)
+
+
+def _portions(run: Run, journal: Journal) -> Iterator[Portion]:
+    if run.destination.tars:
+        yield from (Portion(tar=number) for number in run.missing_tars())
+        return
+    jobs = run.missing(journal)
+    while portion := tuple(islice(jobs, PORTION)):
+        yield Portion(portion)
+
+
+def _spread(
+    portions: list[Portion], call: Call, progress: Progress, actors: int, gpus: int
+) -> None:
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    dataset = ray.data.from_items(
+        [{"portion": pickle.dumps((call, portion))} for portion in portions],
+        override_num_blocks=min(len(portions), MOST_BLOCKS),
+    ).map_batches(
+        Actor,
+        batch_size=1,
+        batch_format="numpy",
+        compute=ray.data.ActorPoolStrategy(size=actors),
+        num_cpus=1,
+        num_gpus=gpus,
+    )
+    for row in dataset.iter_rows():
+        files, written, failed, despair = pickle.loads(row["result"])
+        for source, reason in failed:
+            progress.failed(source, reason)
+        progress.wrote(written, files - len(failed))
+        progress.tick()
+        if despair:
+            raise Hopeless(despair)
+
+
+@contextmanager
+def _cluster(address: str | None, workers: int | None) -> Iterator[dict[str, float]]:
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    started = not ray.is_initialized()
+    if started and address is None:
+        ray.init(
+            address="local",  # without it a cluster that happens to run here would be taken
+            num_cpus=workers,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+    elif started:
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        except ConnectionError:
+            raise Hopeless(
+                f"{address}: no Ray cluster can be reached there; see that it runs, and set "
+                "RAY_AUTH_MODE=token here if it asks for a token"
+            ) from None
+    try:
+        yield ray.cluster_resources()  # type: ignore[no-untyped-call]
+    finally:
+        if started:
+            ray.shutdown()
+
+
+def _absolute(call: Call) -> Call:
+    """Return the call with paths that mean the same in an actor's working folder."""
+    settings = call.settings
+    model = (settings.model or gallery_path()).absolute()
+    table = settings.style_from and settings.style_from.absolute()
+    return replace(
+        call,
+        source=str(Path(call.source).absolute()),
+        destination=str(Path(call.destination).absolute()),
+        settings=replace(settings, model=model, style_from=table),
+    )

@@ -1,0 +1,1 @@
+"""Pictures that do not fit in memory: the same result, band by band."""

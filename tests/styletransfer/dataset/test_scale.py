@@ -1,0 +1,42 @@
+"""A hundred thousand files: what is to be done of them is never all in memory."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.styletransfer.dataset.data_set import save
+
+FOLDERS, FILES = 100, 1000
+PLAN = r"""
+import re, sys
+from pathlib import Path
+from styletransfer.dataset.journal import Journal
+from styletransfer.dataset.progress import Progress
+from styletransfer.dataset.run import Call, Run
+from styletransfer.dataset.settings import Settings
+
+source, out, model = sys.argv[1:]
+run = Run(Call(source, out, Settings(Path(model), "random")), Progress(quiet=True))
+run.prepare()
+journal = Journal(run.destination.work)
+print(sum(len(job.targets) for job in run.missing(journal)))
+# Not getrusage: what that tells begins with the memory of the process that has started this one.
+print(int(re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())[1]) // 1024)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads memory from /proc")
+def test_planning_takes_little_memory(model: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    for folder in range(FOLDERS):
+        first = save(photos / f"{folder:03d}" / "00000.png")
+        for number in range(1, FILES):
+            os.link(first, first.with_name(f"{number:05d}.png"))
+    call = [sys.executable, "-c", PLAN]
+    call += [str(photos), str(tmp_path / "out"), str(model)]
+    planned, megabytes = map(int, subprocess.check_output(call, text=True).split())
+    assert planned == FOLDERS * FILES
+    assert megabytes < 500
