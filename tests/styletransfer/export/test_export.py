@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 from styletransfer.checkpoint import CheckpointError, TrainedNetwork, load_checkpoint
-from styletransfer.commands import deviation, parity
 from styletransfer.commands import export as cli
+from styletransfer.export import deviation, parity
 from styletransfer.export.graph import build_graph
 from styletransfer.export.parity import SIZES, ParityError, check_parity
 from styletransfer.images import read_image, to_tensor

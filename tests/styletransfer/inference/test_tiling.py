@@ -12,7 +12,8 @@ import pytest
 
 from styletransfer.export.precision import to_half
 from styletransfer.images import Pixels, to_pixels, to_tensor
-from styletransfer.inference import ModelError, scratch
+from styletransfer.inference import ModelError
+from styletransfer.inference.tiled import scratch
 from styletransfer.inference.tiled.scratch import ScratchError
 from styletransfer.inference.tiled.segments import Segments, cut
 from styletransfer.inference.tiled.tiling import ArrayRows, _Moments, stylize_bands
