@@ -1,0 +1,71 @@
+"""Encode pictures to files."""
+
+import os
+from pathlib import Path
+from typing import IO
+
+from PIL import Image
+
+from styletransfer.atomic import written_whole
+from styletransfer.errors import ImageError
+from styletransfer.images.picture import Picture
+
+WRITABLE = {
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".png": "PNG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".bmp": "BMP",
+}
+_WITHOUT_ALPHA = ("JPEG", "BMP")
+
+
+def write_image(path: str | os.PathLike[str], picture: Picture, *, quality: int = 95) -> None:
+    """Write a picture to a file in the format that the suffix names.
+
+    The file appears under its name only when it is complete. Folders are not created.
+
+    Args:
+        path: The file, with one of the suffixes in `WRITABLE`.
+        picture: What to write. A format without alpha gets it over white.
+        quality: 1 to 100, for JPEG and WebP.
+
+    Raises:
+        ImageError: The suffix is not supported, or the file cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in WRITABLE:
+        raise ImageError(f"{path}: cannot write this format; use {' '.join(WRITABLE)}")
+    try:
+        with written_whole(path) as file:
+            encode_image(file, picture, path.suffix, quality=quality)
+    except (OSError, ValueError) as error:
+        reason = " ".join((getattr(error, "strerror", None) or str(error)).split())
+        fault = f"cannot be written ({reason})"
+        raise ImageError(f"{path}: {fault}; choose another folder, size or format") from error
+
+
+def encode_image(file: IO[bytes], picture: Picture, suffix: str, *, quality: int = 95) -> None:
+    """Write to an open file what `write_image` writes to one of that suffix.
+
+    Args:
+        file: A binary file.
+        picture: What to write. A format without alpha gets it over white.
+        suffix: One of those in `WRITABLE`.
+        quality: 1 to 100, for JPEG and WebP.
+
+    Raises:
+        OSError: The file cannot take it.
+        ValueError: The format cannot hold the picture.
+    """
+    name = WRITABLE[suffix.lower()]
+    image = Image.fromarray(picture.rgb)
+    if picture.alpha is not None:
+        alpha = Image.fromarray(picture.alpha)
+        if name in _WITHOUT_ALPHA:
+            image = Image.composite(image, Image.new("RGB", image.size, "white"), alpha)
+        else:
+            image.putalpha(alpha)
+    image.save(file, name, quality=quality, subsampling="4:4:4")
