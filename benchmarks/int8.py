@@ -1,6 +1,6 @@
 """Is an int8 variant worth shipping on this CPU? Its time at 512×512 and its distance from fp32.
 
-The convolutions of the gallery are quantised by ONNX Runtime: per channel, calibrated on half of
+The convolutions of the gallery are quantized by ONNX Runtime: per channel, calibrated on half of
 the photographs given, in both of its formats; the other half judges. A variant is worth shipping
 where it is faster than fp32 at more than 35 dB. Run: python benchmarks/int8.py PHOTOGRAPHS [MODEL]
 """

@@ -139,9 +139,9 @@ def stylize(
     from styletransfer.inference import Stylizer
     from styletransfer.inference.blend import parse_blend
     from styletransfer.inference.masks import read_masks
-    from styletransfer.inference.outputs import plan
+    from styletransfer.inference.outputs import plan_outputs
     from styletransfer.inference.painter import Painter, parse_tiles
-    from styletransfer.inference.work import progress, report, stylize_job
+    from styletransfer.inference.work import progress, report, stylize_task
 
     with _refusals():
         stylizer = Stylizer(model, threads=threads, provider=provider)
@@ -153,7 +153,7 @@ def stylize(
         for text in texts:
             parse_blend(text or stylizer.styles[0], stylizer.styles, strength)
         mask_files = [region.mask for region in regions if region.mask is not None]
-        jobs = plan(
+        jobs = plan_outputs(
             inputs, output, texts, each=style == EACH, overwrite=overwrite, spared=mask_files
         )
         shapes, mask_notes = read_masks(regions)
@@ -162,14 +162,14 @@ def stylize(
     painter = Painter(
         stylizer,
         strength=strength,
-        keep_colours=preserve_colors,
+        preserve_colors=preserve_colors,
         regions=regions,
         masks=shapes,
         tiles=tiles,
     )
     due = sum(len(job.targets) for job in jobs)
     with progress(due, quiet=quiet) as bar:
-        written = sum(stylize_job(painter, job, size, bar) for job in jobs)
+        written = sum(stylize_task(painter, job, size, bar) for job in jobs)
     if written and not quiet:
         whole = f"{written}" if written == due else f"{written} of {due}"
         where = f"{output}/" if output.is_dir() else f"{output}"
@@ -219,12 +219,13 @@ def contact_sheet(
 
     Example: styletransfer contact-sheet photo.jpg -o sheet.png --size 320
     """
+    from styletransfer.errors import RequestError
     from styletransfer.images import write_image
     from styletransfer.inference import Stylizer
     from styletransfer.inference.blend import parse_blend
     from styletransfer.inference.contact_sheet import contact_sheet as draw
-    from styletransfer.inference.outputs import PlanError, gather, is_picture_name, prepare
-    from styletransfer.inference.work import one_picture, progress, stylize_row
+    from styletransfer.inference.outputs import check_targets, gather, is_picture_name
+    from styletransfer.inference.work import make_folder, one_picture, progress, stylize_row
 
     with _refusals():
         stylizer = Stylizer(model)
@@ -232,9 +233,11 @@ def contact_sheet(
         for style in shown:
             parse_blend(style, stylizer.styles)
         if not is_picture_name(output):
-            raise PlanError(f"{output}: this is no name of a picture; give one such as sheet.png")
+            raise RequestError(
+                f"{output}: this is no name of a picture; give one such as sheet.png"
+            )
         sources = [source.path for source in gather(photos, output)]
-        prepare(sources, [output], overwrite=overwrite)
+        check_targets(sources, [output], overwrite=overwrite)
     rows: list[list[Picture]] = []
     with progress(len(sources) * len(shown), quiet=False) as bar:
         for source in sources:
@@ -242,6 +245,7 @@ def contact_sheet(
                 rows.append(stylize_row(stylizer, source, shown, size, bar))
     if rows:
         with one_picture(output):
+            make_folder(output)
             write_image(output, draw(["photograph", *shown], rows))
             click.echo(f"wrote {output}")
             if len(rows) == len(sources):
@@ -281,9 +285,9 @@ def _regions(style: str | None, masks: Sequence[str], names: Sequence[str]) -> "
 @contextmanager
 def _refusals() -> Iterator[None]:
     """Turn what stops a call into click's errors: status 2, or 1 for files that are not usable."""
+    from styletransfer.errors import ModelError, ProviderError, StyleError
+    from styletransfer.errors import RequestError as PlanError
     from styletransfer.images import ImageError
-    from styletransfer.inference import ModelError, ProviderError, StyleError
-    from styletransfer.inference.outputs import PlanError
 
     try:
         yield

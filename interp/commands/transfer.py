@@ -145,7 +145,7 @@ def transfer(
         from interp.recording import Recorder, checked_outputs
         from interp.synthesis.style_transfer import Recipe, Style, transfer_style
         from styletransfer.images import to_tensor
-        from styletransfer.inference.color import preserve_colours
+        from styletransfer.inference import color
 
         sources = [photograph, *styles, *(Path(mask) for mask in masks if mask != _REST)]
         files = checked_outputs(recording, sources)
@@ -179,7 +179,7 @@ def transfer(
             )
         made = shown(outcome.picture)
         if preserve_colors:
-            made = preserve_colours(made, resized(content, *made.shape[:2]))
+            made = color.preserve_colors(made, resized(content, *made.shape[:2]))
         files.write(
             made,
             image=to_tensor(made)[0],

@@ -90,13 +90,14 @@ def evaluate(
         from styletransfer.evaluation.report import as_json, average, table, yardstick_table
         from styletransfer.evaluation.run import judge_by_optimizer, judge_styles
     from styletransfer.atomic import written_whole
+    from styletransfer.errors import ModelError
     from styletransfer.evaluation.photographs import (
         EvaluationDataError,
         find_paintings,
         find_photographs,
     )
     from styletransfer.images import ImageError
-    from styletransfer.inference import ModelError, Stylizer
+    from styletransfer.inference import Stylizer
 
     if threads is not None:
         torch.set_num_threads(threads)

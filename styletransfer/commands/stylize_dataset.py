@@ -218,10 +218,9 @@ def _tell(findings: Iterator[str], progress: "Progress") -> None:
 def _refusals() -> Iterator[None]:
     """Turn what stops a call into click's errors: status 2, or 1 for work that has failed."""
     from styletransfer.dataset.stages import Hopeless
+    from styletransfer.errors import ModelError, ProviderError, StyleError
+    from styletransfer.errors import RequestError as PlanError
     from styletransfer.images import ImageError
-    from styletransfer.inference import ModelError, StyleError
-    from styletransfer.inference.outputs import PlanError
-    from styletransfer.inference.providers import ProviderError
 
     try:
         yield

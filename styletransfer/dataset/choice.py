@@ -11,8 +11,9 @@ from hashlib import blake2b
 from pathlib import Path
 
 from styletransfer.dataset.settings import EACH, RANDOM, Settings
-from styletransfer.inference.blend import StyleError, parse_blend
-from styletransfer.inference.outputs import PlanError
+from styletransfer.errors import DataSetError as PlanError
+from styletransfer.errors import StyleError
+from styletransfer.inference.blend import parse_blend
 
 
 def draw(seed: int, purpose: str, path: str) -> float:

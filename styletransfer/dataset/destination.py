@@ -18,7 +18,7 @@ from styletransfer.atomic import written_whole
 from styletransfer.dataset.journal import SUFFIX, lock_dead
 from styletransfer.dataset.plan import FAILURES, MANIFEST, RECORD
 from styletransfer.dataset.records import COLUMNS, Records, write_rows
-from styletransfer.inference.outputs import PlanError
+from styletransfer.errors import DataSetError as PlanError
 
 WORK = ".styletransfer"
 LEAST_FREE_BYTES = 16 << 20

@@ -8,8 +8,8 @@ from pathlib import Path
 from styletransfer.dataset.choice import Choice, in_shard
 from styletransfer.dataset.settings import SAME, Settings
 from styletransfer.dataset.tree import Folder, suffix_of, walk
+from styletransfer.errors import DataSetError as PlanError
 from styletransfer.images import WRITABLE
-from styletransfer.inference.outputs import PlanError
 
 RECORD = ".styletransfer.json"
 MANIFEST = "manifest.csv"

@@ -27,8 +27,8 @@ from styletransfer.dataset.stages import Stages, fatal_faults
 from styletransfer.dataset.tar_sink import TarSink
 from styletransfer.dataset.tars import TarPlan, expand
 from styletransfer.dataset.verify import findings
+from styletransfer.errors import DataSetError as PlanError
 from styletransfer.inference import Stylizer
-from styletransfer.inference.outputs import PlanError
 from styletransfer.inference.providers import CPU, available_providers, choose_provider
 
 MOST_BATCH = 32

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from styletransfer.errors import DataSetError as PlanError
 from styletransfer.images import WRITABLE
 from styletransfer.inference.model import gallery_path
-from styletransfer.inference.outputs import PlanError
 from styletransfer.inference.providers import AUTO
 
 RANDOM = "random"

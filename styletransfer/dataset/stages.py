@@ -28,7 +28,7 @@ from styletransfer.images import (
 )
 from styletransfer.inference import Stylizer
 from styletransfer.inference.blend import parse_blend
-from styletransfer.inference.color import preserve_colours
+from styletransfer.inference.color import preserve_colors
 from styletransfer.inference.painter import Painter, Tiles
 
 # What stands in the way of every file that comes after, too.
@@ -158,13 +158,13 @@ class Stages:
         return Painter(
             self._stylizer,
             strength=target.strength or 0.0,
-            keep_colours=self._settings.preserve_colors,
+            preserve_colors=self._settings.preserve_colors,
             tiles=self._tiles,
         )
 
     def _coloured(self, stylized: Pixels, picture: Picture) -> Pixels:
         return (
-            preserve_colours(stylized, picture.rgb) if self._settings.preserve_colors else stylized
+            preserve_colors(stylized, picture.rgb) if self._settings.preserve_colors else stylized
         )
 
     def _member(self, job: Job) -> bytes:

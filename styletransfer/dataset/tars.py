@@ -13,7 +13,7 @@ from styletransfer.dataset.choice import in_shard
 from styletransfer.dataset.plan import Job, OutputNames, Planner, output_name
 from styletransfer.dataset.settings import Settings
 from styletransfer.dataset.tree import is_image_name
-from styletransfer.inference.outputs import PlanError
+from styletransfer.errors import DataSetError as PlanError
 
 SUFFIX = ".tar"
 

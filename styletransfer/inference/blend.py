@@ -7,11 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from styletransfer.errors import StyleError
+
 IDENTITY = 0  # the style that every model has first, and that gives the photograph back
-
-
-class StyleError(ValueError):
-    """A style text or a strength that cannot be used; the message is one line."""
 
 
 def parse_blend(text: str, styles: Sequence[str], strength: float = 1.0) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
-"""Oklab, the perceptual colour space (Ottosson 2020), and the colours of the photograph in it.
+"""Oklab, the perceptual color space (Ottosson 2020), and the colors of the photograph in it.
 
 Sums are written in differences of channels, such as g + 0.41 (r − g) + 0.05 (b − g), as the rows
-of Oklab's matrices sum to 1 or to 0. So a grey is exactly grey in Oklab, and comes back exactly.
+of Oklab's matrices sum to 1 or to 0. So a gray is exactly gray in Oklab, and comes back exactly.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ Planes = tuple[Plane, Plane, Plane]
 
 _BAND_PIXELS = 32_768  # the planes of one band, 128 KiB each, stay in a core's cache
 _HALVINGS = 6  # of the interval in which the greatest chroma lies
-_SLACK = np.float32(1e-5)  # in linear light: above the rounding errors of colours inside
+_SLACK = np.float32(1e-5)  # in linear light: above the rounding errors of colors inside
 
 
 def _linear_light(encoded: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -31,11 +31,11 @@ _LEVELS = np.searchsorted(_linear_light((np.arange(255) + 0.5) / 255) * 65535, n
 _LEVELS = _LEVELS.astype(np.uint8)
 
 
-def preserve_colours(stylized: Pixels, photograph: Pixels, out: Pixels | None = None) -> Pixels:
+def preserve_colors(stylized: Pixels, photograph: Pixels, out: Pixels | None = None) -> Pixels:
     """Return the lightness of `stylized` with the hue and chroma of `photograph`.
 
     All are uint8 H×W×3 in sRGB, and may be memory maps: bands of rows are worked on, which takes
-    a few MB beside the result. `out` takes the result, and may be one of the two. A colour outside
+    a few MB beside the result. `out` takes the result, and may be one of the two. A color outside
     sRGB keeps its lightness and its hue, and has only as much chroma as sRGB can show there.
     Raises ValueError for pictures of different shapes.
     """
@@ -116,7 +116,7 @@ def _to_linear(lightness: Plane, a: Plane, b: Plane) -> Planes:
 
 
 def _excess(lightness: Plane, a: Plane, b: Plane) -> Plane:
-    """How far a colour lies outside 0..1 in linear light; 0 or less inside."""
+    """How far a color lies outside 0..1 in linear light; 0 or less inside."""
     red, green, blue = _to_linear(lightness, a, b)
     highest = np.maximum(np.maximum(red, green), blue)
     lowest = np.minimum(np.minimum(red, green), blue)

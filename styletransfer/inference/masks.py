@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
+from styletransfer.errors import MaskError, StyleError
 from styletransfer.images import Picture, Pixels, find_images, read_image
-from styletransfer.inference.blend import StyleError, parse_blend, style_index
+from styletransfer.inference.blend import parse_blend, style_index
 from styletransfer.inference.color import from_oklab, row_bands, to_oklab
-from styletransfer.inference.outputs import PlanError
 
 REST = "rest"
 
@@ -35,14 +35,14 @@ def parse_masks(texts: Sequence[str], styles: Sequence[str]) -> list[Region]:
     """Turn texts such as `sky.png=starry_night` into regions.
 
     What comes before the last `=` is a file, or `rest`; what follows is a style or a blend of
-    `styles`. Raises PlanError for a text without one or the other, a file that is missing and one
+    `styles`. Raises MaskError for a text without one or the other, a file that is missing and one
     that is given twice, StyleError for a style that cannot be used.
     """
     regions = []
     for text in texts:
         mask, equals, style = (part.strip() for part in text.rpartition("="))
         if not (equals and mask and style):
-            raise PlanError(f"mask {text!r} is not FILE=STYLE; write it as sky.png={styles[-1]}")
+            raise MaskError(f"mask {text!r} is not FILE=STYLE; write it as sky.png={styles[-1]}")
         parse_blend(style, styles)
         regions.append(Region(None if mask == REST else Path(mask), style))
     _check_files(regions)
@@ -52,12 +52,12 @@ def parse_masks(texts: Sequence[str], styles: Sequence[str]) -> list[Region]:
 def masks_in(folder: Path, styles: Sequence[str]) -> list[Region]:
     """Make a region of every image in `folder`, each named after its style: `udnie.png`.
 
-    Raises PlanError for a folder without images, StyleError for a file that no style is named
+    Raises MaskError for a folder without images, StyleError for a file that no style is named
     as, ImageError for a folder that cannot be listed.
     """
     regions = [Region(path, path.stem) for path in find_images(folder)]
     if not regions:
-        raise PlanError(f"{folder}: there is no mask in this folder; name one {styles[-1]}.png")
+        raise MaskError(f"{folder}: there is no mask in this folder; name one {styles[-1]}.png")
     for region in regions:
         try:
             style_index(region.style, styles)
@@ -69,7 +69,7 @@ def masks_in(folder: Path, styles: Sequence[str]) -> list[Region]:
 def read_masks(regions: Sequence[Region]) -> tuple[list[Pixels | None], list[str]]:
     """Decode the mask of every region: uint8 of any size, white where the style goes.
 
-    Colours count by their luma, and what is transparent is no part of the region. Beside the
+    Colors count by their luma, and what is transparent is no part of the region. Beside the
     masks, None where a region has none, come notes about their files. Raises ImageError.
     """
     masks: list[Pixels | None] = []
@@ -164,7 +164,7 @@ def _mix(pictures: Sequence[Pixels], weights: Sequence[Pixels]) -> Pixels:
     border = np.flatnonzero(np.max(weights, axis=0) < 255)
     if not border.size:
         return mixed
-    # In Oklab, halfway between two colours lies the colour that looks halfway. sRGB values give a
+    # In Oklab, halfway between two colors lies the color that looks halfway. sRGB values give a
     # dark fringe between different hues. Linear light lets the brighter side swell over the border
     # and shows the first 1/255 of white over black as a step of 13 levels. Mixtures outside sRGB
     # are clipped: they lie near, and the greatest chroma at one hue leaps beside pure blue.
@@ -215,10 +215,10 @@ def _check_files(regions: Sequence[Region]) -> None:
     seen: set[Path | None] = set()
     for mask in (region.mask for region in regions):
         if mask is not None and not _is_file(mask):
-            raise PlanError(f"mask {mask}: no such file; name an image, white in the region")
+            raise MaskError(f"mask {mask}: no such file; name an image, white in the region")
         place = None if mask is None else mask.resolve()
         if place in seen:
-            raise PlanError(f"mask {mask or REST} is given twice; give a mask one style")
+            raise MaskError(f"mask {mask or REST} is given twice; give a mask one style")
         seen.add(place)
 
 

@@ -1,4 +1,4 @@
-"""Opening an exported ONNX file, and refusing any file that is not one of ours."""
+"""Open an exported ONNX file, and refuse any file that is not one of ours."""
 
 import json
 from collections.abc import Mapping
@@ -6,8 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 import styletransfer
+from styletransfer.errors import ModelError, ProviderError
 from styletransfer.inference import providers
+
+Array = NDArray[np.float32]
 
 FORMAT = "1"
 INPUTS = ("image", "style_weights")
@@ -18,13 +24,19 @@ KEYS = tuple(
 )
 
 
-class ModelError(Exception):
-    """A model file that is missing or not ours; the message is one line that says what it lacks."""
-
-
 @dataclass(frozen=True)
 class Model:
-    """An open session, its provider, and what the file's metadata says of the network in it."""
+    """An open session, its provider, and what the file's metadata says of its network.
+
+    Attributes:
+        session: an ONNX Runtime session.
+        provider: the short name of what it runs on.
+        styles: names of the styles; the first is `identity`.
+        network: name of the architecture.
+        receptive_field: side of the square that an output pixel depends on, in pixels.
+        trained_on: the data that it was trained on.
+        bytes_per_pixel: memory at the peak of a run; None if the file does not say.
+    """
 
     session: Any
     provider: str
@@ -32,11 +44,11 @@ class Model:
     network: str
     receptive_field: int
     trained_on: str
-    bytes_per_pixel: int | None  # at the peak of a run; None for a file that doesn't say
+    bytes_per_pixel: int | None
 
 
 def gallery_path() -> Path:
-    """Return where the shipped gallery lies: in the installed package, else in the checkout."""
+    """Return the path of the shipped gallery: in the installed package, else in the checkout."""
     package = Path(styletransfer.__file__).parent
     installed = package / "checkpoints" / "gallery.onnx"
     return installed if installed.is_file() else package.parent / "checkpoints" / "gallery.onnx"
@@ -45,19 +57,24 @@ def gallery_path() -> Path:
 def open_model(
     path: str | Path, *, threads: int | None = None, provider: str = providers.AUTO
 ) -> Model:
-    """Open the ONNX file at `path`; `threads` is how many CPU threads work on one picture.
+    """Open a model file.
 
-    Without `threads` ONNX Runtime takes one for each core. `provider` is a short name or `auto`:
-    see `styletransfer.inference.providers`. Raises ProviderError for a provider that this build
-    of ONNX Runtime lacks, and ModelError for a file that is missing, that ONNX Runtime cannot
-    open, or that is not a styletransfer model.
+    Args:
+        path: an ONNX file.
+        threads: number of CPU threads that work on one picture; by default one for each core.
+        provider: a short name, or `auto`; see `styletransfer.inference.providers`.
+
+    Raises:
+        ProviderError: this build of ONNX Runtime does not have the provider.
+        ModelError: the file is missing, ONNX Runtime cannot open it, or it is not a styletransfer
+            model.
     """
     path = Path(path)
     if not path.is_file():
         raise ModelError(f"{path}: there is no such model file")
     try:
         session, used = providers.open_session(path, provider=provider, threads=threads)
-    except providers.ProviderError:
+    except ProviderError:
         raise
     # ONNX Runtime's exceptions share no base class but this one.
     except Exception as error:
@@ -67,22 +84,22 @@ def open_model(
 
 
 def _checked(session: Any, provider: str, path: Path) -> Model:
-    inputs = {tensor.name: tensor for tensor in session.get_inputs()}
+    inputs = {value.name: value for value in session.get_inputs()}
     metadata = session.get_modelmeta().custom_metadata_map
     lacks = [f"metadata {key}" for key in KEYS if key not in metadata]
     lacks += [f"input {name}" for name in INPUTS if name not in inputs]
-    if OUTPUT not in {tensor.name for tensor in session.get_outputs()}:
+    if OUTPUT not in {value.name for value in session.get_outputs()}:
         lacks.append(f"output {OUTPUT}")
     if lacks:
         raise ModelError(f"{path}: not a styletransfer model; it lacks {', '.join(lacks)}")
     if metadata[KEYS[0]] != FORMAT:
         raise ModelError(
             f"{path}: its styletransfer.format is {metadata[KEYS[0]]!r}, and styletransfer "
-            f"{styletransfer.__version__} reads {FORMAT!r} alone"
+            f"{styletransfer.__version__} reads only {FORMAT!r}"
         )
-    for name, tensor in inputs.items():
-        if name not in INPUTS or tensor.type != "tensor(float)":
-            raise ModelError(f"{path}: input {name} of type {tensor.type} is not of this format")
+    for name, value in inputs.items():
+        if name not in INPUTS or value.type != "tensor(float)":
+            raise ModelError(f"{path}: input {name} of type {value.type} is not of this format")
     styles = _styles(metadata, path)
     columns = inputs["style_weights"].shape[-1]
     if isinstance(columns, int) and columns != len(styles):

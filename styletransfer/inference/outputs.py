@@ -1,45 +1,52 @@
-"""Which picture is written where, settled and checked before any work is done."""
+"""Which picture is written where, decided and checked before any work is done."""
 
 import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISDIR
 
+from styletransfer.errors import OutputError, RequestError
 from styletransfer.images import WRITABLE, find_images
 
 
-class PlanError(ValueError):
-    """A call that cannot be carried out as it stands; the message is one line."""
-
-
 @dataclass(frozen=True)
-class Source:
-    """An image to read, and the place of its output below the output folder."""
+class Input:
+    """An image to read.
+
+    Attributes:
+        path: the file.
+        place: where its output goes, relative to the output folder.
+    """
 
     path: Path
     place: Path
 
 
 @dataclass(frozen=True)
-class Job:
-    """An image to read, and for each style text the file to write."""
+class Task:
+    """An image to read, and the file to write for each style text."""
 
     source: Path
     targets: dict[str, Path]
 
 
-def gather(inputs: Iterable[Path], out: Path) -> list[Source]:
-    """List the images of files and folders; a folder's tree is kept in their places.
+def gather(paths: Iterable[Path], out: Path) -> list[Input]:
+    """List the images of files and folders.
 
-    What lies below `out` is left out of a folder that holds `out`, so that a second run does not
-    stylize the results of the first. A file is listed whether it can be read or not. Raises
-    PlanError for a folder without images, ImageError for one that cannot be listed.
+    A folder's tree is kept. If a folder holds `out`, what lies below `out` is left out, so that a
+    second run does not stylize the results of the first. A file is listed whether it can be read
+    or not.
+
+    Raises:
+        RequestError: a folder holds no image.
+        ImageError: a folder cannot be listed.
     """
-    sources = []
-    for path in inputs:
+    inputs = []
+    for path in paths:
         if not _is_folder(path):
-            sources.append(Source(path, Path(path.name)))
+            inputs.append(Input(path, Path(path.name)))
             continue
         results = out.resolve() if path.resolve() in out.resolve().parents else None
         found = [
@@ -48,45 +55,54 @@ def gather(inputs: Iterable[Path], out: Path) -> list[Source]:
             if results is None or not image.resolve().is_relative_to(results)
         ]
         if not found:
-            raise PlanError(f"{path}: there is no image in this folder")
-        sources.extend(Source(image, image.relative_to(path)) for image in found)
-    return sources
+            raise RequestError(f"{path}: there is no image in this folder")
+        inputs.extend(Input(image, image.relative_to(path)) for image in found)
+    return inputs
 
 
-def plan(
-    inputs: Sequence[Path],
+def plan_outputs(
+    paths: Sequence[Path],
     out: Path,
     styles: Sequence[str],
     *,
     each: bool,
     overwrite: bool,
     spared: Iterable[Path] = (),
-) -> list[Job]:
-    """Settle what every input is written to, in one style or, with `each`, in all of `styles`.
+) -> list[Task]:
+    """Decide which file every input is written to. Nothing is made on disk.
 
-    `out` is a file if it has the suffix of one and there is one picture to write, else a folder.
-    The folders are made. Raises PlanError, before anything is made, if two inputs would be written
-    to one file, or a file would be overwritten: an input, or one of `spared`, ever, and any other
-    without `overwrite`.
+    Args:
+        paths: files and folders.
+        out: a file, if it has the suffix of an image format and there is one picture to write;
+            otherwise a folder.
+        styles: style texts, one if not `each`.
+        each: write every input in all of `styles`, with the style in the file's name.
+        overwrite: replace files that exist. Inputs are never replaced.
+        spared: more files that are never replaced, such as masks.
+
+    Raises:
+        OutputError: two inputs would be written to one file, a file would be overwritten, or the
+            format cannot be written.
+        RequestError, ImageError: see `gather`.
     """
-    sources = gather(inputs, out)
+    inputs = gather(paths, out)
     if is_picture_name(out) and not _is_folder(out):
-        if each or len(inputs) > 1 or _is_folder(inputs[0]):
-            raise PlanError(f"{out} is the name of one picture; give a folder for several")
-        jobs = [Job(sources[0].path, {styles[0]: out})]
+        if each or len(paths) > 1 or _is_folder(paths[0]):
+            raise OutputError(f"{out} is the name of one picture; give a folder for several")
+        tasks = [Task(inputs[0].path, {styles[0]: out})]
     else:
-        jobs = [
-            Job(
-                source.path,
-                {style: out / _target(source.place, style if each else "") for style in styles},
+        _refuse_other_formats(out)
+        tasks = [
+            Task(
+                each_input.path,
+                {style: out / _target(each_input.place, style if each else "") for style in styles},
             )
-            for source in sources
+            for each_input in inputs
         ]
-    _refuse_collisions(jobs)
-    targets = [target for job in jobs for target in job.targets.values()]
-    read = [*(source.path for source in sources), *spared]
-    prepare(read, targets, overwrite=overwrite)
-    return jobs
+    _refuse_collisions(tasks)
+    targets = [target for task in tasks for target in task.targets.values()]
+    check_targets([*(one.path for one in inputs), *spared], targets, overwrite=overwrite)
+    return tasks
 
 
 def is_picture_name(path: Path) -> bool:
@@ -94,30 +110,54 @@ def is_picture_name(path: Path) -> bool:
     return path.suffix.lower() in WRITABLE
 
 
-def prepare(sources: Iterable[Path], targets: Sequence[Path], *, overwrite: bool) -> None:
-    """Refuse `targets` that would overwrite something, then make their folders.
+def check_targets(sources: Iterable[Path], targets: Sequence[Path], *, overwrite: bool) -> None:
+    """Refuse `targets` that would overwrite something or that cannot be written.
 
-    Raises PlanError for a target that is one of `sources`, that is a folder, that exists (without
-    `overwrite`), or whose folder cannot be made or written to.
+    Raises:
+        OutputError: a target is one of `sources`, is a folder, exists (without `overwrite`), or
+            lies in a folder that cannot be made or written to.
     """
     read = {_identity(source) for source in sources} - {None}
     present = [target for target in targets if os.path.lexists(_real(target))]
     for target in present:
         if _is_folder(_real(target)):
-            raise PlanError(f"{target} is a folder, and a picture would be written there")
+            raise OutputError(f"{target} is a folder, and a picture would be written there")
         if _identity(_real(target)) in read:
-            raise PlanError(f"{target} is an input, and would be overwritten; give another output")
+            raise OutputError(
+                f"{target} is an input, and would be overwritten; give another output"
+            )
     if present and not overwrite:
         more = f", and {len(present) - 1} more," if len(present) > 1 else ""
         verb = "exist" if more else "exists"
-        raise PlanError(f"{present[0]}{more} {verb} already; --overwrite replaces what is there")
+        raise OutputError(f"{present[0]}{more} {verb} already; --overwrite replaces what is there")
     for folder in dict.fromkeys(target.parent for target in targets):
+        _check_folder(folder)
+
+
+def _check_folder(folder: Path) -> None:
+    """Raise OutputError if `folder` cannot be written to, or cannot be made where it is missing."""
+    for place in (folder, *folder.parents):
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            mode = place.stat().st_mode
+        except FileNotFoundError:
+            continue
         except OSError as error:
-            raise PlanError(f"{folder}: this folder cannot be made ({error.strerror})") from None
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise PlanError(f"{folder}: this folder cannot be written to; give another output")
+            raise OutputError(f"{folder}: this folder cannot be made ({error.strerror})") from None
+        if not S_ISDIR(mode):
+            raise OutputError(f"{folder}: this folder cannot be made ({place} is a file)")
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise OutputError(f"{place}: this folder cannot be written to; give another output")
+        return
+
+
+def _refuse_other_formats(out: Path) -> None:
+    """Refuse the name of a picture in a format that cannot be written, such as `out.gif`."""
+    if out.suffix and not _is_folder(out):
+        from PIL import Image
+
+        if out.suffix.lower() in Image.registered_extensions():
+            formats = " ".join(WRITABLE)
+            raise OutputError(f"{out}: this format cannot be written; use one of {formats}")
 
 
 def _target(place: Path, style: str) -> Path:
@@ -126,16 +166,16 @@ def _target(place: Path, style: str) -> Path:
     return place.with_name(f"{place.stem}-{slug}{suffix}" if slug else f"{place.stem}{suffix}")
 
 
-def _refuse_collisions(jobs: Iterable[Job]) -> None:
+def _refuse_collisions(tasks: Iterable[Task]) -> None:
     written: dict[Path, Path] = {}
-    for job in jobs:
-        for target in job.targets.values():
+    for task in tasks:
+        for target in task.targets.values():
             place = _real(target)
             if place in written:
-                raise PlanError(
-                    f"{written[place]} and {job.source} would both be written to {target}"
+                raise OutputError(
+                    f"{written[place]} and {task.source} would both be written to {target}"
                 )
-            written[place] = job.source
+            written[place] = task.source
 
 
 def _real(target: Path) -> Path:

@@ -1,4 +1,4 @@
-"""What `styletransfer stylize` makes of one picture: whole or in tiles, its colours, its masks."""
+"""What `styletransfer stylize` makes of one picture: whole or in tiles, its colors, its masks."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from styletransfer.errors import ModelError, RequestError
 from styletransfer.images import Picture, Pixels, read_size
-from styletransfer.inference.blend import StyleError, parse_blend
-from styletransfer.inference.color import preserve_colours
+from styletransfer.inference.blend import parse_blend
+from styletransfer.inference.color import preserve_colors
 from styletransfer.inference.masks import Region, stylize_regions
-from styletransfer.inference.model import ModelError
 from styletransfer.inference.stylizer import Stylizer
 from styletransfer.inference.tiled.streams import can_stream, decoded, encode
 from styletransfer.inference.tiled.tiling import ArrayRows, stylize_bands
@@ -48,7 +48,7 @@ class Painter:
     Args:
         stylizer: the model.
         strength: of the style, 0..1.
-        keep_colours: take lightness alone from what is painted.
+        preserve_colors: take lightness alone from what is painted.
         regions, masks: styles for parts of a picture, as `masks.parse_masks` and
             `masks.read_masks` return them; then the style given for a picture is not used.
         tiles: None for whole pictures at any price.
@@ -59,14 +59,14 @@ class Painter:
         stylizer: Stylizer,
         *,
         strength: float = 1.0,
-        keep_colours: bool = False,
+        preserve_colors: bool = False,
         regions: Sequence[Region] = (),
         masks: Sequence[Pixels | None] = (),
         tiles: Tiles | None = None,
     ) -> None:
         self.stylizer = stylizer
         self.strength = strength
-        self.keep_colours = keep_colours
+        self.preserve_colors = preserve_colors
         self.regions, self.masks = regions, masks
         self.tiles = tiles
 
@@ -79,8 +79,8 @@ class Painter:
             advance(1.0)
         else:
             painted = self._whole_or_tiled(picture, style, advance)
-        if self.keep_colours:
-            kept = preserve_colours(painted.rgb, picture.rgb)
+        if self.preserve_colors:
+            kept = preserve_colors(painted.rgb, picture.rgb)
             painted = replace(painted, rgb=kept)
         return painted
 
@@ -99,7 +99,7 @@ class Painter:
             band = self._band(rows.height, rows.width, held=0)
             assert band is not None
             finish = (
-                preserve_colours if self.keep_colours else lambda stylized, photograph: stylized
+                preserve_colors if self.preserve_colors else lambda stylized, photograph: stylized
             )
             stylize_bands(self.stylizer.segments, rows, weights, band, finish, advance)
             encode(target, streamed)
@@ -148,18 +148,18 @@ class Painter:
 def parse_tiles(tile: str, memory: str, receptive_field: int) -> tuple[Tiles | None, list[str]]:
     """The tiles that `--tile` and `--memory` ask for, and notes on what was changed.
 
-    Raises StyleError for a text that is neither.
+    Raises RequestError for a text that is neither.
     """
     size = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)i?b?", memory.strip().lower())
     if size is None or float(size[1]) == 0:
-        raise StyleError(f"memory {memory!r} is not a size; write it as 800MB or 1.5GB")
+        raise RequestError(f"memory {memory!r} is not a size; write it as 800MB or 1.5GB")
     budget = int(float(size[1]) * UNITS[size[2]])
     if tile == OFF:
         return None, []
     if tile == AUTO:
         return Tiles(memory=budget), []
     if not tile.isdecimal() or int(tile) == 0:
-        raise StyleError(f"tile {tile!r} is not a number of rows; give one, or {AUTO}, or {OFF}")
+        raise RequestError(f"tile {tile!r} is not a number of rows; give one, or {AUTO}, or {OFF}")
     rows = max(int(tile), receptive_field)
     notes = []
     if rows > int(tile):

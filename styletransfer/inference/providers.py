@@ -17,6 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from styletransfer.errors import ProviderError
+
 AUTO = "auto"
 CPU = "cpu"
 PREFERRED = ("cuda", "rocm", "directml")
@@ -35,10 +37,6 @@ _CUDA_OPTIONS = {
 }
 
 _log = logging.getLogger(__name__)
-
-
-class ProviderError(ValueError):
-    """A provider that ONNX Runtime does not offer here; the message is one line."""
 
 
 def available_providers() -> dict[str, str]:

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from styletransfer.inference.model import OUTPUT
-
-Tensor = NDArray[np.float32]
+from styletransfer.errors import WorkError
+from styletransfer.inference.model import OUTPUT, Array
 
 # The providers whose memory a program can hold, and what ONNX Runtime calls that memory.
 DEVICES = {"cuda": "cuda", "tensorrt": "cuda"}
@@ -40,13 +38,21 @@ class Runner:
         self._arena = "gpu:0" if device == "cuda" else "cpu:0"
         self._largest = 0
 
-    def __call__(self, feed: Mapping[str, Tensor]) -> Tensor:
-        """Return the output for `feed`, float32 and C-contiguous, in memory of its own."""
+    def __call__(self, feed: Mapping[str, Array]) -> Array:
+        """Return the output for `feed`, float32 and C-contiguous, in memory of its own.
+
+        Raises:
+            WorkError: ONNX Runtime fails.
+        """
         options = self._options(feed["image"].size)
         with self._turn:
-            if self._buffers is not None:
-                return self._buffers.run(feed, options)
-            output: Tensor = self._session.run([OUTPUT], feed, options)[0]
+            try:
+                if self._buffers is not None:
+                    return self._buffers.run(feed, options)
+                output: Array = self._session.run([OUTPUT], feed, options)[0]
+            # ONNX Runtime's exceptions share no base class but this one.
+            except Exception as error:
+                raise _failure(error, feed["image"]) from None
             return output
 
     def _options(self, size: int) -> Any:
@@ -60,6 +66,19 @@ class Runner:
         options = onnxruntime.RunOptions()
         options.add_run_config_entry("memory.enable_memory_arena_shrinkage", self._arena)
         return options
+
+
+def _failure(error: Exception, image: Array) -> WorkError:
+    """Return the error for a run that failed.
+
+    ONNX Runtime has no type for a lack of memory, so the remedy for it is always named.
+    """
+    reason = str(error).strip().partition("\n")[0] or type(error).__name__
+    height, width = image.shape[2:]
+    return WorkError(
+        f"the model fails on {width}×{height} pixels ({reason}); "
+        "if memory is what it lacks, a smaller --size takes less"
+    )
 
 
 @dataclass
@@ -78,7 +97,7 @@ class _DeviceBuffers:
         self._device = device
         self._of_thread = threading.local()
 
-    def run(self, feed: Mapping[str, Tensor], options: Any) -> Tensor:
+    def run(self, feed: Mapping[str, Array], options: Any) -> Array:
         shapes = {name: array.shape for name, array in feed.items()}
         buffers: _Buffers | None = getattr(self._of_thread, "buffers", None)
         if buffers is None or buffers.shapes != shapes:

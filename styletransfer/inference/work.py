@@ -8,25 +8,28 @@ from typing import Any
 
 from tqdm import tqdm
 
+from styletransfer.errors import OutputError, StyleTransferError
 from styletransfer.images import ImageError, Picture, read_image, write_image
-from styletransfer.inference.outputs import Job
+from styletransfer.inference.outputs import Task
 from styletransfer.inference.painter import Painter
 from styletransfer.inference.stylizer import Stylizer
 
 
-def stylize_job(painter: Painter, job: Job, size: int | None, bar: "tqdm[Any]") -> int:
-    """Write the pictures of one job; return how many were written."""
+def stylize_task(painter: Painter, task: Task, size: int | None, bar: "tqdm[Any]") -> int:
+    """Write the pictures of one task; return how many were written."""
     written = 0
-    with one_picture(job.source):
+    with one_picture(task.source):
         picture = None
-        for style, target in job.targets.items():
-            if size is None and painter.streams(job.source, target):
-                painter.stream(job.source, target, style, bar.update)
+        for style, target in task.targets.items():
+            if size is None and painter.streams(task.source, target):
+                make_folder(target)
+                painter.stream(task.source, target, style, bar.update)
             else:
-                picture = picture or _read(job.source, size)
+                picture = picture or _read(task.source, size)
                 painted = painter(picture, style, bar.update)
                 for note in painted.notes[len(picture.notes) :]:
-                    report(f"{job.source}: {note}")
+                    report(f"{task.source}: {note}")
+                make_folder(target)
                 write_image(target, painted)
             written += 1
     return written
@@ -35,12 +38,25 @@ def stylize_job(painter: Painter, job: Job, size: int | None, bar: "tqdm[Any]") 
 def stylize_row(
     stylizer: Stylizer, source: Path, styles: Sequence[str], size: int, bar: "tqdm[Any]"
 ) -> list[Picture]:
-    """Return a photograph, followed by what each of the styles makes of it."""
+    """Return a photograph, followed by its stylization in each of the styles."""
     row = [_read(source, size)]
     for style in styles:
         row.append(stylizer(row[0], style))
         bar.update()
     return row
+
+
+def make_folder(target: Path) -> None:
+    """Make the folder of a file that is about to be written.
+
+    Raises:
+        OutputError: the folder cannot be made.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror
+        raise OutputError(f"{target.parent}: this folder cannot be made ({reason})") from None
 
 
 def _read(path: Path, size: int | None) -> Picture:
@@ -52,17 +68,17 @@ def _read(path: Path, size: int | None) -> Picture:
 
 @contextmanager
 def one_picture(path: Path) -> Iterator[None]:
-    """Report what goes wrong with one picture by name; the others are still due."""
+    """Report a failure with the picture's name, and let the work go on with the next picture.
+
+    A bug is not a failure: it ends the work with its traceback.
+    """
     try:
         yield
-    except ImageError as error:
-        report(f"Error: {error}")
-    # ONNX Runtime's failures have no type of their own, and one file must not end the whole run.
-    except Exception as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        memory = isinstance(error, MemoryError) or "alloc" in reason.lower()
-        remedy = "; a smaller --size takes less memory" if memory else ""
-        report(f"Error: {path}: {reason}{remedy}")
+    except (StyleTransferError, ImageError) as error:
+        line = str(error)
+        report(f"Error: {line if str(path) in line else f'{path}: {line}'}")
+    except MemoryError:
+        report(f"Error: {path}: not enough memory; a smaller --size takes less")
 
 
 def progress(total: int, *, quiet: bool) -> "tqdm[Any]":

@@ -1,4 +1,4 @@
-"""The pieces of a network between its normalisation layers, each a model of its own.
+"""The pieces of a network between its normalization layers, each a model of its own.
 
 Instance norm needs the statistics of the whole picture. Between two norms a network looks no
 farther than its kernels, so a piece can run on one band of rows after another, if the norm at
@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from styletransfer.inference.model import INPUTS, OUTPUT, ModelError
+from styletransfer.errors import ModelError
+from styletransfer.inference.model import INPUTS, OUTPUT
 
 Array = NDArray[np.float32]
 Run = Callable[..., list[Array]]
@@ -157,8 +158,8 @@ def _add_statistics(part: Any, output: str) -> None:
     part.graph.node.extend(
         [
             helper.make_node("ReduceMean", [output, axes], [mean]),
-            helper.make_node("Sub", [output, mean], [f"{output}.centred"]),
-            helper.make_node("Mul", [f"{output}.centred"] * 2, [f"{output}.squared"]),
+            helper.make_node("Sub", [output, mean], [f"{output}.centered"]),
+            helper.make_node("Mul", [f"{output}.centered"] * 2, [f"{output}.squared"]),
             helper.make_node("ReduceMean", [f"{output}.squared", axes], [spread]),
         ]
     )

@@ -10,7 +10,7 @@ from PIL import Image
 
 from styletransfer.dataset.tar_sink import TarSink
 from styletransfer.dataset.tars import expand
-from styletransfer.inference.outputs import PlanError
+from styletransfer.errors import DataSetError as PlanError
 from tests.styletransfer.dataset.data_set import data_set, failures, pictures, rows, run, save, tree
 
 

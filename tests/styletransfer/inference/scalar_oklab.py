@@ -1,11 +1,11 @@
-"""Oklab as its author prints it, one colour at a time in float64: the twin of `colour`."""
+"""Oklab as its author prints it, one color at a time in float64: the twin of `color`."""
 
 import math
 
-Colour = tuple[float, float, float]
+Color = tuple[float, float, float]
 
 
-def oklab(red: int, green: int, blue: int) -> Colour:
+def oklab(red: int, green: int, blue: int) -> Color:
     r, g, b = (_linear(level / 255) for level in (red, green, blue))
     long = math.cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b)
     medium = math.cbrt(0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b)
@@ -17,13 +17,13 @@ def oklab(red: int, green: int, blue: int) -> Colour:
     )
 
 
-def srgb_levels(lightness: float, a: float, b: float) -> Colour:
+def srgb_levels(lightness: float, a: float, b: float) -> Color:
     """Levels 0..255, not rounded; clipped."""
     r, g, b = (min(max(value, 0.0), 1.0) for value in linear_srgb(lightness, a, b))
     return 255 * _encoded(r), 255 * _encoded(g), 255 * _encoded(b)
 
 
-def linear_srgb(lightness: float, a: float, b: float) -> Colour:
+def linear_srgb(lightness: float, a: float, b: float) -> Color:
     long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
     medium = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
     short = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3

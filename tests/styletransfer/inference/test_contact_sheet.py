@@ -9,13 +9,13 @@ from styletransfer.inference.contact_sheet import contact_sheet
 COLOURS = [(200, 0, 0), (0, 200, 0), (0, 0, 200), (200, 200, 0), (0, 200, 200), (200, 0, 200)]
 
 
-def plain(colour: tuple[int, int, int], height: int = 60, width: int = 90) -> Picture:
-    return Picture(np.full((height, width, 3), colour, np.uint8), None, ())
+def plain(color: tuple[int, int, int], height: int = 60, width: int = 90) -> Picture:
+    return Picture(np.full((height, width, 3), color, np.uint8), None, ())
 
 
-def corner(sheet: Picture, colour: tuple[int, int, int]) -> tuple[int, int]:
-    """The top left of the one rectangle of `colour`, after a check that it is whole."""
-    rows, columns = np.nonzero((sheet.rgb == colour).all(axis=2))
+def corner(sheet: Picture, color: tuple[int, int, int]) -> tuple[int, int]:
+    """The top left of the one rectangle of `color`, after a check that it is whole."""
+    rows, columns = np.nonzero((sheet.rgb == color).all(axis=2))
     top, left = int(rows.min()), int(columns.min())
     assert (rows.max() + 1 - top) * (columns.max() + 1 - left) == len(rows)
     return top, left
@@ -23,20 +23,20 @@ def corner(sheet: Picture, colour: tuple[int, int, int]) -> tuple[int, int]:
 
 def test_one_photograph_wraps_into_a_grid() -> None:
     labels = ["photograph", "a", "b", "c", "d", "e"]
-    sheet = contact_sheet(labels, [[plain(colour) for colour in COLOURS]])
-    corners = [corner(sheet, colour) for colour in COLOURS]
+    sheet = contact_sheet(labels, [[plain(color) for color in COLOURS]])
+    corners = [corner(sheet, color) for color in COLOURS]
     assert corners == sorted(corners)  # in reading order
     tops, lefts = {top for top, _ in corners}, {left for _, left in corners}
     assert (len(tops), len(lefts)) == (2, 3)
-    for colour in COLOURS:
-        assert np.count_nonzero((sheet.rgb == colour).all(axis=2)) == 60 * 90
+    for color in COLOURS:
+        assert np.count_nonzero((sheet.rgb == color).all(axis=2)) == 60 * 90
     assert 1.2 < sheet.rgb.shape[1] / sheet.rgb.shape[0] < 1.9
 
 
 def test_every_picture_of_one_photograph_has_a_label_above_it() -> None:
     sheet = contact_sheet(["photograph", "a"], [[plain(COLOURS[0]), plain(COLOURS[1])]])
-    for colour in COLOURS[:2]:
-        top, left = corner(sheet, colour)
+    for color in COLOURS[:2]:
+        top, left = corner(sheet, color)
         above = sheet.rgb[top - 18 : top, left : left + 90]
         assert above.min() < 100
         assert above.max() == 255
@@ -63,14 +63,14 @@ def test_margins_are_white_on_all_sides() -> None:
 def test_pictures_of_all_shapes_and_labels_wider_than_they_are() -> None:
     shapes = [(1, 1), (60, 300), (300, 60)]
     rows = [
-        [plain(colour, *shape) for colour in pair]
+        [plain(color, *shape) for color in pair]
         for shape, pair in zip(shapes, zip(COLOURS[::2], COLOURS[1::2], strict=True), strict=True)
     ]
     sheet = contact_sheet(["photograph", "a_style_with_a_rather_long_name"], rows)
     for row, shape in zip(rows, shapes, strict=True):
         for picture in row:
-            colour = tuple(picture.rgb[0, 0])
-            assert np.count_nonzero((sheet.rgb == colour).all(axis=2)) == shape[0] * shape[1]
+            color = tuple(picture.rgb[0, 0])
+            assert np.count_nonzero((sheet.rgb == color).all(axis=2)) == shape[0] * shape[1]
 
 
 def test_what_is_transparent_shows_the_paper() -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from styletransfer.errors import MaskError, StyleError
 from styletransfer.images import ImageError, Picture, Pixels
-from styletransfer.inference.blend import StyleError
 from styletransfer.inference.color import to_oklab
 from styletransfer.inference.masks import (
     Region,
@@ -21,7 +21,6 @@ from styletransfer.inference.masks import (
     stylize_regions,
     weight_maps,
 )
-from styletransfer.inference.outputs import PlanError
 from tests.styletransfer.inference.scalar_oklab import oklab, srgb_levels
 
 STYLES = ["identity", "the_scream", "udnie", "starry_night"]
@@ -42,8 +41,8 @@ def halves(height: int, width: int, column: int) -> Pixels:
     return np.where(np.arange(width) < column, np.uint8(255), np.uint8(0))[None].repeat(height, 0)
 
 
-def flat(height: int, width: int, colour: tuple[int, int, int]) -> Pixels:
-    return np.full((height, width, 3), colour, np.uint8)
+def flat(height: int, width: int, color: tuple[int, int, int]) -> Pixels:
+    return np.full((height, width, 3), color, np.uint8)
 
 
 @pytest.fixture
@@ -86,7 +85,7 @@ class TestTexts:
     ) -> None:
         monkeypatch.chdir(folder)
         (folder / "sub").mkdir()
-        with pytest.raises(PlanError) as refusal:
+        with pytest.raises(MaskError) as refusal:
             parse_masks(texts, STYLES)
         assert said in str(refusal.value)
         assert "\n" not in str(refusal.value)
@@ -117,7 +116,7 @@ class TestFolder:
         assert str(refusal.value).startswith(f"{path}: no style is named '{name}'")
 
     def test_without_masks(self, tmp_path: Path) -> None:
-        with pytest.raises(PlanError, match="there is no mask in this folder"):
+        with pytest.raises(MaskError, match="there is no mask in this folder"):
             masks_in(tmp_path, STYLES)
 
     def test_missing(self, tmp_path: Path) -> None:
@@ -127,7 +126,7 @@ class TestFolder:
 
 class TestReading:
     @pytest.mark.parametrize(
-        ("mode", "colour", "coverage"),
+        ("mode", "color", "coverage"),
         [
             ("1", 1, 255),
             ("L", 77, 77),
@@ -140,9 +139,9 @@ class TestReading:
         ],
     )
     def test_white_times_alpha(
-        self, tmp_path: Path, mode: str, colour: int | tuple[int, ...], coverage: int
+        self, tmp_path: Path, mode: str, color: int | tuple[int, ...], coverage: int
     ) -> None:
-        Image.new(mode, (3, 2), colour).save(tmp_path / "mask.png")
+        Image.new(mode, (3, 2), color).save(tmp_path / "mask.png")
         masks, notes = read_masks([Region(None, "udnie"), Region(tmp_path / "mask.png", "udnie")])
         assert masks[0] is None
         np.testing.assert_array_equal(masks[1], np.full((2, 3), coverage))
@@ -203,9 +202,9 @@ class TestWeightMaps:
         assert not uncovered.any()
         assert all(plane.any() for plane in covered)
 
-    @pytest.mark.parametrize(("grey", "rest"), [(127, 0), (126, 3)])
-    def test_two_levels_are_rounding_and_three_are_a_gap(self, grey: int, rest: int) -> None:
-        half = np.full((40, 30), grey, np.uint8)
+    @pytest.mark.parametrize(("gray", "rest"), [(127, 0), (126, 3)])
+    def test_two_levels_are_rounding_and_three_are_a_gap(self, gray: int, rest: int) -> None:
+        half = np.full((40, 30), gray, np.uint8)
         *_, left, _ = weight_maps([half, half, None], 40, 30)
         assert (left == rest).all()
 
@@ -217,8 +216,8 @@ class TestWeightMaps:
 
     def test_fine_detail_is_averaged(self) -> None:
         stripes = np.tile(np.uint8([255, 0]), (400, 200))
-        (grey, _) = weight_maps([stripes], 100, 100)
-        assert ((grey[:, 8:-8] >= 126) & (grey[:, 8:-8] <= 129)).all()
+        (gray, _) = weight_maps([stripes], 100, 100)
+        assert ((gray[:, 8:-8] >= 126) & (gray[:, 8:-8] <= 129)).all()
 
 
 class TestCompose:
@@ -249,7 +248,7 @@ class TestCompose:
         np.testing.assert_array_equal(mixed[:, 11:], pictures[1][:, 11:])
 
     @pytest.mark.parametrize(
-        "colours",
+        "colors",
         [
             ((0, 0, 0), (255, 255, 255)),
             ((255, 0, 0), (0, 255, 0)),
@@ -258,28 +257,28 @@ class TestCompose:
             ((30, 40, 60), (240, 220, 180)),
         ],
     )
-    def test_no_seam(self, colours: tuple[tuple[int, int, int], tuple[int, int, int]]) -> None:
-        """No two neighbours differ by more than the blurred edge rises in a pixel.
+    def test_no_seam(self, colors: tuple[tuple[int, int, int], tuple[int, int, int]]) -> None:
+        """No two neighbors differ by more than the blurred edge rises in a pixel.
 
-        That is the distance of the two colours in Oklab over σ√(2π), with 5 % for the three boxes
+        That is the distance of the two colors in Oklab over σ√(2π), with 5 % for the three boxes
         that make the Gaussian, and the 255th of it and half a level that 8 bits add.
         """
         height, width, deviation = 500, 700, 5.0
-        pictures = [flat(height, width, colour) for colour in colours]
+        pictures = [flat(height, width, color) for color in colors]
         maps = weight_maps([halves(height, width, 333), None], height, width)
         mixed = compose([*pictures, pictures[0]], maps)
         planes = np.stack(to_oklab(mixed), axis=-1)
-        distance = math.dist(oklab(*colours[0]), oklab(*colours[1]))
+        distance = math.dist(oklab(*colors[0]), oklab(*colors[1]))
         bound = distance * (1.05 / (deviation * math.sqrt(2 * math.pi)) + 1 / 255) + 0.005
         bright = planes[..., 0] > 0.2  # a level of near-black is a long way in Oklab
         across = np.linalg.norm(np.diff(planes, axis=1), axis=-1)
         assert across[bright[:, 1:] & bright[:, :-1]].max() <= bound
         assert (mixed == mixed[:1]).all()
-        np.testing.assert_array_equal(mixed[:, 0], flat(height, 1, colours[0])[:, 0])
-        np.testing.assert_array_equal(mixed[:, -1], flat(height, 1, colours[1])[:, 0])
+        np.testing.assert_array_equal(mixed[:, 0], flat(height, 1, colors[0])[:, 0])
+        np.testing.assert_array_equal(mixed[:, -1], flat(height, 1, colors[1])[:, 0])
 
     def test_no_dark_fringe(self) -> None:
-        """Between red and green, sRGB values pass a colour darker than either."""
+        """Between red and green, sRGB values pass a color darker than either."""
         ramp = np.arange(256, dtype=np.uint8)[None]
         pictures = [flat(1, 256, FLAT["the_scream"]), flat(1, 256, FLAT["udnie"])]
         lightness, _, _ = to_oklab(compose(pictures, [255 - ramp, ramp]))

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 import styletransfer
-from styletransfer.inference.model import KEYS, ModelError, gallery_path, open_model
+from styletransfer.errors import ModelError
+from styletransfer.inference.model import KEYS, gallery_path, open_model
 from tests.styletransfer.tiny_model import METADATA, STYLES, tiny_model
 
 

@@ -1,4 +1,4 @@
-"""When a picture is stylized in tiles, and that colours, masks and streams then still hold."""
+"""When a picture is stylized in tiles, and that colors, masks and streams then still hold."""
 
 from pathlib import Path
 from typing import Any
@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from styletransfer.errors import RequestError
 from styletransfer.images import Picture, read_image
-from styletransfer.inference import StyleError, Stylizer
+from styletransfer.inference import Stylizer
 from styletransfer.inference.masks import parse_masks, read_masks
 from styletransfer.inference.painter import TILE, Painter, Tiles, parse_tiles
 from tests.styletransfer.inference.compact_model import exported, noise
@@ -58,13 +59,13 @@ def test_a_tile_below_the_receptive_field_is_raised() -> None:
     "tile, memory", [("many", "1GB"), ("0", "1GB"), ("-5", "1GB"), ("auto", "0GB"), ("auto", "big")]
 )
 def test_other_texts_are_refused(tile: str, memory: str) -> None:
-    with pytest.raises(StyleError, match="is not a"):
+    with pytest.raises(RequestError, match="is not a"):
         parse_tiles(tile, memory, 164)
 
 
-@pytest.mark.parametrize("keep_colours", [False, True])
-def test_tiles_change_nothing(stylizer: Stylizer, keep_colours: bool) -> None:
-    options: dict[str, Any] = {"strength": 0.8, "keep_colours": keep_colours}
+@pytest.mark.parametrize("preserve_colors", [False, True])
+def test_tiles_change_nothing(stylizer: Stylizer, preserve_colors: bool) -> None:
+    options: dict[str, Any] = {"strength": 0.8, "preserve_colors": preserve_colors}
     whole = Painter(stylizer, **options)(picture(), "udnie")
     assert_alike(Painter(stylizer, **options, tiles=ROWS)(picture(), "udnie"), whole)
     assert not np.array_equal(whole.rgb, picture().rgb)
@@ -78,15 +79,15 @@ def test_tiles_and_masks(stylizer: Stylizer, tmp_path: Path) -> None:
     assert_alike(Painter(stylizer, regions=regions, masks=masks, tiles=ROWS)(picture(), ""), whole)
 
 
-@pytest.mark.parametrize("keep_colours", [False, True])
+@pytest.mark.parametrize("preserve_colors", [False, True])
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 def test_streams_change_nothing(
-    stylizer: Stylizer, mode: str, keep_colours: bool, tmp_path: Path
+    stylizer: Stylizer, mode: str, preserve_colors: bool, tmp_path: Path
 ) -> None:
     pytest.importorskip("pyvips", reason="pyvips is an optional extra")
     source, target = tmp_path / "in.png", tmp_path / "out.png"
     Image.fromarray(noise(90, 64)).convert(mode).save(source)
-    painter = Painter(stylizer, keep_colours=keep_colours, tiles=ROWS)
+    painter = Painter(stylizer, preserve_colors=preserve_colors, tiles=ROWS)
     assert painter.streams(source, target)
     shares: list[float] = []
     painter.stream(source, target, "udnie:0.5,the_scream:0.5", shares.append)

@@ -10,14 +10,12 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
-from numpy.typing import NDArray
 
 from styletransfer.inference import runner as module
+from styletransfer.inference.model import Array
 from styletransfer.inference.providers import open_session
 from styletransfer.inference.runner import SMALL, Runner
 from tests.styletransfer.tiny_model import STYLES, expected, tiny_model
-
-Tensor = NDArray[np.float32]
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +30,7 @@ def on_device(session: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]
     return Runner(session, "cpu")
 
 
-def feed(seed: int, height: int, width: int) -> dict[str, Tensor]:
+def feed(seed: int, height: int, width: int) -> dict[str, Array]:
     random = np.random.default_rng(seed)
     weights = random.dirichlet(np.ones(len(STYLES)), 2).astype(np.float32)
     image = random.random((2, 3, height, width), np.float32)
@@ -86,7 +84,7 @@ def test_a_provider_that_takes_one_call_at_a_time_gets_one() -> None:
     class Session:
         busy = threading.Lock()
 
-        def run(self, names: list[str], feed: Any, options: Any) -> list[Tensor]:
+        def run(self, names: list[str], feed: Any, options: Any) -> list[Array]:
             assert self.busy.acquire(blocking=False), "two calls at a time"
             time.sleep(0.001)
             self.busy.release()

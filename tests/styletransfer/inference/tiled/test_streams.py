@@ -30,13 +30,13 @@ def with_alpha(image: Image.Image) -> Image.Image:
     [
         ("rgb.png", RGB),
         ("rgba.png", with_alpha(RGB)),
-        ("grey.png", RGB.convert("L")),
+        ("gray.png", RGB.convert("L")),
         ("grey_alpha.png", with_alpha(RGB.convert("L"))),
         ("palette.png", RGB.quantize(50)),
         ("bits.png", RGB.convert("1")),
         ("rgb.tif", RGB),
         ("rgb.jpg", RGB),
-        ("grey.tiff", RGB.convert("L")),
+        ("gray.tiff", RGB.convert("L")),
     ],
 )
 def test_pixels_are_those_of_the_usual_way(name: str, image: Image.Image, tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ import onnx
 import onnxruntime
 import pytest
 
+from styletransfer.errors import ModelError
 from styletransfer.export.precision import to_half
 from styletransfer.images import Pixels, to_pixels, to_tensor
-from styletransfer.inference import ModelError
 from styletransfer.inference.tiled import scratch
 from styletransfer.inference.tiled.scratch import ScratchError
 from styletransfer.inference.tiled.segments import Segments, cut

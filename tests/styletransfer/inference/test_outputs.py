@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from styletransfer.errors import OutputError, RequestError
 from styletransfer.images import ImageError, Picture, write_image
-from styletransfer.inference.outputs import Job, PlanError, is_picture_name, plan
+from styletransfer.inference.outputs import Task, is_picture_name, plan_outputs
 
 
 def touch(*paths: Path) -> None:
@@ -24,12 +25,12 @@ def settle(
     *,
     each: bool = False,
     overwrite: bool = False,
-) -> list[Job]:
-    return plan(inputs, out, styles, each=each, overwrite=overwrite)
+) -> list[Task]:
+    return plan_outputs(inputs, out, styles, each=each, overwrite=overwrite)
 
 
-def targets(jobs: list[Job], out: Path) -> list[str]:
-    written = [target for job in jobs for target in job.targets.values()]
+def targets(tasks: list[Task], out: Path) -> list[str]:
+    written = [target for task in tasks for target in task.targets.values()]
     return [target.relative_to(out).as_posix() for target in written]
 
 
@@ -49,8 +50,8 @@ def test_knows_the_suffixes_that_can_be_written(tmp_path: Path, suffix: str) -> 
 def test_one_picture_to_a_file_in_a_folder_that_is_made(tmp_path: Path) -> None:
     photo, out = tmp_path / "photo.jpg", tmp_path / "new" / "deep" / "out.PNG"
     touch(photo)
-    assert settle([photo], out) == [Job(photo, {"udnie": out})]
-    assert out.parent.is_dir()
+    assert settle([photo], out) == [Task(photo, {"udnie": out})]
+    assert not out.parent.exists()  # made when the picture is written
 
 
 def test_pictures_to_a_folder_keep_their_names(tmp_path: Path) -> None:
@@ -58,7 +59,7 @@ def test_pictures_to_a_folder_keep_their_names(tmp_path: Path) -> None:
     photos = [tmp_path / name for name in ("a.jpg", "b.JPG", "c.gif", "d", "e.tar.png")]
     touch(*photos)
     assert targets(settle(photos, out), out) == ["a.jpg", "b.JPG", "c.png", "d.png", "e.tar.png"]
-    assert out.is_dir()
+    assert not out.exists()
 
 
 def test_a_folder_with_the_name_of_a_picture_is_a_folder(tmp_path: Path) -> None:
@@ -71,8 +72,23 @@ def test_a_folder_with_the_name_of_a_picture_is_a_folder(tmp_path: Path) -> None
 def test_each_style_is_in_the_name(tmp_path: Path) -> None:
     photo, out = tmp_path / "a.gif", tmp_path / "out"
     touch(photo)
-    jobs = settle([photo], out, ["udnie", "Starry night/2"], each=True)
-    assert targets(jobs, out) == ["a-udnie.png", "a-Starry-night-2.png"]
+    tasks = settle([photo], out, ["udnie", "Starry night/2"], each=True)
+    assert targets(tasks, out) == ["a-udnie.png", "a-Starry-night-2.png"]
+
+
+@pytest.mark.parametrize("name", ["out.gif", "out.PSD", "out.avif"])
+def test_a_format_that_cannot_be_written_is_no_folder(tmp_path: Path, name: str) -> None:
+    touch(tmp_path / "a.jpg")
+    with pytest.raises(OutputError, match=rf"{name}: this format cannot be written; use .* \.png"):
+        settle([tmp_path / "a.jpg"], tmp_path / name)
+    (tmp_path / name).mkdir()
+    assert len(settle([tmp_path / "a.jpg"], tmp_path / name)) == 1
+
+
+def test_a_folder_may_have_a_suffix(tmp_path: Path) -> None:
+    touch(tmp_path / "a.jpg")
+    out = tmp_path / "painted.2026"
+    assert targets(settle([tmp_path / "a.jpg"], out), out) == ["a.jpg"]
 
 
 def test_a_tree_is_kept(tmp_path: Path) -> None:
@@ -80,14 +96,13 @@ def test_a_tree_is_kept(tmp_path: Path) -> None:
     touch(photos / "a.jpg", photos / "x" / "a.jpg", photos / "x" / "y" / "b.png")
     touch(photos / "notes.txt")
     assert targets(settle([photos], out), out) == ["a.jpg", "x/a.jpg", "x/y/b.png"]
-    assert (out / "x" / "y").is_dir()
 
 
 def test_results_inside_an_input_folder_are_no_inputs(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     touch(photos / "a.jpg", photos / "painted" / "a.jpg")
-    jobs = settle([photos], photos / "painted", overwrite=True)
-    assert [job.source for job in jobs] == [photos / "a.jpg"]
+    tasks = settle([photos], photos / "painted", overwrite=True)
+    assert [task.source for task in tasks] == [photos / "a.jpg"]
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "link.jpg", "hard.jpg"])
@@ -96,32 +111,32 @@ def test_never_overwrites_an_input(tmp_path: Path, name: str) -> None:
     touch(photo)
     (tmp_path / "link.jpg").symlink_to(photo)
     os.link(photo, tmp_path / "hard.jpg")
-    with pytest.raises(PlanError, match=rf"{name} is an input, and would be overwritten"):
+    with pytest.raises(OutputError, match=rf"{name} is an input, and would be overwritten"):
         settle([photo], tmp_path / "sub" / ".." / name, overwrite=True)
     assert not (tmp_path / "sub").exists()
 
 
 def test_never_overwrites_the_inputs_of_a_folder(tmp_path: Path) -> None:
     touch(tmp_path / "a.jpg")
-    with pytest.raises(PlanError, match="is an input"):
+    with pytest.raises(OutputError, match="is an input"):
         settle([tmp_path], tmp_path, overwrite=True)
 
 
 def test_existing_files_need_overwrite(tmp_path: Path) -> None:
     photos, out = [tmp_path / "a.jpg", tmp_path / "b.jpg"], tmp_path / "out"
     touch(*photos, out / "b.jpg")
-    with pytest.raises(PlanError, match=r"b\.jpg exists already; --overwrite"):
+    with pytest.raises(OutputError, match=r"b\.jpg exists already; --overwrite"):
         settle(photos, out)
     assert len(settle(photos, out, overwrite=True)) == 2
     touch(out / "a.jpg")
-    with pytest.raises(PlanError, match=r"a\.jpg, and 1 more, exist already"):
+    with pytest.raises(OutputError, match=r"a\.jpg, and 1 more, exist already"):
         settle(photos, out)
 
 
 def test_two_inputs_of_one_name(tmp_path: Path) -> None:
     one, other, out = tmp_path / "1" / "a.jpg", tmp_path / "2" / "a.jpg", tmp_path / "out"
     touch(one, other)
-    with pytest.raises(PlanError) as refusal:
+    with pytest.raises(OutputError) as refusal:
         settle([one, tmp_path / "2"], out)
     assert str(refusal.value) == f"{one} and {other} would both be written to {out / 'a.jpg'}"
     assert not out.exists()
@@ -129,20 +144,20 @@ def test_two_inputs_of_one_name(tmp_path: Path) -> None:
 
 def test_two_inputs_that_become_png(tmp_path: Path) -> None:
     touch(tmp_path / "a.gif", tmp_path / "a.png")
-    with pytest.raises(PlanError, match=r"a\.gif and .*a\.png would both be written"):
+    with pytest.raises(OutputError, match=r"a\.gif and .*a\.png would both be written"):
         settle([tmp_path], tmp_path / "out")
 
 
 def test_two_styles_of_one_file_name(tmp_path: Path) -> None:
     touch(tmp_path / "a.jpg")
-    with pytest.raises(PlanError, match=r"would both be written to .*a-x-y\.jpg"):
+    with pytest.raises(OutputError, match=r"would both be written to .*a-x-y\.jpg"):
         settle([tmp_path / "a.jpg"], tmp_path / "out", ["x y", "x/y"], each=True)
 
 
 def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
-    (job,) = settle([tmp_path / ("x" * 300)], tmp_path / "out")
-    assert job.source.name == "x" * 300
-    with pytest.raises(PlanError, match="this folder cannot be made"):
+    (task,) = settle([tmp_path / ("x" * 300)], tmp_path / "out")
+    assert task.source.name == "x" * 300
+    with pytest.raises(OutputError, match="this folder cannot be made"):
         settle([tmp_path / "a.jpg"], tmp_path / ("x" * 300))
 
 
@@ -150,32 +165,35 @@ def test_a_file_cannot_take_several_pictures(tmp_path: Path) -> None:
     photos = [tmp_path / "a.jpg", tmp_path / "b.jpg"]
     touch(*photos)
     for inputs, each in ((photos, False), ([tmp_path], False), (photos[:1], True)):
-        with pytest.raises(PlanError, match="give a folder"):
+        with pytest.raises(OutputError, match="give a folder"):
             settle(inputs, tmp_path / "out.jpg", each=each)
 
 
 def test_places_that_cannot_be_written(tmp_path: Path) -> None:
     photo, out = tmp_path / "a.jpg", tmp_path / "out"
     touch(photo, tmp_path / "file")
-    with pytest.raises(PlanError, match="file: this folder cannot be made"):
+    with pytest.raises(OutputError, match="file: this folder cannot be made"):
         settle([photo], tmp_path / "file")
-    with pytest.raises(PlanError, match="this folder cannot be made"):
+    with pytest.raises(OutputError, match="this folder cannot be made"):
         settle([photo], tmp_path / "file" / "below")
     (out / "a.jpg").mkdir(parents=True)
-    with pytest.raises(PlanError, match=r"a\.jpg is a folder"):
+    with pytest.raises(OutputError, match=r"a\.jpg is a folder"):
         settle([photo], out, overwrite=True)
 
 
 def test_a_folder_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photo, out = tmp_path / "a.jpg", tmp_path / "out"
     touch(photo)
+    out.mkdir()
     # Root may write anywhere, so the answer of the system is given here.
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != out)
-    with pytest.raises(PlanError, match="out: this folder cannot be written to"):
+    with pytest.raises(OutputError, match="out: this folder cannot be written to"):
         settle([photo], out)
+    with pytest.raises(OutputError, match="out: this folder cannot be written to"):
+        settle([photo], out / "new" / "deep")
 
 
 def test_a_folder_without_images(tmp_path: Path) -> None:
     touch(tmp_path / "notes.txt")
-    with pytest.raises(PlanError, match="there is no image in this folder"):
+    with pytest.raises(RequestError, match="there is no image in this folder"):
         settle([tmp_path], tmp_path / "out")
