@@ -1,30 +1,39 @@
-"""One open model that stylizes tensors and pictures, for as long as a server lives."""
+"""One open model that stylizes batches and pictures, for as long as a server lives."""
+
+from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
+from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
-from styletransfer.images import Picture, to_pixels, to_tensor
+from styletransfer.images import Picture, Pixels, read_image, to_pixels, to_tensor
 from styletransfer.inference import providers
 from styletransfer.inference.blend import parse_blend
-from styletransfer.inference.model import INPUTS, gallery_path, open_model
+from styletransfer.inference.model import INPUTS, Array, gallery_path, open_model
 from styletransfer.inference.runner import Runner
 from styletransfer.inference.tiled.segments import Segments, cut
 
-Tensor = NDArray[np.float32]
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 class Stylizer:
-    """A styletransfer model, ready to run; any number of threads may share one.
+    """A styletransfer model, ready to run. Any number of threads may share one.
 
-    Attributes: `styles`, the names, the first of which is `identity`; `network`, the name of the
-    architecture; `receptive_field`, in pixels; `trained_on`, the data it was trained on;
-    `provider`, what it runs on, such as `cpu` or `cuda`; `bytes_per_pixel`, the memory that a run
-    takes at its peak for a pixel of the picture, None where the file does not say.
+    A Stylizer can be pickled. The copy opens the model file again, so the file must be there.
+
+    Attributes:
+        styles: names of the styles; the first is `identity`.
+        network: name of the architecture.
+        receptive_field: side of the square that an output pixel depends on, in pixels.
+        trained_on: the data that it was trained on.
+        provider: what it runs on, such as `cpu` or `cuda`.
+        bytes_per_pixel: memory at the peak of a run, for a pixel of the picture; None if the file
+            does not say.
     """
 
     def __init__(
@@ -34,16 +43,22 @@ class Stylizer:
         threads: int | None = None,
         provider: str = providers.AUTO,
     ) -> None:
-        """Open the ONNX file `model`, or the shipped gallery; ModelError if it is not ours.
+        """Open a model file.
 
-        `threads` is how many CPU threads work on one picture; by default one for each core.
-        `provider` is what to run on, as `styletransfer.inference.providers` has it: `auto` takes
-        a GPU where there is one. Where a provider can't be loaded the CPU is used, which is
-        logged as a warning. Raises ProviderError for one that this ONNX Runtime lacks.
+        Args:
+            model: an ONNX file; by default the shipped gallery.
+            threads: number of CPU threads that work on one picture; by default one for each core.
+            provider: what to run on; see `styletransfer.inference.providers`. `auto` takes a GPU
+                where there is one. If a provider cannot be loaded, the CPU is used and a warning
+                is logged.
+
+        Raises:
+            ModelError: the file is not a styletransfer model.
+            ProviderError: this ONNX Runtime does not have the provider.
         """
         if threads is not None and threads < 1:
             raise ValueError(f"threads must be 1 or more, not {threads}")
-        path = gallery_path() if model is None else model
+        path = Path(gallery_path() if model is None else model)
         opened = open_model(path, threads=threads, provider=provider)
         self.styles = opened.styles
         self.network = opened.network
@@ -51,14 +66,76 @@ class Stylizer:
         self.trained_on = opened.trained_on
         self.provider = opened.provider
         self.bytes_per_pixel = opened.bytes_per_pixel
-        self._path, self._threads = Path(path), threads
+        self._path, self._threads = path, threads
+        self._again = partial(Stylizer, path.absolute(), threads=threads, provider=provider)
         self._run = Runner(opened.session, opened.provider)
 
-    def stylize_tensor(self, images: Tensor, weights: Tensor) -> Tensor:
-        """Stylize a batch: `images` N×3×H×W in 0..1 by `weights` N×S, rows that sum to 1.
+    def __reduce__(self) -> tuple[partial[Stylizer], tuple[()]]:
+        """Pickle how the model was opened. A session cannot be pickled."""
+        return self._again, ()
 
-        Both are float32, and so is the result, of the shape of `images` and in 0..1. Raises
-        ValueError for another dtype, shape or range.
+    @overload
+    def __call__(
+        self, picture: str | PathLike[str] | Image.Image, style: str, strength: float = 1.0
+    ) -> Image.Image: ...
+    @overload
+    def __call__(self, picture: Pixels, style: str, strength: float = 1.0) -> Pixels: ...
+    @overload
+    def __call__(self, picture: Picture, style: str, strength: float = 1.0) -> Picture: ...
+
+    def __call__(self, picture: Any, style: str, strength: float = 1.0) -> Any:
+        """Stylize one picture.
+
+        Args:
+            picture: a path, a PIL image, an array (H×W×3, uint8, sRGB) or a `Picture`. A PIL
+                image counts as sRGB and as upright.
+            style: a name, or a blend such as `the_scream:0.6,udnie:0.4`.
+            strength: from 0, the photograph, to 1, the whole style.
+
+        Returns:
+            A PIL image for a path or a PIL image, otherwise what was given. It has the size and
+            the alpha of the picture.
+
+        Raises:
+            StyleError: the style or the strength cannot be used.
+            ImageError: the file cannot be read.
+            WorkError: ONNX Runtime fails.
+        """
+        weights = parse_blend(style, self.styles, strength)[np.newaxis]
+
+        def painted(rgb: Pixels) -> Pixels:
+            return to_pixels(self.stylize_tensor(to_tensor(rgb), weights))
+
+        if isinstance(picture, Picture):
+            return replace(picture, rgb=painted(picture.rgb))
+        if isinstance(picture, np.ndarray):
+            if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+                found = f"{_shape(picture)} {picture.dtype}"
+                raise ValueError(f"a picture must be an array H×W×3 of uint8, not {found}")
+            return painted(picture)
+        if isinstance(picture, str | PathLike):
+            read = read_image(picture)
+            return _to_pil(painted(read.rgb), read.alpha)
+        image = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+        pixels = np.asarray(image)
+        alpha = pixels[..., 3] if image.mode == "RGBA" else None
+        result = _to_pil(painted(np.ascontiguousarray(pixels[..., :3])), alpha)
+        result.info = dict(picture.info)
+        return result
+
+    def stylize_tensor(self, images: Array, weights: Array) -> Array:
+        """Stylize a batch.
+
+        Args:
+            images: N×3×H×W, float32, in 0..1.
+            weights: N×S, float32; each row sums to 1.
+
+        Returns:
+            Images of the same shape, float32, in 0..1.
+
+        Raises:
+            ValueError: another dtype, shape or range.
+            WorkError: ONNX Runtime fails.
         """
         _check_images(images)
         _check_weights(weights, len(images), len(self.styles))
@@ -75,17 +152,17 @@ class Stylizer:
         )
         return session
 
-    def __call__(self, picture: Picture, style: str, strength: float = 1.0) -> Picture:
-        """Return `picture` in `style`, a name or a blend; its alpha and notes are carried over.
 
-        `strength` in 0..1 goes from the photograph to the whole style. Raises StyleError.
-        """
-        weights = parse_blend(style, self.styles, strength)
-        stylized = self.stylize_tensor(to_tensor(picture.rgb), weights[np.newaxis])
-        return replace(picture, rgb=to_pixels(stylized))
+def _to_pil(rgb: Pixels, alpha: Pixels | None) -> Image.Image:
+    from PIL import Image
+
+    image = Image.fromarray(rgb)
+    if alpha is not None:
+        image.putalpha(Image.fromarray(alpha))
+    return image
 
 
-def _check_images(images: Tensor) -> None:
+def _check_images(images: Array) -> None:
     if images.dtype != np.float32:
         raise ValueError(f"images must be float32, not {images.dtype}")
     if images.ndim != 4 or images.shape[1] != 3 or 0 in images.shape:
@@ -95,7 +172,7 @@ def _check_images(images: Tensor) -> None:
         raise ValueError(f"images must lie in 0..1, not {images.min():g}..{images.max():g}")
 
 
-def _check_weights(weights: Tensor, count: int, styles: int) -> None:
+def _check_weights(weights: Array, count: int, styles: int) -> None:
     if weights.dtype != np.float32:
         raise ValueError(f"weights must be float32, not {weights.dtype}")
     if weights.shape != (count, styles):
@@ -107,5 +184,5 @@ def _check_weights(weights: Tensor, count: int, styles: int) -> None:
         raise ValueError("each row of weights must hold numbers of 0 or more that sum to 1")
 
 
-def _shape(array: Tensor) -> str:
+def _shape(array: np.ndarray[Any, Any]) -> str:
     return "×".join(map(str, array.shape)) or "a scalar"
