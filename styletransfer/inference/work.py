@@ -9,7 +9,7 @@ from typing import Any
 from tqdm import tqdm
 
 from styletransfer.errors import OutputError, StyleTransferError
-from styletransfer.images import ImageError, Picture, read_image, write_image
+from styletransfer.images import Picture, read_image, write_image
 from styletransfer.inference.outputs import Task
 from styletransfer.inference.painter import Painter
 from styletransfer.inference.stylizer import Stylizer
@@ -74,7 +74,7 @@ def one_picture(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (StyleTransferError, ImageError) as error:
+    except StyleTransferError as error:
         line = str(error)
         report(f"Error: {line if str(path) in line else f'{path}: {line}'}")
     except MemoryError:
