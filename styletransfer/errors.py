@@ -69,6 +69,10 @@ class CheckpointError(StyleTransferError):
     """A checkpoint that is damaged, of an old format, or of another network."""
 
 
+class DestinationError(StyleTransferError):
+    """A destination of a data set that takes no more files: it is full, read-only or damaged."""
+
+
 class ScratchError(StyleTransferError):
     """No room on disk for the work."""
 

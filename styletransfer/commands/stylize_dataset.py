@@ -1,27 +1,20 @@
 """The command `styletransfer stylize-dataset`."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from styletransfer.commands.extras import extra
 
 # What reads pictures and runs models is imported inside the command: `--help` waits for none.
-if TYPE_CHECKING:
-    from styletransfer.dataset.progress import Progress
-
 FORMATS = ("same", "jpg", "jpeg", "png", "webp", "tif", "tiff", "bmp")
 
 
 def _strength(_ctx: click.Context, _: click.Parameter, text: str) -> tuple[float, float]:
     from styletransfer.dataset.settings import parse_strength
 
-    with _refusals():
-        return parse_strength(text)
+    return parse_strength(text)
 
 
 def _shard(_ctx: click.Context, _: click.Parameter, text: str) -> tuple[int, int]:
@@ -144,10 +137,7 @@ def _shard(_ctx: click.Context, _: click.Parameter, text: str) -> tuple[int, int
 @click.option(
     "--quiet", is_flag=True, help="No progress, no summary. Example: --quiet 2> errors.txt"
 )
-@click.pass_context
 def stylize_dataset(
-    ctx: click.Context,
-    /,
     src: str,
     dst: str,
     shard: tuple[int, int],
@@ -157,7 +147,7 @@ def stylize_dataset(
     retry_failed: bool,
     verify: bool,
     quiet: bool,
-    **options: Any,  # those that the outputs depend on, named as in Settings
+    **options: Any,  # those that the outputs depend on, the fields of Settings
 ) -> None:
     """Stylize a whole data set: every image of the folder SRC, into the same tree at DST.
 
@@ -169,30 +159,31 @@ def stylize_dataset(
 
     Example: styletransfer stylize-dataset 'in/{000..099}.tar' 'out/{000..099}.tar' --style udnie
     """
-    from styletransfer.dataset.progress import Progress, amount
-    from styletransfer.dataset.run import Call, stylize_dataset, verify_dataset
-    from styletransfer.dataset.settings import Settings
+    from styletransfer.dataset import Progress, stylize_dataset, verify_dataset
+    from styletransfer.dataset.progress import amount
 
-    if options["crop"] and options["size"] is None:
-        raise click.UsageError("--crop needs a --size, the side of the square")
-    if ray_address is not None and engine != "ray":
-        raise click.UsageError("--ray-address needs --engine ray")
-    if options["style"] is not None and options["style_from"] is not None:
-        raise click.UsageError("give a --style or --style-from, not both")
     progress = Progress(quiet=quiet)
-    count = workers or os.cpu_count() or 1
-    with _refusals():
-        settings = Settings(**options)
-        call = Call(src, dst, settings, shard, count, retry_failed=retry_failed)
-        if verify:
-            _tell(verify_dataset(call, progress), progress)
-            return
-        if engine == "ray":
-            with extra("ray"):
-                from styletransfer.dataset.ray_engine import stylize_on_ray
-            outcome = stylize_on_ray(call, progress, ray_address, workers)
-        else:
-            outcome = stylize_dataset(call, progress)
+    if verify:
+        count = 0
+        for finding in verify_dataset(src, dst, progress=progress, **options):
+            progress.say(finding)
+            count += 1
+        if count:
+            raise click.ClickException(f"not as the manifest says: {amount(count, 'file')}")
+        click.echo(f"as the manifest says: {amount(progress.counts['found'], 'file')}")
+        return
+    with extra("ray"):
+        outcome = stylize_dataset(
+            src,
+            dst,
+            shard=shard,
+            engine=engine,
+            ray_address=ray_address,
+            workers=workers,
+            retry_failed=retry_failed,
+            progress=progress,
+            **options,
+        )
     if not quiet:
         click.echo(f"{progress.summary()}; the manifest has {amount(outcome.written, 'file')}")
         if progress.shares():
@@ -200,33 +191,3 @@ def stylize_dataset(
     if outcome.failed:
         failed = amount(outcome.failed, "file")
         raise click.ClickException(f"{failed} failed; {outcome.failures} tells why")
-
-
-def _tell(findings: Iterator[str], progress: "Progress") -> None:
-    from styletransfer.dataset.progress import amount
-
-    count = 0
-    for finding in findings:
-        progress.say(finding)
-        count += 1
-    if count:
-        raise click.ClickException(f"not as the manifest says: {amount(count, 'file')}")
-    click.echo(f"as the manifest says: {amount(progress.counts['found'], 'file')}")
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """Turn what stops a call into click's errors: status 2, or 1 for work that has failed."""
-    from styletransfer.dataset.stages import Hopeless
-    from styletransfer.errors import ModelError, ProviderError, StyleError
-    from styletransfer.errors import RequestError as PlanError
-    from styletransfer.images import ImageError
-
-    try:
-        yield
-    except (StyleError, PlanError, ProviderError) as error:
-        raise click.UsageError(str(error)) from None
-    except (ModelError, ImageError, Hopeless) as error:
-        raise click.ClickException(str(error)) from None
-    except OSError as error:
-        raise click.ClickException(f"{error}; mend that and run the command again") from None

@@ -1,7 +1,7 @@
-"""The folder that is written to: what refuses a run, and how a run ends there.
+"""The folder of the outputs: how a run begins and ends there.
 
-Its record is a file and not a folder, as torchvision's ImageFolder takes every folder for a class.
-The folder `.styletransfer` is there only while there is work to do.
+Its record is a file, because torchvision's ImageFolder takes every folder for a class.
+The folder `.styletransfer` is there only while a run is not finished.
 """
 
 import fcntl
@@ -16,9 +16,8 @@ from typing import Any
 
 from styletransfer.atomic import written_whole
 from styletransfer.dataset.journal import SUFFIX, lock_dead
-from styletransfer.dataset.plan import FAILURES, MANIFEST, RECORD
-from styletransfer.dataset.records import COLUMNS, Records, write_rows
-from styletransfer.errors import DataSetError as PlanError
+from styletransfer.dataset.records import COLUMNS, FAILURES, MANIFEST, RECORD, Records, write_rows
+from styletransfer.errors import DataSetError
 
 WORK = ".styletransfer"
 LEAST_FREE_BYTES = 16 << 20
@@ -26,8 +25,7 @@ LEAST_FREE_BYTES = 16 << 20
 
 @dataclass(frozen=True)
 class Outcome:
-    """The rows of the manifest and of the failures, for all runs that have ended, and where
-    the failures are."""
+    """The numbers of rows in the manifest and in the failures, and the file of the failures."""
 
     written: int
     failed: int
@@ -37,8 +35,8 @@ class Outcome:
 class Destination:
     """A folder of outputs, with its record, manifest and failures.
 
-    `tars` are the tar files in it that the outputs go into, if any: then an output's path begins
-    with the name of one of them.
+    `tars` are the names of the tar files in it, if the outputs go into tar files. Then the path of
+    an output begins with one of them.
     """
 
     def __init__(self, folder: Path, tars: Sequence[str] = ()) -> None:
@@ -48,55 +46,54 @@ class Destination:
         self.record = folder / RECORD
 
     def prepare(self, options: dict[str, Any], source: Path | None = None) -> None:
-        """Make the folder and the record in it, or make sure that the record there is the same.
+        """Make the folder and the record in it, or check that the record has the same options.
 
-        Raises PlanError, before anything is written, for a folder that holds other things, lies
-        inside the folder `source` or around it, was made with other `options`, is full or not
-        writable.
+        Raises DataSetError, before anything is written, for a folder that holds other files, lies
+        inside the folder `source` or around it, has other options, is full or not writable.
         """
         if source is not None:
             self._refuse_overlap(source)
         try:
             if not self.check(options) and self._is_taken() and not self.check(options):
-                raise PlanError(f"{self.folder} is not empty; name a new or an empty folder")
+                raise DataSetError(f"{self.folder} is not empty; name a new or an empty folder")
             there = next(p for p in (self.folder, *self.folder.absolute().parents) if p.exists())
             if shutil.disk_usage(there).free < LEAST_FREE_BYTES:
-                raise PlanError(f"{self.folder}: no space is left there; free some first")
+                raise DataSetError(f"{self.folder}: no space is left there; free some first")
             self.folder.mkdir(parents=True, exist_ok=True)
             with self._only_one():
                 if self.options() is None:
                     self._write_record(options, {})
         except OSError as error:
             reason = error.strerror or error
-            raise PlanError(f"{self.folder}: cannot be written to ({reason})") from None
+            raise DataSetError(f"{self.folder}: cannot be written to ({reason})") from None
 
     def check(self, options: dict[str, Any]) -> bool:
-        """Tell whether there is a record; PlanError if it is one of other `options`."""
+        """Tell whether there is a record. Raises DataSetError if it has other options."""
         present = self.options()
         if present is None:
             return False
         for name in options:
             if present.get(name) != options[name]:
                 was, now = present.get(name), options[name]
-                raise PlanError(
+                raise DataSetError(
                     f"{self.folder} was begun with {name.replace('_', '-')} {was}, not {now}; "
                     "give the same options, or another destination"
                 )
         return True
 
     def options(self) -> dict[str, Any] | None:
-        """Return the options in the record; None where there is none, PlanError if it is broken."""
+        """Return the recorded options, None without a record. Raises DataSetError."""
         try:
             record = json.loads(self.record.read_bytes())
             options: dict[str, Any] = record["options"]
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (ValueError, KeyError, TypeError):
-            raise PlanError(f"{self.record}: is not a record of this program") from None
+            raise DataSetError(f"{self.record}: is damaged; name another destination") from None
         return options
 
     def records(self) -> Records:
-        """Return what is known of this folder's files."""
+        """Return the records of the outputs and the failures."""
         return Records(self.folder, self.work)
 
     def path(self, output: str) -> Path:
@@ -104,10 +101,10 @@ class Destination:
         return self.folder / (output.partition("/")[0] if self.tars else output)
 
     def conclude(self) -> "Outcome":
-        """Merge what all processes have told into the manifest, the failures and the record.
+        """Merge all journals into the manifest, the failures and the record.
 
-        Journals of processes that have ended are removed, and with the last of them the folder of
-        work. Raises OSError.
+        Journals of ended processes are removed, and with the last of them the folder of work.
+        Raises OSError.
         """
         with self._only_one():
             dead = {
@@ -127,11 +124,11 @@ class Destination:
                 file.close()
             for left in self.work.glob("*.tmp"):
                 left.unlink()
-        with suppress(OSError):  # others are at work
+        with suppress(OSError):  # other processes are at work
             self.work.rmdir()
         return Outcome(written, failed, self.folder / FAILURES)
 
-    # Unfinished tables are in the folder of work, where a killed process may leave them.
+    # An unfinished table lies in the folder of work: a killed process may leave it.
     def _write_table(self, name: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> int:
         count = write_rows(self.work / name, columns, rows)
         (self.work / name).replace(self.folder / name)
@@ -149,15 +146,15 @@ class Destination:
     def _refuse_overlap(self, source: Path) -> None:
         inside, outside = self.folder.resolve(), source.resolve()
         if inside == outside:
-            raise PlanError(f"{self.folder} is the source itself; give another destination")
+            raise DataSetError(f"{self.folder} is the source itself; give another destination")
         if outside in inside.parents or inside in outside.parents:
-            raise PlanError(
+            raise DataSetError(
                 f"{self.folder} and {source} lie one inside the other; give another destination"
             )
 
     @contextmanager
     def _only_one(self) -> Iterator[None]:
-        """Keep other processes from merging; the last one out removes the lock."""
+        """Lock out other processes. The last one removes the lock."""
         path = self.work / "lock"
         while True:
             self.work.mkdir(exist_ok=True)

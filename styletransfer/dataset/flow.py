@@ -1,16 +1,33 @@
-"""What holds a pipeline together: a limit on what is under way, and batches of equal sizes."""
+"""Limits and batches of a pipeline: what is in memory at one time, and what is done together."""
 
 import threading
 from collections import deque
 from collections.abc import Callable, Hashable
+from contextlib import suppress
+from pathlib import Path
 from typing import Generic, TypeVar
 
-Kind = TypeVar("Kind", bound=Hashable)
+import psutil
+
+Key = TypeVar("Key", bound=Hashable)
 Item = TypeVar("Item")
+
+BYTES_A_PIXEL = 256  # while it is stylized: 175 measured in ONNX Runtime, and its copies
+
+
+def picture_bytes() -> int:
+    """Return how many bytes the pictures in memory may take: a quarter of the memory.
+
+    That is the memory of the machine or of its container.
+    """
+    sizes = [psutil.virtual_memory().total]
+    with suppress(OSError, ValueError):  # no container, or one without a limit
+        sizes.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return int(min(sizes)) // 4
 
 
 class UnderWay:
-    """A limit on how many files, and how many pixels of them, are in memory at one time."""
+    """A limit on the number of files, and of their pixels, in memory at one time."""
 
     def __init__(self, most_files: int, most_pixels: int) -> None:
         self._most = (most_files, most_pixels)
@@ -19,7 +36,7 @@ class UnderWay:
         self._change = threading.Condition()
 
     def enter(self, pixels: int) -> bool:
-        """Wait until a file fits in, or is alone; False once the limit is closed."""
+        """Wait until a file fits in, or is alone. Return False when the limit is closed."""
         with self._change:
             self._change.wait_for(lambda: not self._open or self._fits(pixels))
             self._files += 1
@@ -34,7 +51,7 @@ class UnderWay:
             self._change.notify_all()
 
     def close(self) -> None:
-        """Let nobody wait any longer."""
+        """End all waiting."""
         with self._change:
             self._open = False
             self._change.notify_all()
@@ -44,42 +61,41 @@ class UnderWay:
         return not self._files or (self._files < files and self._pixels + pixels <= most_pixels)
 
 
-class Batches(Generic[Kind, Item]):
-    """Items that wait, by their kind; who asks gets those of one kind, the oldest waiting first.
+class Batches(Generic[Key, Item]):
+    """Items that wait to be taken in batches. The items of a batch have the same key.
 
-    Nobody waits for a batch to fill up: where stylizing is what takes the time, they fill up
-    while it is busy.
+    `get` does not wait for a full batch. While stylizing is busy, batches fill up by themselves.
     """
 
-    def __init__(self, most: Callable[[Kind], int]) -> None:
-        """`most` tells how many items of a kind may go together."""
+    def __init__(self, most: Callable[[Key], int]) -> None:
+        """`most` returns the greatest number of items of a key in one batch."""
         self._most = most
-        self._kinds: dict[Kind, deque[Item]] = {}
+        self._waiting: dict[Key, deque[Item]] = {}
         self._open = True
         self._change = threading.Condition()
 
-    def put(self, kind: Kind, item: Item) -> None:
+    def put(self, key: Key, item: Item) -> None:
         """Add an item."""
         with self._change:
-            self._kinds.setdefault(kind, deque()).append(item)
+            self._waiting.setdefault(key, deque()).append(item)
             self._change.notify()
 
     def get(self) -> list[Item]:
-        """Wait for items of one kind and take as many as may go together; none at the end."""
+        """Wait for items and take a batch of the key that waits longest. It is empty at the end."""
         with self._change:
-            self._change.wait_for(lambda: self._kinds or not self._open)
-            if not self._kinds:
+            self._change.wait_for(lambda: self._waiting or not self._open)
+            if not self._waiting:
                 return []
-            kind = next(iter(self._kinds))
-            waiting = self._kinds.pop(kind)
-            batch = [waiting.popleft() for _ in range(min(len(waiting), self._most(kind)))]
+            key = next(iter(self._waiting))
+            waiting = self._waiting.pop(key)
+            batch = [waiting.popleft() for _ in range(min(len(waiting), self._most(key)))]
             if waiting:
-                self._kinds[kind] = waiting  # at the end: the other kinds come before
+                self._waiting[key] = waiting  # at the end: the other keys come first
                 self._change.notify()
             return batch
 
     def close(self) -> None:
-        """Nothing more is added."""
+        """Say that no more items come."""
         with self._change:
             self._open = False
             self._change.notify_all()

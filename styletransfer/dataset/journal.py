@@ -1,8 +1,8 @@
 """What one process has done, line by line, so that a kill at any moment loses nothing.
 
-A line is on the disk before the file it tells of has its name. So a file never lacks its line;
-a line whose file is absent, and a torn last line, tell of a file that is to be made again.
-Every process writes a journal of its own and holds a lock on it while it lives.
+The line of a file is on the disk before the file has its name. So a file never lacks its line. If a
+line has no file, or the last line is cut short, the file is made again. Every process writes its
+own journal and locks it while it lives.
 """
 
 import fcntl
@@ -19,7 +19,7 @@ SUFFIX = ".journal"
 
 
 class Journal:
-    """An open journal in the folder `work`, which any number of threads may write to."""
+    """An open journal in the folder `work`. Any number of threads may write to it."""
 
     def __init__(self, work: Path) -> None:
         """Make a journal, and beside it `scratch`, a folder for unfinished files of this process.
@@ -33,7 +33,7 @@ class Journal:
                 self.path = work / (name + SUFFIX)
                 self._file = self.path.open("xb", buffering=0)
                 fcntl.flock(self._file, fcntl.LOCK_EX)
-                # Or it was taken for one that a dead process left, before the lock.
+                # Another process may have removed it before it was locked.
                 if self.path.exists():
                     break
         self.scratch = work / name
@@ -42,20 +42,20 @@ class Journal:
         self._written = self._synced = 0
 
     def append(self, *lines: Mapping[str, Any]) -> None:
-        """Write lines; they are on the disk when this returns. Raises OSError."""
+        """Write lines to the disk. Raises OSError."""
         text = "".join(json.dumps(line) + "\n" for line in lines).encode()
         with self._lock:
             self._file.write(text)
             self._written += 1
             mine = self._written
-        with self._sync_lock:  # who waits here is mostly served by the one before
+        with self._sync_lock:  # one thread syncs for all that wait here
             if self._synced < mine:
                 upto = self._written
                 os.fsync(self._file.fileno())
                 self._synced = upto
 
     def close(self) -> None:
-        """End the journal; it may now be merged and removed."""
+        """End the journal. It may then be merged and removed."""
         for left in self.scratch.iterdir():
             left.unlink()
         self.scratch.rmdir()
@@ -63,7 +63,7 @@ class Journal:
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the lines of a journal but for a torn one, which a kill or a power cut has left."""
+    """Yield the lines of a journal. A line cut short by a kill or a power cut is left out."""
     with path.open("rb") as file:
         for line in file:
             with suppress(ValueError):
@@ -71,7 +71,7 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def lock_dead(path: Path) -> IO[bytes] | None:
-    """Open and lock the journal of a process that has ended; None where it still lives."""
+    """Open and lock the journal of a process that has ended. Return None if it still lives."""
     file = path.open("rb")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""How many pictures to stylize at once, found by trying."""
+"""The fastest number of pictures in a batch, found by trying."""
 
 import time
 
@@ -11,14 +11,14 @@ from styletransfer.inference import Stylizer
 GAIN = 0.95  # a larger batch has to be faster by a twentieth
 ROUNDS = 3  # the first of which also warms up
 
-Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
+Inputs = tuple[NDArray[np.float32], NDArray[np.float32]]  # images and style weights
 
 
 def best_batch(stylizer: Stylizer, side: int, most: int) -> int:
     """Return the batch size, a power of 2 up to `most`, that takes the least time for each picture.
 
-    Doubles it for as long as that pays on pictures of `side` × `side`. A size that would change
-    a byte of any result is not taken: results must not depend on which pictures were together.
+    Doubles the size while that is faster for pictures of `side` × `side`. A size that changes a
+    byte of a result is not taken: a result must not depend on the others of its batch.
     """
     if most < 2:
         return 1
@@ -32,13 +32,13 @@ def best_batch(stylizer: Stylizer, side: int, most: int) -> int:
     return size
 
 
-def _noise(stylizer: Stylizer, count: int, side: int) -> Batch:
+def _noise(stylizer: Stylizer, count: int, side: int) -> Inputs:
     generator = np.random.default_rng(0)
     images = generator.random((count, 3, side, side), dtype=np.float32)
     return images, generator.dirichlet(np.ones(len(stylizer.styles)), count).astype(np.float32)
 
 
-def _seconds(stylizer: Stylizer, batch: Batch) -> float:
+def _seconds(stylizer: Stylizer, batch: Inputs) -> float:
     times = []
     for _ in range(ROUNDS):
         start = time.perf_counter()
@@ -47,7 +47,7 @@ def _seconds(stylizer: Stylizer, batch: Batch) -> float:
     return min(times)
 
 
-def _same_bytes(stylizer: Stylizer, batch: Batch) -> bool:
+def _same_bytes(stylizer: Stylizer, batch: Inputs) -> bool:
     together = stylizer.stylize_tensor(*batch)
     return all(
         np.array_equal(to_pixels(stylized), to_pixels(stylizer.stylize_tensor(image, row)))

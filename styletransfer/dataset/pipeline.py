@@ -1,4 +1,4 @@
-"""Decoding, stylizing and encoding at the same time, each on threads of its own."""
+"""Decode, stylize and encode at the same time, each on threads of its own."""
 
 import queue
 import threading
@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from styletransfer.dataset.flow import Batches, UnderWay
-from styletransfer.dataset.memory import BYTES_A_PIXEL, picture_bytes
-from styletransfer.dataset.plan import Job, Target
+from styletransfer.dataset.flow import BYTES_A_PIXEL, Batches, UnderWay, picture_bytes
+from styletransfer.dataset.plan import Target, Task
 from styletransfer.dataset.progress import Progress
 from styletransfer.dataset.sink import Finished, Sink
-from styletransfer.dataset.stages import Decoded, Hopeless, Stages
+from styletransfer.dataset.stages import Decoded, Stages
+from styletransfer.errors import DestinationError
 from styletransfer.images import Picture, read_size
 
 Size = tuple[int, int]
@@ -21,7 +21,7 @@ REFERENCE = 256
 
 @dataclass
 class _Open:
-    """A job under way: what is finished of it, and how much of it is not."""
+    """A task under way: its finished files, and the number of targets left."""
 
     decoded: Decoded
     pixels: int
@@ -32,12 +32,12 @@ class _Open:
 
 
 class Pipeline:
-    """Threads that turn jobs into files in a sink."""
+    """Threads that do tasks and give the finished files to a sink."""
 
     def __init__(
         self, stages: Stages, sink: Sink, progress: Progress, *, workers: int, batch: int
     ) -> None:
-        """`workers` batches are stylized at once, each of the pixels of `batch` 256×256 ones."""
+        """Stylize `workers` batches at once, each with the pixels of `batch` 256×256 pictures."""
         self._stages, self._sink, self._progress = stages, sink, progress
         self._workers = workers
         most_pixels = picture_bytes() // BYTES_A_PIXEL
@@ -49,9 +49,9 @@ class Pipeline:
         self._stopped = threading.Event()
         self._error: BaseException | None = None
 
-    def run(self, jobs: Iterator[Job]) -> None:
-        """Do all jobs. Raises Hopeless when nothing more can be done, and what `jobs` raises."""
-        decoders = self._start("decode", lambda clock: self._decode(jobs, clock))
+    def run(self, tasks: Iterator[Task]) -> None:
+        """Do all tasks. Raises DestinationError, and what `tasks` raises."""
+        decoders = self._start("decode", lambda clock: self._decode(tasks, clock))
         stylizers = self._start("stylize", self._stylize)
         encoders = self._start("encode", self._encode)
         try:
@@ -69,32 +69,32 @@ class Pipeline:
         if self._error is not None:
             raise self._error
 
-    def _decode(self, jobs: Iterator[Job], clock: "_Clock") -> None:
+    def _decode(self, tasks: Iterator[Task], clock: "_Clock") -> None:
         while not self._stopped.is_set():
             with self._jobs_lock:
-                job = next(jobs, None)
-            if job is None:
+                task = next(tasks, None)
+            if task is None:
                 return
-            if job.targets[0].style is None:
-                with clock, self._faults_of(job):
-                    self._accept(job, [self._stages.copy(job, target) for target in job.targets])
+            if task.targets[0].style is None:
+                with clock, self._faults_of(task):
+                    self._accept(task, [self._stages.copy(task, target) for target in task.targets])
                 continue
-            with self._faults_of(job), self._stages.readable(job) as path:
+            with self._faults_of(task), self._stages.readable(task) as path:
                 size = read_size(path)
                 pixels = self._stages.pixels(size)
                 if not self._under_way.enter(pixels):
                     return
                 try:
                     with clock:
-                        decoded = self._stages.decode(job, path, size)
+                        decoded = self._stages.decode(task, path, size)
                 except BaseException:
                     self._under_way.leave(pixels)
                     raise
                 for note in decoded.picture.notes:
-                    self._progress.note(job.source, note)
-                opened = _Open(decoded, pixels, len(job.targets))
+                    self._progress.note(task.source, note)
+                opened = _Open(decoded, pixels, len(task.targets))
                 height, width, _ = decoded.picture.rgb.shape
-                for target in job.targets:
+                for target in task.targets:
                     self._decoded.put((height, width), (opened, target))
 
     def _stylize(self, clock: "_Clock") -> None:
@@ -112,7 +112,7 @@ class Pipeline:
                 self._stylized.put((opened, target, picture))
 
     def _retry(self, alone: tuple[_Open, Target], clock: "_Clock") -> None:
-        """Stylize one picture of a batch that failed, so that the others do not fail with it."""
+        """Stylize one picture of a failed batch alone, so that the others do not fail with it."""
         opened, target = alone
         try:
             with clock:
@@ -140,40 +140,40 @@ class Pipeline:
         self._close(opened, None)
 
     def _close(self, opened: _Open, finished: Finished | None) -> None:
-        """Count one more target of a job as ended; after the last one, the job is."""
+        """End one target of a task, and the task after its last target."""
         with opened.lock:
             opened.left -= 1
             opened.finished += [finished] if finished else []
             if opened.left:
                 return
-        job = opened.decoded.job
-        with self._faults_of(job):
+        task = opened.decoded.task
+        with self._faults_of(task):
             try:
                 if opened.error is not None:
                     for file in opened.finished:
                         file.path.unlink()
                     raise opened.error
-                self._accept(job, opened.finished)
+                self._accept(task, opened.finished)
             finally:
                 self._under_way.leave(opened.pixels)
 
-    def _accept(self, job: Job, files: list[Finished]) -> None:
-        self._sink.accept(job, files)
-        if job.note:
-            self._progress.note(job.source, job.note)
-        self._progress.wrote(sum(1 for target in job.targets if target.style is not None))
+    def _accept(self, task: Task, files: list[Finished]) -> None:
+        self._sink.accept(task, files)
+        if task.note:
+            self._progress.note(task.source, task.note)
+        self._progress.wrote(sum(1 for target in task.targets if target.style is not None))
 
     @contextmanager
-    def _faults_of(self, job: Job) -> Iterator[None]:
-        """Make a failure that of one file, as long as there is hope for the others."""
+    def _faults_of(self, task: Task) -> Iterator[None]:
+        """Record an error as the failure of one file, unless it stops the whole run."""
         try:
             yield
-        except Hopeless:
+        except DestinationError:
             raise
         except Exception as error:
-            text = self._stages.reason(error, job)
-            self._sink.refuse(job, text)
-            self._progress.failed(job.source, text)
+            text = self._stages.reason(error, task)
+            self._sink.refuse(task, text)
+            self._progress.failed(task.source, text)
 
     def _start(self, stage: str, body: "Callable[[_Clock], None]") -> list[threading.Thread]:
         def work() -> None:
@@ -205,7 +205,7 @@ class Pipeline:
 
 
 class _Clock:
-    """How long one thread has been at work, waiting for others left out."""
+    """Seconds that one thread has worked, without its waiting for others."""
 
     def __init__(self) -> None:
         self.seconds = self._since = 0.0
@@ -218,5 +218,5 @@ class _Clock:
 
 
 def _batch_of(batch: int) -> Callable[[Size], int]:
-    """Return how many pictures of a size go together where `batch` of 256×256 pixels do."""
+    """Return a function: the number of pictures of a size with the pixels of one batch."""
     return lambda size: max(1, batch * REFERENCE**2 // (size[0] * size[1]))

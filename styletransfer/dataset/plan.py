@@ -1,25 +1,19 @@
-"""What is to be written for each file, as the files are found; no engine has a say in it."""
+"""What is written for each file of a data set."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from styletransfer.dataset.choice import Choice, in_shard
+from styletransfer.dataset.choice import Choice
 from styletransfer.dataset.settings import SAME, Settings
-from styletransfer.dataset.tree import Folder, suffix_of, walk
-from styletransfer.errors import DataSetError as PlanError
+from styletransfer.dataset.tree import suffix_of
+from styletransfer.errors import DataSetError
 from styletransfer.images import WRITABLE
-
-RECORD = ".styletransfer.json"
-MANIFEST = "manifest.csv"
-FAILURES = "failures.csv"
-TAKEN = (RECORD, MANIFEST, FAILURES)
 
 
 @dataclass(frozen=True)
 class Target:
-    """A file to write, as a path below the destination; without a style it is a plain copy."""
+    """A file to write, as a path below the destination. Without a style it is a plain copy."""
 
     output: str
     style: str | None = None
@@ -27,98 +21,64 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Job:
-    """A source file, as a path below the source, and what is to be written for it.
+class Task:
+    """A source file, as a path below the source, and the files to write for it.
 
-    `problem` says why it cannot be done, `note` what the user should know of it. `span` is where
-    in a tar file, the first part of `source`, the bytes begin and how many they are.
+    `problem` says why it cannot be done. `note` is something that the user should know about it.
+    `span` is for a member of a tar file: where its bytes begin, and how many there are.
     """
 
     source: str
-    targets: tuple[Target, ...]
+    targets: tuple[Target, ...] = ()
     problem: str | None = None
     note: str | None = None
     span: tuple[int, int] | None = None
 
 
 class Planner:
-    """Decides what one file becomes."""
+    """Decides which files are written for one file."""
 
     def __init__(self, settings: Settings, styles: Sequence[str]) -> None:
-        """`styles` are those of the model; PlanError for settings that do not fit them."""
+        """Check `settings` for the model's `styles`. Raises DataSetError, StyleError."""
         self.settings = settings
         self._choice = Choice(settings, styles)
         self.folders = style_folders(styles) if self._choice.each else {}
 
-    def image(self, path: str, output: str, names: "OutputNames") -> Job:
-        """Return the job of the image at `path`, written to `output` if that is free in `names`.
+    def image(self, path: str, output: str, names: "OutputNames") -> Task:
+        """Return the task of the image at `path`, written to `output` if `names` has it free.
 
-        Else the new suffix is put behind the old one, and the user is told.
+        If it is taken, the new suffix is put behind the old one, and the task has a note.
         """
         styles = self._choice.styles(path)
         if not styles:
-            return Job(path, (), problem="no row of the table of --style-from names it")
+            return Task(path, problem="no row of the table of --style-from names it")
         folder, slash, _ = output.rpartition("/")
         longer = folder + slash + path.rpartition("/")[2] + suffix_of(output)
         name = names.take(output, longer)
         if name is None:
-            return Job(path, (), problem=f"another file is written to {output}; rename one of them")
+            return _collision(path, output)
         strength = self._choice.strength(path)
         targets = tuple(Target(self.folders.get(s, "") + name, s, strength) for s in styles)
         note = None if name == output else f"is written to {name}, because {output} is taken"
-        return Job(path, targets, note=note)
+        return Task(path, targets, note=note)
 
-    def copy(self, path: str, output: str, names: "OutputNames") -> Job:
-        """Return the job of a file that is copied as it is, into every style's folder."""
+    def copy(self, path: str, output: str, names: "OutputNames") -> Task:
+        """Return the task of a file that is copied unchanged, into the folder of every style."""
         if names.take(output) is None:
-            return Job(path, (), problem=f"another file is written to {output}; rename one of them")
+            return _collision(path, output)
         folders = self.folders.values() or [""]
-        return Job(path, tuple(Target(folder + output) for folder in folders))
-
-
-class FolderPlan:
-    """The jobs of a folder, in the order of its walk."""
-
-    def __init__(self, root: Path, settings: Settings, styles: Sequence[str]) -> None:
-        """`styles` are those of the model; PlanError for settings that do not fit them."""
-        self.root = root
-        self._planner = Planner(settings, styles)
-
-    def jobs(self, shard: tuple[int, int] = (1, 1)) -> Iterator[Job]:
-        """Yield the jobs of a shard, found one folder at a time; every call walks anew."""
-        for folder in walk(self.root):
-            for job in self._in_folder(folder):
-                if in_shard(job.source, shard):
-                    yield job
-
-    def _in_folder(self, folder: Folder) -> Iterator[Job]:
-        planner, settings = self._planner, self._planner.settings
-        names = OutputNames(folder.folders, () if planner.folders else TAKEN)
-        images = [file.path for file in folder.files if file.kind == "image" and not file.problem]
-        outputs = {path: output_name(path, settings.format) for path in images}
-        # A file whose name needs no change keeps it.
-        for path in sorted(images, key=lambda path: outputs[path] != path):
-            yield planner.image(path, outputs[path], names)
-        for file in folder.files:
-            if file.kind == "cycle":
-                yield Job(file.path, (), note="leads back to a folder above it; not followed")
-            elif file.kind == "other" and not settings.copy_others:
-                continue
-            elif file.problem:
-                yield Job(file.path, (), problem=file.problem)
-            elif file.kind == "other":
-                yield planner.copy(file.path, file.path, names)
+        return Task(path, tuple(Target(folder + output) for folder in folders))
 
 
 class OutputNames:
     """The names that are taken in one folder of the destination."""
 
-    def __init__(self, folders: Iterable[str], taken: Iterable[str]) -> None:
+    def __init__(self, folders: Iterable[str] = (), taken: Iterable[str] = ()) -> None:
         self._folders = set(folders)
         self._taken = set(taken)
 
     def take(self, *paths: str) -> str | None:
-        """Return the first of `paths` that is free, and take it; None where none is."""
+        """Take the first of `paths` that is free and return it. Return None if none is free."""
         for path in paths:
             if path.rpartition("/")[2] not in self._folders and path not in self._taken:
                 self._taken.add(path)
@@ -127,9 +87,9 @@ class OutputNames:
 
 
 def output_name(path: str, format: str) -> str:
-    """Return the path of the output for an image, with the suffix that its format asks for.
+    """Return the path of the output for the image at `path`.
 
-    `same` keeps a suffix that can be written and puts `.png` in the place of any other.
+    The format `same` keeps a suffix that can be written, and replaces any other by `.png`.
     """
     suffix = suffix_of(path)
     if format == SAME and suffix.lower() in WRITABLE:
@@ -138,8 +98,12 @@ def output_name(path: str, format: str) -> str:
 
 
 def style_folders(styles: Sequence[str]) -> dict[str, str]:
-    """Return the folder of each painting, ending in `/`; PlanError where two have one name."""
+    """Return the folder of each painting, ending in `/`. Raises DataSetError if two are equal."""
     folders = {style: re.sub(r"[^\w.-]+", "-", style) + "/" for style in styles[1:] or styles}
     if len(set(folders.values())) < len(folders):
-        raise PlanError("two styles of this model have one folder name; give each by its --style")
+        raise DataSetError("two styles of this model have one folder name; give each with --style")
     return folders
+
+
+def _collision(path: str, output: str) -> Task:
+    return Task(path, problem=f"another file is written to {output}; rename one of them")

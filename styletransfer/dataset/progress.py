@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal, a line every so often in a log, and the last report."""
+"""Progress of a run: a bar on a terminal, lines in a log, and the summary at the end."""
 
 import sys
 import threading
@@ -13,7 +13,11 @@ STAGES = ("decode", "stylize", "encode")
 
 
 class Progress:
-    """Counts of a run, which any thread may raise."""
+    """Counts of a run. Any thread may call it.
+
+    Args:
+        quiet: Whether only errors and notes are printed, to stderr.
+    """
 
     def __init__(self, *, quiet: bool) -> None:
         self.total: int | None = None
@@ -28,43 +32,43 @@ class Progress:
         self._bar = tqdm(unit="file", delay=2, disable=hidden, smoothing=0.05)
 
     def wrote(self, pictures: int, files: int = 1) -> None:
-        """One file is done, or more, and so many pictures of them are written."""
+        """Count finished files and the pictures written for them."""
         self._count(done=files, written=pictures)
 
     def found(self) -> None:
-        """One file had been done by an earlier run."""
+        """Count a file that an earlier run has done."""
         self._count(done=1, found=1)
 
     def failed(self, source: str, reason: str) -> None:
-        """One file could not be done; the first ones are named on stderr."""
+        """Count a file that failed. The first ones are named on stderr."""
         self._count(done=1, failed=1)
         if self.counts["failed"] <= NAMED_FAILURES:
             self.say(f"Error: {source}: {reason}")
         elif self.counts["failed"] == NAMED_FAILURES + 1:
-            self.say("Error: more files failed; the table of failures will name all")
+            self.say("Error: more files failed; failures.csv will name all")
 
     def failed_before(self) -> None:
-        """One file had failed in an earlier run."""
+        """Count a file that failed in an earlier run."""
         self._count(done=1, failed_before=1)
 
     def note(self, source: str, text: str) -> None:
-        """Tell something about a file that is no failure; also only for the first ones."""
+        """Print a note about a file. Only the first notes are printed."""
         self._count(notes=1)
         if self.counts["notes"] <= NAMED_FAILURES:
             self.say(f"{source}: {text}")
 
     def say(self, line: str) -> None:
-        """Write a line to stderr, above the bar if there is one."""
+        """Print a line to stderr, above the bar if there is one."""
         tqdm.write(line.encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
 
     def worked(self, stage: str, seconds: float) -> None:
-        """A thread of `stage` has ended after so many seconds of work."""
+        """Add the seconds of work of a thread of `stage` that has ended."""
         with self._lock:
             self._seconds[stage] += seconds
             self._threads[stage] += 1
 
     def tick(self) -> None:
-        """Bring the bar up to date, or write a line to the log when it is time for one."""
+        """Update the bar, or print a line to the log every half minute."""
         now = time.perf_counter()
         if self._quiet:
             return
@@ -77,7 +81,7 @@ class Progress:
             self.say(self.state())
 
     def state(self) -> str:
-        """Return a line: files done of all, pictures a second, time left, failures."""
+        """Return a line: files done, pictures a second, time left, failures."""
         seconds = time.perf_counter() - self._start
         done, fresh = self.counts["done"], self.counts["done"] - self.counts["found"]
         whole = f"{done} of {self.total}" if self.total is not None else f"{done}"
@@ -89,7 +93,7 @@ class Progress:
         return f"{whole} files, {rate:.1f} pictures a second{left}, {self.counts['failed']} failed"
 
     def summary(self) -> str:
-        """Return what came of the run, in one line."""
+        """Return the summary of the run, in one line."""
         self._bar.close()
         counts, seconds = self.counts, time.perf_counter() - self._start
         rate = counts["written"] / seconds
@@ -101,7 +105,7 @@ class Progress:
         )
 
     def shares(self) -> str:
-        """Return the share of the time that the threads of each stage were at work in."""
+        """Return the share of the time in which the threads of each stage worked."""
         seconds = time.perf_counter() - self._start
         shares = (
             f"{stage} {self._seconds[stage] / (seconds * self._threads[stage]):.0%}"

@@ -1,18 +1,17 @@
-"""The same plan on a Ray cluster: Ray Data hands out portions of it to actors.
+"""The same work on a Ray cluster: Ray Data gives portions of it to actors.
 
-Each actor is a process with an open model that writes its outputs and its journal by itself, as
-the local engine does. A portion that Ray gives to another actor, because the first one died, is
-thus resumed like any other run. The source, the destination and the model must be on storage that
-all machines share.
+Each actor is a process with an open model. It writes its outputs and its journal itself, as the
+local engine does. When an actor dies, Ray gives its portion to another one, which continues it
+like any other run. The source, the destination and the model must be on storage that all machines
+share.
 """
 
 import logging
 import os
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,23 +23,15 @@ import ray.data
 
 from styletransfer.dataset.destination import Outcome
 from styletransfer.dataset.journal import Journal, read_lines
-from styletransfer.dataset.plan import Job
 from styletransfer.dataset.progress import Progress
-from styletransfer.dataset.run import Call, Run, counted
-from styletransfer.dataset.stages import Hopeless, fatal_faults
+from styletransfer.dataset.run import Call, Run
+from styletransfer.dataset.stages import fatal_faults
+from styletransfer.errors import DestinationError, WorkError
 from styletransfer.inference.model import gallery_path
 from styletransfer.inference.providers import CPU
 
 PORTION = 32  # files
-MOST_BLOCKS = 2000  # what Ray's scheduler takes in its stride
-
-
-@dataclass(frozen=True)
-class Portion:
-    """What an actor does at once: some files, or one tar file by its number."""
-
-    jobs: tuple[Job, ...] = ()
-    tar: int | None = None
+MOST_BLOCKS = 2000  # Ray's scheduler slows down with more
 
 
 def stylize_on_ray(
@@ -48,26 +39,20 @@ def stylize_on_ray(
 ) -> Outcome:
     """Do what is missing of a data set on a cluster, as `stylize_dataset` does it here.
 
-    `address` is that of a running cluster, or `auto`; without one, one is started here for
-    `workers` actors. By default there are as many as the cluster has CPUs, or GPUs if the model
-    runs on them.
+    `address` is that of a running cluster, or `auto`. None starts one here for `workers` actors.
+    By default there are as many actors as the cluster has CPUs, or GPUs if the model runs on them.
     """
     call = _absolute(replace(call, workers=1))
     run = Run(call, progress)
-    run.prepare()
     gpus = 0 if run.stylizer.provider == CPU else 1
     call = replace(call, settings=replace(call.settings, provider=run.stylizer.provider))
-    with fatal_faults(run.destination.folder):
-        with closing(Journal(run.destination.work)) as journal:
-            if call.retry_failed:
-                run.forget_failures(journal)
-            with counted(run):
-                portions = list(_portions(run, journal))
-                if portions:
-                    with _cluster(address, workers) as resources:
-                        count = workers or int(resources.get("GPU" if gpus else "CPU", 1))
-                        _spread(portions, call, progress, min(count, len(portions)), gpus)
-        return run.destination.conclude()
+    with run.begun() as journal:
+        portions = list(run.layout.portions(call.shard, journal, progress, PORTION))
+        if portions:
+            with _cluster(address, workers) as resources:
+                count = workers or int(resources.get("GPU" if gpus else "CPU", 1))
+                _spread(portions, call, progress, min(count, len(portions)), gpus)
+    return run.outcome
 
 
 class Actor:
@@ -78,45 +63,25 @@ class Actor:
         self._run: Run | None = None
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Do one portion; return what the driver counts: files, pictures, failures, despair."""
+        """Do one portion. Return how many pictures were written, the failures, and what stops."""
         call, portion = pickle.loads(batch["portion"][0])
         # Not in the constructor: Ray may have lost its arguments when it starts a dead actor again.
         run = self._run = self._run or Run(call, self._progress)
-        before = self._progress.counts["written"]
-        despair = ""
-        with closing(Journal(run.destination.work)) as journal:
+        destination, before = run.layout.destination, self._progress.counts["written"]
+        stop = ""
+        with closing(Journal(destination.work)) as journal:
             try:
-                with fatal_faults(run.destination.folder):
-                    if portion.tar is not None:
-                        run.write_tar(portion.tar, journal)
-                    else:
-                        run.write_files(_left(portion, run), journal)
-            except Hopeless as error:
-                despair = str(error)
+                with fatal_faults(destination.folder):
+                    run.layout.write(portion, journal, self._progress, run.pipe(journal))
+            except DestinationError as error:
+                stop = str(error)
         failed = [line["failed"] for line in read_lines(journal.path) if "failed" in line]
-        result = (len(portion.jobs), self._progress.counts["written"] - before, failed, despair)
-        return {"result": [pickle.dumps(result)]}
-
-
-def _left(portion: Portion, run: Run) -> Iterator[Job]:
-    """Yield the jobs that an actor that died has not done."""
-    for job in portion.jobs:
-        paths = ((target, run.destination.path(target.output)) for target in job.targets)
-        if targets := tuple(target for target, path in paths if not os.path.lexists(path)):
-            yield replace(job, targets=targets)
-
-
-def _portions(run: Run, journal: Journal) -> Iterator[Portion]:
-    if run.destination.tars:
-        yield from (Portion(tar=number) for number in run.missing_tars())
-        return
-    jobs = run.missing(journal)
-    while portion := tuple(islice(jobs, PORTION)):
-        yield Portion(portion)
+        result = (self._progress.counts["written"] - before, failed, stop)
+        return {"portion": [pickle.dumps(portion)], "result": [pickle.dumps(result)]}
 
 
 def _spread(
-    portions: list[Portion], call: Call, progress: Progress, actors: int, gpus: int
+    portions: Sequence[Any], call: Call, progress: Progress, actors: int, gpus: int
 ) -> None:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
@@ -132,13 +97,15 @@ def _spread(
         num_gpus=gpus,
     )
     for row in dataset.iter_rows():
-        files, written, failed, despair = pickle.loads(row["result"])
+        portion = pickle.loads(row["portion"])
+        written, failed, stop = pickle.loads(row["result"])
         for source, reason in failed:
             progress.failed(source, reason)
-        progress.wrote(written, files - len(failed))
+        files = len(portion) if isinstance(portion, tuple) else 0
+        progress.wrote(written, max(files - len(failed), 0))
         progress.tick()
-        if despair:
-            raise Hopeless(despair)
+        if stop:
+            raise DestinationError(stop)
 
 
 @contextmanager
@@ -158,7 +125,7 @@ def _cluster(address: str | None, workers: int | None) -> Iterator[dict[str, flo
         try:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except ConnectionError:
-            raise Hopeless(
+            raise WorkError(
                 f"{address}: no Ray cluster can be reached there; see that it runs, and set "
                 "RAY_AUTH_MODE=token here if it asks for a token"
             ) from None
@@ -172,8 +139,8 @@ def _cluster(address: str | None, workers: int | None) -> Iterator[dict[str, flo
 def _absolute(call: Call) -> Call:
     """Return the call with paths that mean the same in an actor's working folder."""
     settings = call.settings
-    model = (settings.model or gallery_path()).absolute()
-    table = settings.style_from and settings.style_from.absolute()
+    model = Path(settings.model or gallery_path()).absolute()
+    table = settings.style_from and Path(settings.style_from).absolute()
     return replace(
         call,
         source=str(Path(call.source).absolute()),

@@ -1,4 +1,4 @@
-"""The manifest and the failures of a data set, gathered from all that its processes have told."""
+"""The manifest and the failures of a data set, gathered from its tables and journals."""
 
 import csv
 import io
@@ -13,12 +13,16 @@ from typing import Any
 from styletransfer.atomic import written_whole
 from styletransfer.dataset.choice import in_shard
 from styletransfer.dataset.journal import SUFFIX, read_lines
-from styletransfer.dataset.plan import FAILURES, MANIFEST
+
+RECORD = ".styletransfer.json"
+MANIFEST = "manifest.csv"
+FAILURES = "failures.csv"
+TAKEN = (RECORD, MANIFEST, FAILURES)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A written file, as a row of the manifest tells of it.
+    """A row of the manifest: a written file.
 
     `style`, `strength`, and the sizes in pixels are empty for a file that was copied.
     """
@@ -43,23 +47,23 @@ COLUMNS = tuple(field.name for field in fields(Entry))
 
 
 def failure_line(source: str, reason: str) -> dict[str, Any]:
-    """Return the line of a journal for a source file that could not be done."""
+    """Return the line of a journal for a source that failed."""
     return {"failed": [source, " ".join(reason.split())]}
 
 
 def retry_line(shard: tuple[int, int]) -> dict[str, Any]:
-    """Return the line of a journal that makes the failures of a shard void."""
+    """Return the line of a journal that removes the failures of a shard."""
     return {"retry": shard}
 
 
 class Records:
-    """The last word on every output and every failed source.
+    """The latest record of every output and every failed source.
 
-    They are kept in a temporary file by SQLite: of a million files, memory would feel it.
+    SQLite keeps them in a temporary file, as there may be millions.
     """
 
     def __init__(self, folder: Path, work: Path) -> None:
-        """Read the tables in `folder`, then the journals in `work`, older ones first."""
+        """Read the tables in `folder`, then the journals in `work`, the oldest first."""
         self._db = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         self._db.execute("CREATE TABLE written (output BLOB PRIMARY KEY, row BLOB) WITHOUT ROWID")
         self._db.execute("CREATE TABLE failed (source BLOB PRIMARY KEY, row BLOB) WITHOUT ROWID")
@@ -74,22 +78,22 @@ class Records:
                     self._follow(line)
 
     def entry(self, output: str) -> Entry | None:
-        """Return what is known of an output."""
+        """Return the entry of an output, if there is one."""
         row = self._row("written", "output", output)
         return Entry(*row) if row else None
 
     def failure(self, source: str) -> str | None:
-        """Return why a source failed."""
+        """Return why a source failed, if it did."""
         row = self._row("failed", "source", source)
         return row[1] if row else None
 
     def entries(self) -> Iterator[Entry]:
-        """Yield all entries, in order of the bytes of their outputs' paths."""
+        """Yield all entries, sorted by the bytes of the outputs' paths."""
         for (row,) in self._db.execute("SELECT row FROM written ORDER BY output"):
             yield Entry(*_unpacked(row))
 
     def failures(self) -> Iterator[list[str]]:
-        """Yield the source and the reason of all failures, in order of the sources."""
+        """Yield the source and the reason of all failures, sorted by the sources."""
         for (row,) in self._db.execute("SELECT row FROM failed ORDER BY source"):
             yield _unpacked(row)
 
@@ -117,7 +121,7 @@ class Records:
 
 
 def write_rows(path: Path, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> int:
-    """Write a table as CSV, the columns' names first; return how many rows there were."""
+    """Write a table as CSV, the columns' names first. Return the number of rows."""
     count = 0
     with written_whole(path) as file:
         file.write(_packed([columns]))
@@ -128,7 +132,7 @@ def write_rows(path: Path, columns: Iterable[str], rows: Iterable[Iterable[str]]
 
 
 def read_rows(path: Path) -> Iterator[list[str]]:
-    """Yield the rows of a table, without its columns' names; none where there is no table."""
+    """Yield the rows of a table, without its columns' names, if the table is there."""
     if path.exists():
         with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
             rows = csv.reader(file)
@@ -139,7 +143,7 @@ def read_rows(path: Path) -> Iterator[list[str]]:
 def _packed(rows: Iterable[Iterable[str]]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
-    # The names of files need not be UTF-8, and come back as the bytes they are.
+    # Names of files need not be UTF-8. They come back as the same bytes.
     return text.getvalue().encode("utf-8", "surrogateescape")
 
 

@@ -1,229 +1,213 @@
-"""One run over a data set: what is missing is planned, done, and the records are concluded."""
+"""The library's functions for data sets: stylize one, and verify one."""
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from styletransfer.dataset.choice import in_shard
-from styletransfer.dataset.destination import Destination, Outcome
-from styletransfer.dataset.grouping import Grouping
+from styletransfer.dataset.destination import Outcome
+from styletransfer.dataset.flow import BYTES_A_PIXEL, picture_bytes
 from styletransfer.dataset.journal import Journal
+from styletransfer.dataset.layouts import Pipe, open_layout
 from styletransfer.dataset.measure import best_batch
-from styletransfer.dataset.memory import BYTES_A_PIXEL, picture_bytes
 from styletransfer.dataset.pipeline import REFERENCE, Pipeline
-from styletransfer.dataset.plan import FolderPlan, Job
+from styletransfer.dataset.plan import Task
 from styletransfer.dataset.progress import Progress
 from styletransfer.dataset.records import retry_line
-from styletransfer.dataset.resume import pending
 from styletransfer.dataset.settings import Settings
-from styletransfer.dataset.sink import FolderSink, Sink
+from styletransfer.dataset.sink import Sink
+from styletransfer.dataset.sources import ALL, Shard, open_source
 from styletransfer.dataset.stages import Stages, fatal_faults
-from styletransfer.dataset.tar_sink import TarSink
-from styletransfer.dataset.tars import TarPlan, expand
 from styletransfer.dataset.verify import findings
-from styletransfer.errors import DataSetError as PlanError
+from styletransfer.errors import DataSetError
 from styletransfer.inference import Stylizer
 from styletransfer.inference.providers import CPU, available_providers, choose_provider
 
 MOST_BATCH = 32
 
 
+def stylize_dataset(
+    source: str | os.PathLike[str],
+    destination: str | os.PathLike[str],
+    *,
+    shard: Shard = ALL,
+    engine: str = "local",
+    ray_address: str | None = None,
+    workers: int | None = None,
+    retry_failed: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Outcome:
+    """Stylize every image of a data set. Called again, it does what is missing.
+
+    Args:
+        source: A folder, a WebDataset tar file, or a pattern of tar files: `in/{000..099}.tar`.
+        destination: A folder, a tar file or a pattern of tar files. It must be new, or begun with
+            the same options.
+        shard: `(i, n)`, part i of n, counted from 1.
+        engine: `local`, or `ray` for a Ray cluster.
+        ray_address: Address of a running cluster. None starts one on this machine.
+        workers: Number of pictures stylized at once. None means one for each core.
+        retry_failed: Whether files that failed before are tried again.
+        progress: Counts and reports the work. None reports nothing.
+        options: The fields of `Settings`: `style`, `style_from`, `strength`, `seed`,
+            `preserve_colors`, `size`, `crop`, `format`, `quality`, `copy_others`, `model`,
+            `provider`.
+
+    Returns:
+        The number of files in the manifest and of failed sources.
+
+    Raises:
+        DataSetError: The source, the destination or an option cannot be used.
+        StyleError: The model has no such style.
+        ModelError: The model cannot be used.
+        ProviderError: The execution provider is not there.
+        DestinationError: No more files can be written. The same call continues the run.
+
+    Example:
+        stylize_dataset("photos", "painted", style="random", strength=(0.4, 1.0), size=256)
+    """
+    if ray_address is not None and engine != "ray":
+        raise DataSetError("--ray-address needs --engine ray")
+    count = workers or os.cpu_count() or 1
+    paths = os.fspath(source), os.fspath(destination)
+    call = Call(*paths, Settings(**options), shard, count, retry_failed)
+    progress = progress or Progress(quiet=True)
+    if engine == "ray":
+        from styletransfer.dataset.ray_engine import stylize_on_ray
+
+        return stylize_on_ray(call, progress, ray_address, workers)
+    run = Run(call, progress)
+    with run.begun() as journal:
+        for portion in run.layout.portions(shard, journal, progress):
+            run.layout.write(portion, journal, progress, run.pipe(journal))
+    return run.outcome
+
+
+def verify_dataset(
+    source: str | os.PathLike[str],
+    destination: str | os.PathLike[str],
+    *,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Iterator[str]:
+    """Read a stylized data set again and compare it with its manifest. Nothing is written.
+
+    Args:
+        source, destination, progress, options: As for `stylize_dataset`, equal to those of the run.
+
+    Yields:
+        A line for each file that is missing, changed or not done yet, or that is not of the
+        data set.
+
+    Raises:
+        As `stylize_dataset`.
+    """
+    progress = progress or Progress(quiet=True)
+    run = Run(Call(os.fspath(source), os.fspath(destination), Settings(**options)), progress)
+    if not run.layout.destination.check(run.options()):
+        folder = run.layout.destination.folder
+        raise DataSetError(f"{folder}: no data set has been stylized there")
+    yield from findings(run.layout, progress)
+
+
 @dataclass(frozen=True)
 class Call:
-    """What to stylize, where to, and how; it can be sent to another machine."""
+    """The arguments of `stylize_dataset`. They can be sent to another machine."""
 
     source: str
     destination: str
     settings: Settings
-    shard: tuple[int, int] = (1, 1)
+    shard: Shard = ALL
     workers: int = 1
     retry_failed: bool = False
 
 
 class Run:
-    """What one process needs for its part of a call: an open model, a plan and a destination."""
+    """What one process needs for its part of a call: an open model, the source and the layout."""
 
     def __init__(self, call: Call, progress: Progress) -> None:
-        """Raises PlanError, StyleError, ModelError and ProviderError; nothing is written yet."""
+        """Raises DataSetError, StyleError, ModelError, ProviderError. Nothing is written yet."""
         self.call = call
         self.progress = progress
+        self.outcome = Outcome(0, 0, Path())
         settings = call.settings
         provider = choose_provider(settings.provider, available_providers())
-        threads = 1 if provider == CPU else None  # as each worker takes a core
+        threads = 1 if provider == CPU else None  # each worker takes a core
         self.stylizer = Stylizer(settings.model, threads=threads, provider=provider)
-        self.plan = open_plan(call, self.stylizer.styles)
-        self.destination = open_destination(call)
-        tars = self.destination.tars
-        if tars and isinstance(self.plan, TarPlan) and len(tars) != len(self.plan.paths):
-            counts = f"{len(self.plan.paths)} tar files are read and {len(tars)} written"
-            raise PlanError(f"{counts}; give as many")
+        self.source = open_source(call.source, settings, self.stylizer.styles)
+        self.layout = open_layout(call.destination, self.source)
 
-    def prepare(self) -> None:
-        """Refuse what cannot be done, and begin the record. Raises PlanError."""
-        if next(self.plan.jobs(), None) is None:
-            raise PlanError(f"{self.call.source}: there is no image")
-        folder = self.plan.root if isinstance(self.plan, FolderPlan) else None
-        self.destination.prepare(self.options(), folder)
+    @contextmanager
+    def begun(self) -> Iterator[Journal]:
+        """Begin the record and give a journal. Conclude the record when the block succeeds.
+
+        Raises DataSetError before anything is written, and DestinationError.
+        """
+        if next(self.layout.everything(), None) is None:
+            raise DataSetError(f"{self.call.source}: there is no image")
+        destination = self.layout.destination
+        destination.prepare(self.options(), self.source.guarded)
+        with fatal_faults(destination.folder):
+            with closing(Journal(destination.work)) as journal:
+                if self.call.retry_failed:
+                    self.layout.forget_failures(self.call.shard)
+                    journal.append(retry_line(self.call.shard))
+                with self._counted():
+                    yield journal
+            self.outcome = destination.conclude()
 
     def options(self) -> dict[str, Any]:
-        """Return what the record of a run holds: equal ones give equal bytes."""
+        """Return the options in the record of a run. Equal ones give equal bytes."""
+        tars = self.layout.destination.tars
         return {
             "source": os.path.realpath(self.call.source),
-            "tars": Path(self.call.destination).name if self.destination.tars else None,
+            "tars": Path(self.call.destination).name if tars else None,
             **self.call.settings.record(),
             "provider": self.stylizer.provider,
         }
 
-    def missing_tars(self) -> list[int]:
-        """Return the numbers of the tar files in this shard that are to be written."""
-        return [
-            number
-            for number, name in enumerate(self.destination.tars)
-            if in_shard(name, self.call.shard) and not self.destination.path(name).exists()
-        ]
+    def pipe(self, journal: Journal) -> Pipe:
+        """Return the function that does tasks and gives the finished files to a sink."""
 
-    def forget_failures(self, journal: Journal) -> None:
-        """Have what failed before tried again: a tar file that lacks a sample is removed."""
-        records = self.destination.records()
-        for number, name in enumerate(self.destination.tars):
-            path = self.destination.path(name)
-            if path.exists() and in_shard(name, self.call.shard):
-                jobs = (job for _, job in self.samples(number))
-                if any(records.failure(job.source) is not None for job in jobs):
-                    path.unlink()
-        journal.append(retry_line(self.call.shard))
+        def pipe(tasks: Iterator[Task], sink: Sink) -> None:
+            first = next(tasks, None)
+            if first is None:  # there is nothing to measure a batch for
+                return
+            stages = Stages(self.stylizer, self.call.settings, self.source, journal.scratch)
+            workers, batch = self.call.workers, self._batch
+            pipeline = Pipeline(stages, sink, self.progress, workers=workers, batch=batch)
+            pipeline.run(chain([first], tasks))
 
-    def missing(self, journal: Journal) -> Iterator[Job]:
-        """Yield what is to be done of the shard where the destination is a tree of files."""
-        jobs = self.plan.jobs(self.call.shard)
-        records = self.destination.records()
-        return pending(jobs, self.plan.root, self.destination, records, journal, self.progress)
-
-    def samples(self, number: int) -> Iterator[tuple[str, Job]]:
-        """Yield the jobs for one of the tar files to write, with the keys of their samples."""
-        source = self.plan if isinstance(self.plan, TarPlan) else self._grouping
-        name = self.destination.tars[number]
-        for key, job in source.samples(number):
-            inside = (replace(target, output=f"{name}/{target.output}") for target in job.targets)
-            yield key, replace(job, targets=tuple(inside))
-
-    def everything(self) -> Iterator[tuple[str, Job]]:
-        """Yield all jobs of all shards, with the keys of their samples."""
-        if self.destination.tars:
-            for number in range(len(self.destination.tars)):
-                yield from self.samples(number)
-        else:
-            yield from ((job.source, job) for job in self.plan.jobs())
-
-    def write_files(self, jobs: Iterator[Job], journal: Journal) -> None:
-        """Do `jobs`, each file for itself. Raises Hopeless."""
-        self._pipe(jobs, FolderSink(self.destination, journal), journal)
-
-    def write_tar(self, number: int, journal: Journal) -> None:
-        """Write one tar file. Raises Hopeless."""
-        sink = TarSink(self.destination.path(self.destination.tars[number]), journal)
-        try:
-            self._pipe(sink.watched(self.samples(number), self.progress), sink, journal)
-            sink.close()
-        finally:
-            sink.abandon()
-
-    def _pipe(self, jobs: Iterator[Job], sink: Sink, journal: Journal) -> None:
-        first = next(jobs, None)
-        if first is None:  # nothing to measure a batch for
-            return
-        stages = Stages(self.stylizer, self.call.settings, self.plan.root, journal.scratch)
-        workers, batch = self.call.workers, self._batch
-        pipeline = Pipeline(stages, sink, self.progress, workers=workers, batch=batch)
-        pipeline.run(chain([first], jobs))
+        return pipe
 
     @cached_property
     def _batch(self) -> int:
         most = picture_bytes() // BYTES_A_PIXEL // REFERENCE**2 // self.call.workers
         return best_batch(self.stylizer, REFERENCE, max(1, min(MOST_BATCH, most)))
 
-    @cached_property
-    def _grouping(self) -> Grouping:
-        assert isinstance(self.plan, FolderPlan)
-        return Grouping(self.plan, len(self.destination.tars))
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Count the files of the shard while the work on the first of them has begun."""
+        stopped = threading.Event()
 
+        def count() -> None:
+            total = 0
+            for _ in self.layout.due(self.call.shard):
+                total += 1
+                if stopped.is_set():
+                    return
+            self.progress.total = total
 
-def stylize_dataset(call: Call, progress: Progress) -> Outcome:
-    """Do what is missing of a data set, and conclude it.
-
-    Raises PlanError, StyleError, ModelError and ProviderError before any work, and Hopeless when
-    nothing more can be done.
-    """
-    run = Run(call, progress)
-    run.prepare()
-    with fatal_faults(run.destination.folder):
-        with closing(Journal(run.destination.work)) as journal:
-            if call.retry_failed:
-                run.forget_failures(journal)
-            with counted(run):
-                if run.destination.tars:
-                    for number in run.missing_tars():
-                        run.write_tar(number, journal)
-                else:
-                    run.write_files(run.missing(journal), journal)
-        return run.destination.conclude()
-
-
-def open_plan(call: Call, styles: Sequence[str]) -> FolderPlan | TarPlan:
-    """Return the plan of the source; PlanError for one that is neither folder nor tar files."""
-    tars = expand(call.source)
-    if tars is not None:
-        return TarPlan(tars, call.settings, styles)
-    folder = Path(call.source)
-    if not folder.is_dir():
-        raise PlanError(f"{folder}: there is no such folder")
-    return FolderPlan(folder, call.settings, styles)
-
-
-def open_destination(call: Call) -> Destination:
-    """Return the destination, a folder or tar files in one."""
-    tars = expand(call.destination)
-    if tars is None:
-        return Destination(Path(call.destination))
-    return Destination(tars[0].parent, [path.name for path in tars])
-
-
-def verify_dataset(call: Call, progress: Progress) -> Iterator[str]:
-    """Yield a line for each file that is not as it should be. Raises as `stylize_dataset` does."""
-    run = Run(call, progress)
-    if not run.destination.check(run.options()):
-        raise PlanError(f"{run.destination.folder}: no data set has been stylized there")
-    yield from findings(run.everything(), run.destination, progress)
-
-
-@contextmanager
-def counted(run: Run) -> Iterator[None]:
-    """Count the files that are to be done while the work on the first of them has begun."""
-    stopped = threading.Event()
-    if run.destination.tars:
-        tars = run.missing_tars()
-        jobs = (job for number in tars for _, job in run.samples(number))
-    else:
-        jobs = (job for job in run.plan.jobs(run.call.shard))
-
-    def count() -> None:
-        total = 0
-        for _ in jobs:
-            total += 1
-            if stopped.is_set():
-                return
-        run.progress.total = total
-
-    thread = threading.Thread(target=count, name="count", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stopped.set()
-        thread.join()
+        thread = threading.Thread(target=count, name="count", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stopped.set()
+            thread.join()

@@ -1,12 +1,12 @@
-"""What decides every byte of a stylized data set: the model and the options of one run."""
+"""The options that decide every byte of a stylized data set."""
 
 import hashlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from styletransfer.errors import DataSetError as PlanError
+from styletransfer.errors import DataSetError
 from styletransfer.images import WRITABLE
 from styletransfer.inference.model import gallery_path
 from styletransfer.inference.providers import AUTO
@@ -19,17 +19,31 @@ FORMATS = (SAME, *(suffix[1:] for suffix in WRITABLE))
 
 @dataclass(frozen=True)
 class Settings:
-    """The options that outputs depend on; `style_from` takes the place of `style`.
+    """The options that the outputs depend on.
 
-    `strength` is the range to draw from, its ends equal for a fixed one; `format` is `same` or
-    a suffix without its dot; `size` is the short side in pixels, and `crop` cuts the middle
-    square of it.
+    Args:
+        model: An ONNX file made by the export. None means the gallery.
+        style: A style, a blend, `random` for one drawn for each file, or `each` for all styles,
+            each in a folder of its own.
+        style_from: A CSV table of the columns path and style. It takes the place of `style`.
+        strength: A number in 0..1, or the ends of a range to draw from for each file.
+        seed: Seed of the random styles and strengths.
+        preserve_colors: Whether the photographs keep their colors.
+        size: Length of the short side in pixels, at least 1. None keeps the size.
+        crop: Whether the middle square of that size is cut out.
+        format: `same`, or the suffix to write without its dot.
+        quality: Quality of JPEG and WebP, 1 to 100.
+        copy_others: Whether files that are not images are copied.
+        provider: Execution provider of ONNX Runtime, or `auto`.
+
+    Raises:
+        DataSetError: Two options exclude each other, or one is not of this form.
     """
 
-    model: Path | None = None
+    model: str | Path | None = None
     style: str | None = None
-    style_from: Path | None = None
-    strength: tuple[float, float] = (1.0, 1.0)
+    style_from: str | Path | None = None
+    strength: float | tuple[float, float] = 1.0
     seed: int = 0
     preserve_colors: bool = False
     size: int | None = None
@@ -39,28 +53,48 @@ class Settings:
     copy_others: bool = False
     provider: str = AUTO
 
+    def __post_init__(self) -> None:
+        low, high = self.strengths
+        if not 0.0 <= low <= high <= 1.0:
+            raise DataSetError(f"strength {low:g}..{high:g} is not a range within 0..1")
+        if self.crop and self.size is None:
+            raise DataSetError("--crop needs a --size, the side of the square")
+        if self.style is not None and self.style_from is not None:
+            raise DataSetError("give a --style or --style-from, not both")
+        if self.format not in FORMATS:
+            raise DataSetError(f"format {self.format} is none of {', '.join(FORMATS)}")
+
+    @property
+    def strengths(self) -> tuple[float, float]:
+        """The ends of the range of strengths. They are equal for a fixed strength."""
+        return self.strength if isinstance(self.strength, tuple) else (self.strength,) * 2
+
     def record(self) -> dict[str, Any]:
-        """Return what a run record holds of these; files are known by the SHA-256 of them."""
+        """Return the options for the record of a run. Files are known by their SHA-256."""
         values = dict(vars(self))
-        values["model"] = sha256(self.model or gallery_path())
-        values["style_from"] = sha256(self.style_from) if self.style_from else None
-        values["strength"] = list(self.strength)
+        values["model"] = _file_hash(self.model or gallery_path())
+        values["style_from"] = _file_hash(self.style_from) if self.style_from else None
+        values["strength"] = list(self.strengths)
         return values
 
 
 def parse_strength(text: str) -> tuple[float, float]:
-    """Read `0.7`, or `0.4..1`, a range to draw from; PlanError for what is not in 0..1."""
+    """Read `0.7`, or `0.4..1`, a range to draw from. Raises DataSetError for anything else."""
     parts = text.split("..")
     try:
         low, high = float(parts[0]), float(parts[-1])
     except ValueError:
         low = high = math.nan
     if len(parts) > 2 or not 0.0 <= low <= high <= 1.0:
-        raise PlanError(f"strength {text} is neither a number in 0..1 nor a range such as 0.4..1")
+        raise DataSetError(f"strength {text} is not a number in 0..1 or a range such as 0.4..1")
     return low, high
 
 
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal; OSError where it cannot be read."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def sha256(file: IO[bytes]) -> str:
+    """Return the SHA-256 of an open file in hexadecimal."""
+    return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+
+
+def _file_hash(path: str | Path) -> str:
+    with Path(path).open("rb") as file:
+        return sha256(file)

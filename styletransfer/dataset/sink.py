@@ -7,37 +7,37 @@ from typing import Protocol
 
 from styletransfer.dataset.destination import Destination
 from styletransfer.dataset.journal import Journal
-from styletransfer.dataset.plan import Job
+from styletransfer.dataset.plan import Task
 from styletransfer.dataset.records import Entry, failure_line
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A file of its final content under a name of its own, and what the manifest will say."""
+    """A file with its final content under a temporary name, and its row of the manifest."""
 
     path: Path
     entry: Entry
 
 
 class Sink(Protocol):
-    """Where finished files go; called from many threads, once for each job."""
+    """Takes finished files. Many threads call it, once for each task."""
 
-    def accept(self, job: Job, files: list[Finished]) -> None:
-        """Take over all files of a job. Raises OSError."""
+    def accept(self, task: Task, files: list[Finished]) -> None:
+        """Take all files of a task. Raises OSError."""
 
-    def refuse(self, job: Job, reason: str) -> None:
-        """Note that a job could not be done. Raises OSError."""
+    def refuse(self, task: Task, reason: str) -> None:
+        """Record that a task failed. Raises OSError."""
 
 
 class FolderSink:
-    """A tree of files. A job's line is in the journal before its files have their names."""
+    """Gives files their final names in a folder, after their lines are in the journal."""
 
     def __init__(self, destination: Destination, journal: Journal) -> None:
         self._destination = destination
         self._journal = journal
 
-    def accept(self, job: Job, files: list[Finished]) -> None:
-        """Give the files of a job their final names, once they and their lines are on the disk."""
+    def accept(self, task: Task, files: list[Finished]) -> None:
+        """Give the files of a task their final names when they and their lines are on the disk."""
         for file in files:
             with file.path.open("rb") as content:
                 os.fsync(content.fileno())
@@ -50,6 +50,6 @@ class FolderSink:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 file.path.replace(target)
 
-    def refuse(self, job: Job, reason: str) -> None:
+    def refuse(self, task: Task, reason: str) -> None:
         """Write a failure to the journal."""
-        self._journal.append(failure_line(job.source, reason))
+        self._journal.append(failure_line(task.source, reason))

@@ -1,4 +1,4 @@
-"""Writing one tar file, in the order of its samples, whatever the order they are finished in."""
+"""Write one tar file in the order of its samples, though they finish in another order."""
 
 import os
 import tarfile
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from styletransfer.dataset.journal import Journal
-from styletransfer.dataset.plan import Job
+from styletransfer.dataset.plan import Task
 from styletransfer.dataset.progress import Progress
 from styletransfer.dataset.records import failure_line
 from styletransfer.dataset.sink import Finished
@@ -20,15 +20,15 @@ from styletransfer.dataset.sink import Finished
 @dataclass
 class _Sample:
     key: str
-    due: int = 0  # jobs that have neither been accepted nor refused
+    due: int = 0  # tasks that have neither been accepted nor refused
     failed: bool = False
     files: list[Finished] = field(default_factory=list)
 
 
 class TarSink:
-    """One tar file. It has its final name when all its samples have been written or refused.
+    """One tar file. It gets its final name when all its samples are written or have failed.
 
-    A sample of which any part failed is left out: its labels without its image would be of no use.
+    If a part of a sample failed, the whole sample is left out: labels without an image are useless.
     """
 
     def __init__(self, target: Path, journal: Journal) -> None:
@@ -41,43 +41,43 @@ class TarSink:
         self._lines: list[dict[str, Any]] = []
         self._lock = threading.Lock()
 
-    def watched(self, samples: Iterable[tuple[str, Job]], progress: Progress) -> Iterator[Job]:
-        """Yield the jobs of the samples, whose order is that of the members of the tar file."""
-        for key, job in samples:
+    def watched(self, samples: Iterable[tuple[str, Task]], progress: Progress) -> Iterator[Task]:
+        """Yield the tasks of the samples. The members of the tar file get the same order."""
+        for key, task in samples:
             with self._lock:
                 if not self._samples or self._samples[-1].key != key:
                     self._samples.append(_Sample(key))
                 self._samples[-1].due += 1
-                self._of_job[job.source] = self._samples[-1]
+                self._of_job[task.source] = self._samples[-1]
                 self._write_finished()
-            if job.problem:
-                self.refuse(job, job.problem)
-                progress.failed(job.source, job.problem)
-            elif not job.targets:
-                self.accept(job, [])
-                progress.note(job.source, job.note or "")
+            if task.problem:
+                self.refuse(task, task.problem)
+                progress.failed(task.source, task.problem)
+            elif not task.targets:
+                self.accept(task, [])
+                progress.note(task.source, task.note or "")
             else:
-                yield job
+                yield task
 
-    def accept(self, job: Job, files: list[Finished]) -> None:
-        """Take over the files of a job, for when it is the turn of its sample."""
+    def accept(self, task: Task, files: list[Finished]) -> None:
+        """Take the files of a task, to be written when its sample is next."""
         with self._lock:
-            sample = self._of_job.pop(job.source)
+            sample = self._of_job.pop(task.source)
             sample.due -= 1
             sample.files += files
             self._write_finished()
 
-    def refuse(self, job: Job, reason: str) -> None:
-        """Leave the sample of a job out."""
+    def refuse(self, task: Task, reason: str) -> None:
+        """Leave out the sample of a task."""
         with self._lock:
-            sample = self._of_job.pop(job.source)
+            sample = self._of_job.pop(task.source)
             sample.due -= 1
             sample.failed = True
-            self._lines.append(failure_line(job.source, reason))
+            self._lines.append(failure_line(task.source, reason))
             self._write_finished()
 
     def close(self) -> None:
-        """End the tar file and give it its name, once it and its lines are on the disk."""
+        """End the tar file and give it its name when it and its lines are on the disk."""
         with self._lock:
             self._write_finished(last=True)
         self._tar.close()
@@ -87,7 +87,7 @@ class TarSink:
         self._path.replace(self._target)
 
     def abandon(self) -> None:
-        """Drop what is written; does nothing after `close`."""
+        """Remove an unfinished tar file. Does nothing after `close`."""
         self._tar.close()
         with suppress(FileNotFoundError):
             self._path.unlink()
@@ -98,7 +98,7 @@ class TarSink:
             sample = self._samples.popleft()
             for file in sorted(sample.files, key=lambda file: file.entry.output):
                 if not sample.failed:
-                    # Without the time of day and the user, so that equal content is equal bytes.
+                    # Without a time and a user, so that equal content gives equal bytes.
                     member = tarfile.TarInfo(file.entry.output.partition("/")[2])
                     member.size = int(file.entry.bytes)
                     with file.path.open("rb") as content:

@@ -1,15 +1,12 @@
-"""Walking a folder of images of any size: one folder's names in memory at a time, sorted."""
+"""Walk a folder tree of any size, in order of the names, with one folder in memory at a time."""
 
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from PIL import Image
-
-from styletransfer.images import READABLE
+from styletransfer.images import image_suffixes
 
 Kind = Literal["image", "other", "folder", "cycle"]
 Identity = tuple[int, int]
@@ -17,9 +14,9 @@ Identity = tuple[int, int]
 
 @dataclass(frozen=True)
 class Found:
-    """What lies below the source: its path there, with `/`, and why it cannot be used, if so.
+    """A file below the source: its path with `/`, and why it cannot be used, if so.
 
-    A `folder` is one that cannot be listed, a `cycle` a link that leads back above itself.
+    The kind `folder` is a folder that cannot be listed, `cycle` a link to a folder above it.
     """
 
     path: str
@@ -29,14 +26,14 @@ class Found:
 
 @dataclass(frozen=True)
 class Folder:
-    """What one folder holds, in order of the names, and the names of the folders in it."""
+    """The files of one folder, in order of the names, and the names of the folders in it."""
 
     files: tuple[Found, ...]
     folders: tuple[str, ...]
 
 
 def walk(root: Path) -> Iterator[Folder]:
-    """List `root` and the folders below it, each before those inside it, in order of their names.
+    """List `root` and the folders below it, each before those inside it.
 
     Links to folders are followed, unless they lead back to a folder above. Hidden files and
     folders are left out.
@@ -44,15 +41,8 @@ def walk(root: Path) -> Iterator[Folder]:
     return _walk(root, "", ())
 
 
-@cache
-def image_suffixes() -> frozenset[str]:
-    """Return the suffixes that make a file an image, in lower case."""
-    formats = (*READABLE, "MPO")
-    return frozenset(s for s, name in Image.registered_extensions().items() if name in formats)
-
-
 def is_image_name(path: str) -> bool:
-    """Tell by its suffix whether a file should be an image."""
+    """Tell whether the suffix of a path is that of an image."""
     return suffix_of(path).lower() in image_suffixes()
 
 

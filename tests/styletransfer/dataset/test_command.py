@@ -104,7 +104,7 @@ def test_styles_from_a_table(model: Path, photos: Path, tmp_path: Path) -> None:
     [
         ("a.png,udni\n", "line 1: no style is named 'udni'"),
         ("path,style\na.png,udnie\na.png,udnie\n", "line 3 names a.png a second time"),
-        ("a.png\n", "line 1 is not of the form"),
+        ("a.png\n", "line 1 is not path,style"),
         ("", "no rows"),
     ],
 )

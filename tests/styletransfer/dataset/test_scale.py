@@ -13,16 +13,16 @@ FOLDERS, FILES = 100, 1000
 PLAN = r"""
 import re, sys
 from pathlib import Path
-from styletransfer.dataset.journal import Journal
 from styletransfer.dataset.progress import Progress
 from styletransfer.dataset.run import Call, Run
 from styletransfer.dataset.settings import Settings
 
 source, out, model = sys.argv[1:]
-run = Run(Call(source, out, Settings(Path(model), "random")), Progress(quiet=True))
-run.prepare()
-journal = Journal(run.destination.work)
-print(sum(len(job.targets) for job in run.missing(journal)))
+progress = Progress(quiet=True)
+run = Run(Call(source, out, Settings(Path(model), "random")), progress)
+with run.begun() as journal:
+    (portion,) = run.layout.portions((1, 1), journal, progress)
+    print(sum(len(task.targets) for task in portion))
 # Not getrusage: what that tells begins with the memory of the process that has started this one.
 print(int(re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())[1]) // 1024)
 """

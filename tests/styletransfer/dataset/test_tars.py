@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from styletransfer.dataset.sources import expand
 from styletransfer.dataset.tar_sink import TarSink
-from styletransfer.dataset.tars import expand
-from styletransfer.errors import DataSetError as PlanError
+from styletransfer.errors import DataSetError
 from tests.styletransfer.dataset.data_set import data_set, failures, pictures, rows, run, save, tree
 
 
@@ -176,7 +176,7 @@ def test_patterns(tmp_path: Path) -> None:
     assert expand("d/x-{08..11}.tar") == [Path(f"d/x-{n:02d}.tar") for n in (8, 9, 10, 11)]
     assert expand("d/{a,b}.tar") == [Path("d/a.tar"), Path("d/b.tar")]
     for wrong in ("d/{a..tar", "{a,b}/x{,}.tar", "{a,b}/{c,d}.tar"):
-        with pytest.raises(PlanError):
+        with pytest.raises(DataSetError):
             expand(wrong)
 
 
