@@ -6,13 +6,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from styletransfer.errors import CheckpointError
 from styletransfer.networks import NETWORKS, build_network
 
 PREFIX = "network."
-
-
-class CheckpointError(Exception):
-    """A checkpoint that can't be used: one line that says what it lacks."""
 
 
 @dataclass(frozen=True)

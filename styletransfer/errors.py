@@ -87,3 +87,7 @@ class PrecisionError(StyleTransferError):
 
 class ParityError(StyleTransferError):
     """An exported graph that differs from its network."""
+
+
+class MissingExtraError(StyleTransferError):
+    """A package that an extra of the installation brings, and that is not there."""

@@ -71,15 +71,13 @@ def open_network(
 ) -> "LossNetwork":
     """The loss network; RequestError for what it cannot be, WorkError for weights it cannot get."""
     from interp.errors import RequestError, WorkError
+    from styletransfer.errors import StyleTransferError
     from styletransfer.losses import LossNetwork
 
     try:
         return LossNetwork(model, taps, weights, pooling=pooling)
-    except FileNotFoundError as error:
+    except StyleTransferError as error:
         raise RequestError(str(error)) from error
-    except ValueError as error:
-        shallower = "; name shallower taps" if "deepest tap" in str(error) else ""
-        raise RequestError(f"{error}{shallower}") from error
     # Whatever a damaged file or the download raises.
     except Exception as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__

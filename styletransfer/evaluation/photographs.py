@@ -5,13 +5,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from styletransfer.errors import EvaluationDataError
 from styletransfer.images import find_images, read_image, to_tensor
 
 SHORT, LONG = 320, 480
-
-
-class EvaluationDataError(Exception):
-    """Folders that a model can't be judged on: one line that names the file and the remedy."""
 
 
 def find_photographs(folder: Path) -> list[Path]:

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from styletransfer.checkpoint import TrainedNetwork
+from styletransfer.errors import ParityError
 from styletransfer.inference.model import INPUTS, OUTPUT
 
 Tensor = NDArray[np.float32]
@@ -18,10 +19,6 @@ SIZES = ((1, 256, 256), (2, 97, 131), (1, 64, 200), (1, 5, 7), (3, 33, 18), (1, 
 TOLERANCES = {"fp32": 1e-3, "fp16": 2e-2}
 # A norm over fewer pixels may magnify the rounding of float16 weights alone beyond the tolerance.
 LEAST_PIXELS = {"fp32": 1, "fp16": 256}
-
-
-class ParityError(Exception):
-    """The exported graph differs from the network: one line with size and difference."""
 
 
 @dataclass(frozen=True)

@@ -17,16 +17,14 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from styletransfer.errors import PrecisionError
+
 NORM = "InstanceNormalization"
 CONVOLUTIONS = ("Conv", "ConvTranspose")
 # They change no value: behind the last convolution they may as well move half the bytes.
 MOVES = ("DepthToSpace", "Reshape", "Slice", "Transpose")
 # What stays float32 even where a node runs in half precision: the region and scales of a Resize.
 FLOAT_INPUTS = {"Resize": (1, 2)}
-
-
-class PrecisionError(Exception):
-    """A network that float16 cannot hold: one line that names the weight."""
 
 
 def to_half(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -10,6 +10,9 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
+from styletransfer.errors import RequestError, WeightsError
+from styletransfer.losses.weights import read_weights
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -32,9 +35,9 @@ class LossNetwork(nn.Module):
             the gradient is then smoother.
 
     Raises:
-        ValueError: an unknown architecture or tap, no tap, or a file that lacks a layer or
-            has it in another shape.
-        FileNotFoundError: there is no such file of weights.
+        RequestError: an unknown architecture or tap, or no tap.
+        WeightsError: a file of weights that is missing or damaged, that lacks a layer, or that has
+            it in another shape.
     """
 
     mean: Tensor
@@ -50,25 +53,23 @@ class LossNetwork(nn.Module):
     ) -> None:
         super().__init__()
         if architecture not in ARCHITECTURES:
-            raise ValueError(
+            raise RequestError(
                 f"no loss network is called {architecture!r}; there are {', '.join(ARCHITECTURES)}"
             )
-        state = None if weights in ("default", "random") else _read_state(Path(weights))
+        state = None if weights in ("default", "random") else read_weights(Path(weights))
         # Weights from a file need no memory for the whole classifier, nor time to initialise it.
         place = nullcontext() if state is None else torch.device("meta")
         # Random weights repeat, and leave the generator of whoever builds a loss network alone.
         with torch.random.fork_rng(devices=[]), place:
             torch.manual_seed(0)
-            whole = getattr(torchvision.models, architecture)(
-                weights="DEFAULT" if weights == "default" else None
-            ).features
+            whole = _features(architecture, download=weights == "default")
         positions = dict(_tap_positions(whole))
         for tap in taps:
             if tap not in positions:
                 near = difflib.get_close_matches(tap, positions, 3, 0) or list(positions)
-                raise ValueError(f"{architecture} has no tap {tap!r}; near it: {', '.join(near)}")
+                raise RequestError(f"{architecture} has no tap {tap!r}; near it: {', '.join(near)}")
         if not taps:
-            raise ValueError("a loss network needs at least one tap")
+            raise RequestError("a loss network needs at least one tap")
         self.layers: nn.Sequential = whole[: 1 + max(positions[tap] for tap in taps)]
         self.taps = {positions[tap]: tap for tap in taps}
         for layer in self.layers:
@@ -104,15 +105,30 @@ class LossNetwork(nn.Module):
         wanted = {f"features.{name}": name for name in self.layers.state_dict()}
         missing = [name for name in wanted if name not in state]
         if missing:
-            raise ValueError(f"{source} lacks {missing[0]}, which the deepest tap needs")
+            raise WeightsError(
+                f"{source} lacks {missing[0]}, which the deepest tap needs; name shallower "
+                "taps, or give a file that has it"
+            )
         self.layers.to_empty(device=torch.get_default_device())
         for key, own in zip(wanted, self.layers.state_dict().values(), strict=True):
             if state[key].shape != own.shape:
-                raise ValueError(
+                raise WeightsError(
                     f"{source} holds {key} of shape {list(state[key].shape)}, where "
                     f"{list(own.shape)} is needed; is it of another architecture?"
                 )
         self.layers.load_state_dict({name: state[key] for key, name in wanted.items()})
+
+
+def _features(architecture: str, *, download: bool) -> nn.Sequential:
+    try:
+        weights = "DEFAULT" if download else None
+        whole: nn.Sequential = getattr(torchvision.models, architecture)(weights=weights).features
+        return whole
+    # No network, no room for the file, or bytes that are not those that were expected.
+    except (OSError, RuntimeError) as error:
+        raise WeightsError(
+            f"the weights of {architecture} cannot be downloaded ({error}); give a file of weights"
+        ) from error
 
 
 def _tap_positions(features: nn.Sequential) -> Iterator[tuple[str, int]]:
@@ -129,17 +145,3 @@ def _tap_positions(features: nn.Sequential) -> Iterator[tuple[str, int]]:
         elif isinstance(module, torchvision.models.squeezenet.Fire):
             fire += 1
             yield f"fire{fire}", position
-
-
-def _read_state(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: no such file of weights; give a .safetensors or .pth file in torchvision's "
-            "layout, or 'default' to download torchvision's"
-        )
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        return load_file(path)
-    state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    return state

@@ -14,6 +14,7 @@ from pytorch_lightning.utilities import rank_zero_warn
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 
+from styletransfer.errors import DivergenceError, TrainingDataError
 from styletransfer.losses import (
     LossNetwork,
     content_loss,
@@ -28,17 +29,13 @@ from styletransfer.losses.objective import Objective
 from styletransfer.networks import build_network
 from styletransfer.networks.style_rows import shared_and_own
 from styletransfer.training.muon import Muon
-from styletransfer.training.photographs import Batch, TrainingDataError
+from styletransfer.training.photographs import Batch
 from styletransfer.training.styles import IDENTITY, StyleDeck, find_styles, style_grams
 
 # Non-finite steps in a row after which the run is hopeless.
 PATIENCE = 10
 # The side in pixels of the cells in which the networks work.
 CELL = 4
-
-
-class DivergenceError(Exception):
-    """The loss stayed non-finite: one line that names the style, the step and the remedy."""
 
 
 class StyleTransferModule(pl.LightningModule):

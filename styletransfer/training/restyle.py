@@ -14,17 +14,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from styletransfer.checkpoint import PREFIX, CheckpointError, load_checkpoint
+from styletransfer.checkpoint import PREFIX, load_checkpoint
+from styletransfer.errors import CheckpointError, StyleError
 from styletransfer.losses.objective import Objective
 from styletransfer.networks import build_network
 from styletransfer.networks.style_rows import mix_rows, shared_and_own, style_tables
 from styletransfer.training.styles import IDENTITY
 
 Checkpoint = dict[str, Any]
-
-
-class StyleListError(Exception):
-    """A list of styles that can't be made: one line that names the style and the remedy."""
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -48,18 +45,18 @@ def objective(checkpoint: Checkpoint) -> Objective:
 def select_styles(checkpoint: Checkpoint, names: Sequence[str]) -> Checkpoint:
     """A copy of `checkpoint` with the styles `names` alone, in that order, the identity before.
 
-    Raises StyleListError for a name that is unknown or given twice, and for no name.
+    Raises StyleError for a name that is unknown or given twice, and for no name.
     """
     old: list[str] = checkpoint["styletransfer"]["styles"]
     painted = [name for name in names if name != IDENTITY]
     if not painted:
-        raise StyleListError("name at least one painting to keep")
+        raise StyleError("name at least one painting to keep")
     for name in painted:
         if name not in old:
             near = difflib.get_close_matches(name, old[1:], 3, 0.4) or old[1:]
-            raise StyleListError(f"no style is called {name!r}; there are {', '.join(near)}")
+            raise StyleError(f"no style is called {name!r}; there are {', '.join(near)}")
         if painted.count(name) > 1:
-            raise StyleListError(f"the style {name!r} is named twice")
+            raise StyleError(f"the style {name!r} is named twice")
     wanted = [IDENTITY, *painted]
     return _restyle(checkpoint, wanted, torch.eye(len(old))[[old.index(name) for name in wanted]])
 
@@ -73,7 +70,7 @@ def append_styles(
     i-th new style starts from; without it, each starts from the mean of all. The optimiser's
     moments of a new style are the same blend of theirs.
 
-    Raises StyleListError for a name that exists already.
+    Raises StyleError for a name that exists already.
     """
     old: list[str] = checkpoint["styletransfer"]["styles"]
     check_new_names(names, old)
@@ -85,13 +82,13 @@ def append_styles(
 
 
 def check_new_names(names: Sequence[str], styles: Sequence[str]) -> None:
-    """Raise StyleListError unless `names` can be new ones beside `styles`."""
+    """Raise StyleError unless `names` can be new ones beside `styles`."""
     for position, name in enumerate(names):
         if name in styles or name in names[:position]:
-            raise StyleListError(f"there is a style {name!r} already; give another name")
+            raise StyleError(f"there is a style {name!r} already; give another name")
         # What separates styles in a blend, as in the_scream:0.6,udnie:0.4.
         if not name.strip() or name != name.strip() or set(name) & set(":,"):
-            raise StyleListError(f"{name!r} is no name for a style: no blanks around it, no : or ,")
+            raise StyleError(f"{name!r} is no name for a style: no blanks around it, no : or ,")
 
 
 def checkpoint_network(checkpoint: Checkpoint, state: str = "state_dict") -> nn.Module:

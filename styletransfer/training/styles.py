@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from styletransfer.errors import TrainingDataError
 from styletransfer.images import find_images, read_image, to_tensor
 from styletransfer.losses import LossNetwork, gram_matrix
-from styletransfer.training.photographs import TrainingDataError
 
 IDENTITY = "identity"
 

@@ -10,11 +10,12 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
-from styletransfer.checkpoint import CheckpointError, TrainedNetwork, load_checkpoint
+from styletransfer.checkpoint import TrainedNetwork, load_checkpoint
 from styletransfer.commands import export as cli
+from styletransfer.errors import CheckpointError, ParityError
 from styletransfer.export import deviation, parity
 from styletransfer.export.graph import build_graph
-from styletransfer.export.parity import SIZES, ParityError, check_parity
+from styletransfer.export.parity import SIZES, check_parity
 from styletransfer.images import read_image, to_tensor
 from styletransfer.inference import Stylizer
 from styletransfer.networks import build_network

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from styletransfer.checkpoint import TrainedNetwork
+from styletransfer.errors import ParityError, PrecisionError
 from styletransfer.export import parity
 from styletransfer.export.graph import build_graph
-from styletransfer.export.parity import LEAST_PIXELS, TOLERANCES, ParityError, check_parity
-from styletransfer.export.precision import PrecisionError, rounded, to_half
+from styletransfer.export.parity import LEAST_PIXELS, TOLERANCES, check_parity
+from styletransfer.export.precision import rounded, to_half
 from tests.styletransfer.networks.variants import randomised
 
 Tensor = NDArray[np.float32]

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.testing import assert_close
 
+from styletransfer.errors import RequestError, WeightsError
 from styletransfer.losses import LossNetwork
 from tests.assets import asset
 
@@ -224,7 +225,7 @@ def assert_refused(error: type[Exception], message: str, *call: object) -> None:
 
 def test_unknown_architecture(small_file: Path) -> None:
     message = "no loss network is called 'vgg11'; there are vgg16, vgg19, squeezenet1_0, squeeze"
-    assert_refused(ValueError, message, "vgg11", ["relu1_1"], small_file)
+    assert_refused(RequestError, message, "vgg11", ["relu1_1"], small_file)
 
 
 @pytest.mark.parametrize(
@@ -232,28 +233,26 @@ def test_unknown_architecture(small_file: Path) -> None:
 )
 def test_unknown_tap(tap: str, near: str, small_file: Path) -> None:
     message = f"squeezenet1_1 has no tap {tap!r}; near it: {near}"
-    assert_refused(ValueError, message, "squeezenet1_1", ["fire2", tap], small_file)
+    assert_refused(RequestError, message, "squeezenet1_1", ["fire2", tap], small_file)
 
 
 def test_no_tap(small_file: Path) -> None:
-    assert_refused(ValueError, "at least one tap", "squeezenet1_1", [], small_file)
+    assert_refused(RequestError, "at least one tap", "squeezenet1_1", [], small_file)
 
 
 def test_missing_layer(small_file: Path) -> None:
     message = f"{small_file} lacks features.6.squeeze.weight, which the deepest tap needs"
-    assert_refused(ValueError, message, "squeezenet1_1", ["relu1", "fire4"], small_file)
+    assert_refused(WeightsError, message, "squeezenet1_1", ["relu1", "fire4"], small_file)
 
 
 def test_layer_of_another_shape(small_file: Path) -> None:
     message = f"{small_file} holds features.0.weight of shape [64, 3, 3, 3], where [96, 3, 7, 7] is"
-    assert_refused(ValueError, message, "squeezenet1_0", ["relu1"], small_file)
+    assert_refused(WeightsError, message, "squeezenet1_0", ["relu1"], small_file)
 
 
 def test_missing_file(tmp_path: Path) -> None:
     path = tmp_path / "vgg19.pth"
-    assert_refused(
-        FileNotFoundError, f"{path}: no such file of weights", "vgg19", ["relu1_1"], path
-    )
+    assert_refused(WeightsError, f"{path}: no such file of weights", "vgg19", ["relu1_1"], path)
 
 
 def test_a_pickle_is_not_run(tmp_path: Path) -> None:

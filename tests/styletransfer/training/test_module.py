@@ -11,9 +11,9 @@ from pytorch_lightning.callbacks import EMAWeightAveraging, ModelCheckpoint
 from torch import Tensor
 
 from styletransfer.checkpoint import load_checkpoint
+from styletransfer.errors import DivergenceError, TrainingDataError
 from styletransfer.losses import LossNetwork, gram_matrix
-from styletransfer.training.module import DivergenceError, StyleTransferModule, _move
-from styletransfer.training.photographs import TrainingDataError
+from styletransfer.training.module import StyleTransferModule, _move
 from tests.styletransfer.training.tiny import data, make_data, module, trainer
 
 

@@ -8,10 +8,10 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import EMAWeightAveraging
 
+from styletransfer.errors import StyleError
 from styletransfer.networks.style_rows import shared_and_own
 from styletransfer.training.restyle import (
     Checkpoint,
-    StyleListError,
     append_styles,
     checkpoint_network,
     read_checkpoint,
@@ -124,13 +124,13 @@ def test_lists_that_do_not_do(trained: Path) -> None:
         (["painting0", "painting0"], "named twice"),
         (["identity"], "at least one painting"),
     ):
-        with pytest.raises(StyleListError, match=said):
+        with pytest.raises(StyleError, match=said):
             select_styles(checkpoint, names)
     for name in ("painting1", "identity"):
-        with pytest.raises(StyleListError, match="already; give another name"):
+        with pytest.raises(StyleError, match="already; give another name"):
             append_styles(checkpoint, [name])
-    with pytest.raises(StyleListError, match="already"):
+    with pytest.raises(StyleError, match="already"):
         append_styles(checkpoint, ["a", "a"])
     for name in ("", " a", "a:b", "a,b"):
-        with pytest.raises(StyleListError, match="no name for a style"):
+        with pytest.raises(StyleError, match="no name for a style"):
             append_styles(checkpoint, [name])

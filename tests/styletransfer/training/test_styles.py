@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from styletransfer.errors import TrainingDataError
 from styletransfer.images import read_image, to_tensor
 from styletransfer.losses import LossNetwork
-from styletransfer.training.photographs import TrainingDataError
 from styletransfer.training.styles import StyleDeck, find_styles, style_grams
 from tests.styletransfer.training.tiny import make_data, save_noise
 
