@@ -1,6 +1,6 @@
-"""Export a trained network: `python export.py checkpoints/gallery.ckpt gallery.onnx`."""
+"""Export a trained network: `python export.py` is `styletransfer export`."""
 
-from styletransfer.commands.export import main
+from styletransfer.commands.process import run_process
 
 if __name__ == "__main__":
-    main()
+    run_process("styletransfer.commands.main", ["export"])

@@ -1,6 +1,6 @@
-"""Train a network: `python train.py fit --config configs/gallery.yaml`."""
+"""Train a network: `python train.py fit` is `styletransfer train fit`."""
 
-from styletransfer.commands.train import main
+from styletransfer.commands.process import run_process
 
 if __name__ == "__main__":
-    main()
+    run_process("styletransfer.commands.main", ["train"])

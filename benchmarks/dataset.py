@@ -47,7 +47,15 @@ def command(source: Path, *options: str) -> tuple[float, float, float]:
     """Seconds, CPU seconds and greatest memory in MB of a run of our command over `source`."""
     with tempfile.TemporaryDirectory() as folder:
         call = [sys.executable, "-m", "styletransfer", "stylize-dataset", str(source)]
-        call += [f"{folder}/out", "--style", "random", "--size", str(SIDE), "--crop", "--quiet"]
+        call += [
+            f"{folder}/out",
+            "--style",
+            "random",
+            "--short-side",
+            str(SIDE),
+            "--crop",
+            "--quiet",
+        ]
         line = [sys.executable, "-c", MEASURE, *call, *options]
         seconds, cpu, peak = json.loads(subprocess.check_output(line))
     return seconds, cpu, peak

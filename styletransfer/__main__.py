@@ -1,6 +1,14 @@
-"""`python -m styletransfer`, the same as the `styletransfer` command."""
+"""`python -m styletransfer`, and the `styletransfer` command."""
 
-from styletransfer.commands.main import main
+from typing import NoReturn
+
+from styletransfer.commands.process import run_process
+
+
+def main() -> NoReturn:
+    """Run the `styletransfer` command as a process."""
+    run_process("styletransfer.commands.main")
+
 
 if __name__ == "__main__":
     main()

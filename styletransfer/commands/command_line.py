@@ -1,36 +1,101 @@
-"""What every command line here has in common: one line for an error, and the exit status."""
+"""The one place that turns errors into lines and exit codes."""
 
 import sys
+import traceback
 from typing import Any
 
 import click
 
+from styletransfer.commands.process import INTERRUPTED, stopped
 from styletransfer.errors import StyleTransferError
 
 
+class Command(click.Command):
+    """A command that knows what is true after Ctrl-C.
+
+    Args:
+        interrupted: What a user should know when the command was interrupted.
+    """
+
+    def __init__(
+        self, *args: Any, interrupted: str = "every file written so far is whole", **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.interrupted = interrupted
+
+
 class OneLineErrors(click.Group):
-    """A group that tells every error in one line on stderr, without a usage text around it."""
+    """A group that reports every error as one line on stderr, without a usage text around it.
+
+    A wrong call, a StyleTransferError, a file system that refuses, and too little memory are
+    errors. All else is a bug and keeps its traceback; with `--traceback` so do errors.
+    """
+
+    command_class = Command
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.context_settings.setdefault("help_option_names", ["-h", "--help"])
+        self.params.append(_traceback_option())
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Register a command, with the option `--traceback`."""
+        cmd.params.append(_traceback_option())
+        super().add_command(cmd, name)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line and exit with its status."""
         kwargs["standalone_mode"] = False
+        words = args[0] if args else kwargs.get("args")
+        show = "--traceback" in (sys.argv[1:] if words is None else words)
         try:
             sys.exit(super().main(*args, **kwargs))
         except click.ClickException as error:
-            _end(error.format_message(), error.exit_code)
+            _end(error, error.format_message(), error.exit_code, show)
         except StyleTransferError as error:
-            _end(str(error), error.exit_code)
+            _end(error, str(error), error.exit_code, show)
+        except OSError as error:
+            _end(error, _of_file_system(error), 1, show)
+        except MemoryError as error:
+            _end(error, "not enough memory; give fewer or smaller pictures", 1, show)
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was named; Ctrl-C is an error of its own."""
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            raise _Interrupted("interrupted; the pictures written so far are whole") from None
+        except Exception as error:
+            if stopped.is_set():
+                raise self._interrupted(ctx) from error
+            raise
+        except KeyboardInterrupt as error:
+            raise self._interrupted(ctx) from error
 
-
-def _end(message: str, status: int) -> None:
-    click.echo(f"Error: {' '.join(message.split())}", err=True)
-    sys.exit(status)
+    def _interrupted(self, ctx: click.Context) -> click.ClickException:
+        command = self.get_command(ctx, ctx.invoked_subcommand or "")
+        known = command.interrupted if isinstance(command, Command) else "files written are whole"
+        return _Interrupted(f"interrupted; {known}")
 
 
 class _Interrupted(click.ClickException):
-    exit_code = 130
+    exit_code = INTERRUPTED
+
+
+def _traceback_option() -> click.Option:
+    return click.Option(
+        ["--traceback"],
+        is_flag=True,
+        expose_value=False,
+        help="Show the traceback of an error. Example: --traceback",
+    )
+
+
+def _of_file_system(error: OSError) -> str:
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename}: {reason}" if error.filename else reason
+
+
+def _end(error: Exception, message: str, status: int, show: bool) -> None:
+    if show:
+        traceback.print_exception(error)
+    click.echo(f"Error: {' '.join(message.split())}", err=True)
+    sys.exit(status)

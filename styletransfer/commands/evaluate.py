@@ -1,134 +1,95 @@
 """`styletransfer evaluate`."""
 
 import json
+import sys
 from pathlib import Path
 
 import click
 
+from styletransfer.commands import options
+from styletransfer.commands.command_line import Command
 from styletransfer.commands.extras import extra
+from styletransfer.commands.written import check_output
 
 
-@click.command()
-@click.option(
-    "--model",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="An ONNX file made by export.py; by default the gallery that comes with styletransfer. "
-    "Example: --model mine.onnx",
-)
-@click.option(
-    "--content",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="A folder of photographs that training never saw. Example: --content holiday/",
-)
-@click.option(
-    "--styles",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="The folder of the paintings, each named as its style. Example: --styles paintings/",
-)
+@click.command(cls=Command, interrupted="no figures were written")
+@options.model
+@options.photographs("Folder of photographs that training did not see.")
+@options.paintings("Folder of the paintings, each named as its style.")
 @click.option(
     "--json",
     "output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write all figures to this file as well. Example: --json figures.json",
+    type=options.FILE,
+    help="File to write all figures to as well. Example: --json figures.json",
 )
-@click.option(
-    "--loss-weights",
-    default="default",
-    show_default=True,
-    help="Weights of VGG19: torchvision's download, or a .safetensors or .pth file. "
-    "Example: --loss-weights vgg19.safetensors",
-)
+@options.loss_weights
 @click.option(
     "--yardstick",
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="For so many pairs of photograph and style, count the L-BFGS iterations that reach the "
-    "same loss: minutes each. Example: --yardstick 3",
+    help="Number of pairs of photograph and style for which the iterations of L-BFGS are counted "
+    "that reach the same loss; each takes minutes. Example: --yardstick 3",
 )
 @click.option(
     "--yardstick-cap",
     type=click.IntRange(min=1),
     default=200,
     show_default=True,
-    help="Give up after so many iterations. Example: --yardstick-cap 500",
+    help="Number of iterations after which L-BFGS stops. Example: --yardstick-cap 500",
 )
-@click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    help="CPU threads to use; by default one for each core. Example: --threads 2",
-)
-@click.option(
-    "--overwrite", is_flag=True, help="Replace the JSON file. Example: --json f.json --overwrite"
-)
-@click.option("--quiet", is_flag=True, help="No progress. Example: --quiet > figures.md")
+@options.device
+@options.threads
+@options.overwrite
+@options.quiet
 def evaluate(
     model: Path | None,
-    content: Path,
-    styles: Path,
+    photographs: Path,
+    paintings: Path,
     output: Path | None,
     loss_weights: str,
     yardstick: int,
     yardstick_cap: int,
+    device: str,
     threads: int | None,
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    """Measure a model on photographs: losses, tone, frame, grid, flicker and time by style.
+    """Measure a model on photographs: losses, tone, frame, grid, flicker and time of each style.
 
-    The photographs are scaled to a short side of 320 pixels, of the long side at most 480. Values
-    in brackets are those of the photographs as they are.
+    The photographs are scaled to a short side of 320 pixels; the long side is cut to at most 480.
+    Values in brackets are those of the photographs as they are. --device is for the losses; the
+    model runs on the CPU, where its time is measured.
 
-    Example: styletransfer evaluate --content holiday/ --styles paintings/ --json figures.json
+    Example: styletransfer evaluate --photographs holiday/ --paintings paintings/ --json f.json
     """
+    if output is not None:
+        check_output(output, overwrite=overwrite)
+    if not quiet and sys.stderr.isatty():
+        click.echo("loading PyTorch and the loss network …", err=True)
     with extra("train"):
         import torch
 
-        from styletransfer.evaluation.losses import STYLE_WEIGHT, Judge
-        from styletransfer.evaluation.report import as_json, average, table, yardstick_table
-        from styletransfer.evaluation.run import judge_by_optimizer, judge_styles
+        from styletransfer.device import choose_device
+        from styletransfer.evaluation.run import evaluate as measure
     from styletransfer.atomic import written_whole
-    from styletransfer.errors import ModelError
-    from styletransfer.evaluation.photographs import (
-        EvaluationDataError,
-        find_paintings,
-        find_photographs,
-    )
-    from styletransfer.images import ImageError
     from styletransfer.inference import Stylizer
 
     if threads is not None:
         torch.set_num_threads(threads)
-    if output is not None and output.exists() and not overwrite:
-        raise click.UsageError(f"{output} exists already; --overwrite replaces it")
-    if output is not None and not output.parent.is_dir():
-        raise click.UsageError(f"{output.parent}: no such folder; make it first")
-    try:
-        stylizer = Stylizer(model, threads=threads)
-        photographs = find_photographs(content)
-        judge = Judge(find_paintings(styles, list(stylizer.styles[1:])), loss_weights)
-        reports = judge_styles(stylizer, judge, photographs, quiet)
-        mean = average(list(reports.values()))
-        click.echo(table({**reports, "mean": mean}))
-        yardsticks = judge_by_optimizer(
-            stylizer, judge, photographs, yardstick, yardstick_cap, quiet
-        )
-        if yardsticks:
-            click.echo("\n" + yardstick_table(yardsticks))
-        if output is not None:
-            figures = as_json(
-                reports,
-                yardsticks,
-                model=str(model or "gallery"),
-                photographs=[path.name for path in photographs],
-                style_weight=STYLE_WEIGHT,
-            )
-            with written_whole(output) as file:
-                file.write(json.dumps(figures, indent=2).encode())
-            click.echo(f"\nwrote {output}")
-    except (EvaluationDataError, FileNotFoundError, ValueError) as error:
-        raise click.UsageError(str(error)) from None
-    except (ModelError, ImageError, OSError) as error:
-        raise click.ClickException(str(error)) from None
+    found = measure(
+        Stylizer(model, threads=threads),
+        photographs,
+        paintings,
+        loss_weights=loss_weights,
+        yardstick=yardstick,
+        yardstick_cap=yardstick_cap,
+        device=choose_device(device),
+        quiet=quiet,
+    )
+    click.echo(found.tables())
+    if output is not None:
+        with written_whole(output) as file:
+            figures = found.figures() | {"model": str(model or "gallery")}
+            file.write(json.dumps(figures, indent=2).encode())
+        click.echo(f"\nwrote {output}")

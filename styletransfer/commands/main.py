@@ -1,18 +1,27 @@
 """The `styletransfer` command."""
 
 import logging
+import sys
 import warnings
+from collections.abc import Sequence
 
 import click
 
+from styletransfer import __version__
+from styletransfer.commands.add_style import add_style
 from styletransfer.commands.command_line import OneLineErrors
+from styletransfer.commands.contact_sheet import contact_sheet
 from styletransfer.commands.evaluate import evaluate
+from styletransfer.commands.export import export
+from styletransfer.commands.select_styles import select_styles
+from styletransfer.commands.styles import styles
+from styletransfer.commands.stylize import stylize
 from styletransfer.commands.stylize_dataset import stylize_dataset
-from styletransfer.stylize_command import contact_sheet, styles, stylize
-from styletransfer.training.append_command import add_style, select_styles
+from styletransfer.commands.train import train
 
 
 @click.group(cls=OneLineErrors, invoke_without_command=True)
+@click.version_option(__version__, prog_name="styletransfer")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
     """Paint photographs in the style of a painting, with one small ONNX model.
@@ -23,18 +32,28 @@ def cli(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-cli.add_command(styles)
-cli.add_command(stylize)
-cli.add_command(contact_sheet)
-cli.add_command(stylize_dataset)
-cli.add_command(evaluate)
-cli.add_command(add_style)
-cli.add_command(select_styles)
+# Each imports what reads pictures and runs models inside its function: `--help` waits for none.
+for command in (
+    stylize,
+    styles,
+    contact_sheet,
+    stylize_dataset,
+    train,
+    export,
+    evaluate,
+    add_style,
+    select_styles,
+):
+    cli.add_command(command)
 
 
-def main() -> None:
-    """Run the `styletransfer` command and exit with its status."""
+def main(words: Sequence[str] = ()) -> None:
+    """Run the `styletransfer` command and exit with its status.
+
+    Args:
+        words: What comes before the words of the command line.
+    """
     # Pillow warns of what is odd in a file; what matters of it is told as an error or a note.
     warnings.filterwarnings("ignore", module="PIL")
     logging.basicConfig(format="%(levelname)s: %(message)s")
-    cli(prog_name="styletransfer")
+    cli([*words, *sys.argv[1:]], prog_name="styletransfer")

@@ -1,13 +1,14 @@
-"""The command `styletransfer stylize-dataset`."""
+"""`styletransfer stylize-dataset`."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
+from styletransfer.commands import options
+from styletransfer.commands.command_line import Command
 from styletransfer.commands.extras import extra
+from styletransfer.errors import WorkError
 
-# What reads pictures and runs models is imported inside the command: `--help` waits for none.
 FORMATS = ("same", "jpg", "jpeg", "png", "webp", "tif", "tiff", "bmp")
 
 
@@ -24,91 +25,81 @@ def _shard(_ctx: click.Context, _: click.Parameter, text: str) -> tuple[int, int
     raise click.BadParameter(f"{text} is not of the form i/n, from 1/n to n/n")
 
 
-@click.command("stylize-dataset")
+@click.command(
+    "stylize-dataset",
+    cls=Command,
+    interrupted="the pictures written so far are whole; the same command goes on from there",
+)
 @click.argument("src")
 @click.argument("dst")
 @click.option(
     "--style",
-    help="A style or a blend for all, 'random' for one drawn for each file, or 'each' for all "
+    help="Style or blend for all pictures, 'random' to draw one for each file, or 'each' for all "
     "styles, in a folder each. Example: --style random",
 )
 @click.option(
     "--style-from",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A CSV table of paths below SRC and their styles. Example: --style-from styles.csv",
+    type=options.PRESENT_FILE,
+    help="CSV table of paths below SRC and their styles. Example: --style-from styles.csv",
 )
 @click.option(
     "--strength",
     default="1",
     show_default=True,
     callback=_strength,
-    help="From 0, the photograph, to 1, or a range to draw from for each file. "
-    "Example: --strength 0.4..1",
+    help="Strength of the style, from 0 (the photograph) to 1, or a range to draw from for each "
+    "file. Example: --strength 0.4..1",
 )
-@click.option(
-    "--seed",
-    type=int,
-    default=0,
-    show_default=True,
-    help="What random styles and strengths are drawn from. Example: --seed 7",
-)
-@click.option(
-    "--preserve-colors",
-    is_flag=True,
-    help="Keep the colours of the photographs. Example: --style udnie --preserve-colors",
-)
-@click.option(
-    "--size",
-    type=click.IntRange(min=1),
-    help="Scale the short side to so many pixels first. Example: --size 256",
-)
+@options.seed("Seed of random styles and strengths.")
+@options.preserve_colors
+@options.short_side(example=256)
 @click.option(
     "--crop",
     is_flag=True,
-    help="Cut the middle square out of what --size gives. Example: --size 224 --crop",
+    help="Cut out the middle square after scaling. Example: --short-side 224 --crop",
 )
 @click.option(
     "--format",
     type=click.Choice(FORMATS),
     default="same",
     show_default=True,
-    help="The format to write; 'same' is that of each file. Example: --format jpg",
+    help="Format to write; 'same' is that of each file. Example: --format jpg",
 )
 @click.option(
     "--quality",
     type=click.IntRange(1, 100),
     default=95,
     show_default=True,
-    help="The quality of JPEG and WebP. Example: --format jpg --quality 90",
+    help="Quality of JPEG and WebP. Example: --format jpg --quality 90",
 )
 @click.option(
     "--copy-others",
     is_flag=True,
-    help="Copy the files that are no images, such as labels. Example: --copy-others",
+    help="Copy the files that are not images, such as labels. Example: --copy-others",
 )
 @click.option(
     "--shard",
     default="1/1",
     show_default=True,
     callback=_shard,
-    help="Do this part alone; other machines do the others. Example: --shard 2/8",
+    help="Part i of n of the work; other machines do the other parts. Example: --shard 2/8",
 )
 @click.option(
     "--engine",
     type=click.Choice(["local", "ray"]),
     default="local",
     show_default=True,
-    help="Where the work is done: here, or on a Ray cluster. Example: --engine ray",
+    help="Where to work: on this machine, or on a Ray cluster. Example: --engine ray",
 )
 @click.option(
     "--ray-address",
-    help="The cluster for --engine ray; without it one is started here. "
+    help="Address of the cluster for --engine ray; without it, one is started on this machine. "
     "Example: --engine ray --ray-address auto",
 )
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
-    help="How many pictures are stylized at once; by default one for each core, or all that the "
+    help="Number of pictures stylized at once; the default is one for each core, or all that the "
     "cluster has. Example: --workers 4",
 )
 @click.option(
@@ -119,24 +110,12 @@ def _shard(_ctx: click.Context, _: click.Parameter, text: str) -> tuple[int, int
 @click.option(
     "--verify",
     is_flag=True,
-    help="Write nothing; with the options of the run, read the data set again and compare it "
-    "with its manifest. Example: --style random --verify",
+    help="Compare the data set with its manifest and write nothing; give the options of the run. "
+    "Example: --style random --verify",
 )
-@click.option(
-    "--model",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="An ONNX file made by export.py; by default the gallery that comes with styletransfer. "
-    "Example: --model mine.onnx",
-)
-@click.option(
-    "--provider",
-    default="auto",
-    show_default=True,
-    help="What to run on: a GPU where there is one, or one by name. Example: --provider cuda",
-)
-@click.option(
-    "--quiet", is_flag=True, help="No progress, no summary. Example: --quiet 2> errors.txt"
-)
+@options.model
+@options.provider
+@options.quiet
 def stylize_dataset(
     src: str,
     dst: str,
@@ -147,15 +126,16 @@ def stylize_dataset(
     retry_failed: bool,
     verify: bool,
     quiet: bool,
-    **options: Any,  # those that the outputs depend on, the fields of Settings
+    short_side: int | None,
+    **others: Any,  # those that the outputs depend on, named as in Settings
 ) -> None:
     """Stylize a whole data set: every image of the folder SRC, into the same tree at DST.
 
     SRC and DST may also be WebDataset tar files, one or a pattern. The command may be stopped at
-    any moment; given again, it does what is missing. manifest.csv in DST tells of each file that
-    was written, failures.csv of each that could not be.
+    any moment; the same command does what is missing. manifest.csv in DST lists each file that
+    was written, failures.csv each that failed.
 
-    Example: styletransfer stylize-dataset photos painted --style random --size 256 --crop
+    Example: styletransfer stylize-dataset photos painted --style random --short-side 256 --crop
 
     Example: styletransfer stylize-dataset 'in/{000..099}.tar' 'out/{000..099}.tar' --style udnie
     """
@@ -165,11 +145,11 @@ def stylize_dataset(
     progress = Progress(quiet=quiet)
     if verify:
         count = 0
-        for finding in verify_dataset(src, dst, progress=progress, **options):
+        for finding in verify_dataset(src, dst, progress=progress, size=short_side, **others):
             progress.say(finding)
             count += 1
         if count:
-            raise click.ClickException(f"not as the manifest says: {amount(count, 'file')}")
+            raise WorkError(f"not as the manifest says: {amount(count, 'file')}")
         click.echo(f"as the manifest says: {amount(progress.counts['found'], 'file')}")
         return
     with extra("ray"):
@@ -182,7 +162,8 @@ def stylize_dataset(
             workers=workers,
             retry_failed=retry_failed,
             progress=progress,
-            **options,
+            size=short_side,
+            **others,
         )
     if not quiet:
         click.echo(f"{progress.summary()}; the manifest has {amount(outcome.written, 'file')}")
@@ -190,4 +171,4 @@ def stylize_dataset(
             click.echo(progress.shares())
     if outcome.failed:
         failed = amount(outcome.failed, "file")
-        raise click.ClickException(f"{failed} failed; {outcome.failures} tells why")
+        raise WorkError(f"{failed} failed; {outcome.failures} tells why")

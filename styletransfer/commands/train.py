@@ -1,39 +1,34 @@
-"""`python train.py fit --config …`: LightningCLI over our module and our data."""
+"""`styletransfer train`."""
 
-import sys
-import warnings
+import click
 
-from pytorch_lightning.cli import LightningCLI
-
-from styletransfer.images import ImageError
-from styletransfer.training.callbacks import SampleGrid, TrainingMetrics
-from styletransfer.training.module import DivergenceError, StyleTransferModule
-from styletransfer.training.photographs import PhotographDataModule, TrainingDataError
+from styletransfer.commands.command_line import Command
+from styletransfer.commands.extras import extra
 
 
-def main(args: list[str] | None = None) -> None:
-    """Run the command line `args` (those of the process by default).
+@click.command(
+    cls=Command,
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True},
+    interrupted="training had not begun; nothing was written",
+)
+@click.argument("words", metavar="fit|validate [OPTION]...", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def train(ctx: click.Context, words: tuple[str, ...]) -> None:
+    """Train a network on paintings, or validate a checkpoint, with PyTorch Lightning.
 
-    Exits with 2 where the folders or files named can't be trained on, with 1 where training
-    diverged; each with one line on stderr.
+    `styletransfer train fit --help` lists every option. --config takes a YAML file, or the name of
+    a recipe in this package: `quickstart`, which trains on any photographs in minutes, or
+    `gallery`. Options behind it replace its values.
+
+    Example: styletransfer train fit --config quickstart --photographs photos --paintings paintings
+
+    Example: styletransfer train fit --config quickstart --photographs photos --paintings paintings
+    --trainer.max_steps 4000 --ckpt_path last
     """
-    # Lightning can't know that our stream begins at the trainer's step, whatever the worker.
-    for untrue in ("Your `IterableDataset` has `__len__`", ".* your dataloader is not resumable"):
-        warnings.filterwarnings("ignore", untrue)
-    try:
-        LightningCLI(
-            StyleTransferModule,
-            PhotographDataModule,
-            args=args,
-            seed_everything_default=0,
-            trainer_defaults={"callbacks": [TrainingMetrics(), SampleGrid()]},
-        )
-    except (TrainingDataError, ImageError, FileNotFoundError) as error:
-        sys.exit(_say(error, 2))
-    except DivergenceError as error:
-        sys.exit(_say(error, 1))
-
-
-def _say(error: Exception, status: int) -> int:
-    print(f"Error: {error}", file=sys.stderr)
-    return status
+    if not words or words[0] in ("-h", "--help"):
+        click.echo(ctx.get_help())
+        return
+    with extra("train"):
+        from styletransfer.training.cli import run_training
+    run_training(words)

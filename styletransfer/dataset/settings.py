@@ -58,7 +58,7 @@ class Settings:
         if not 0.0 <= low <= high <= 1.0:
             raise DataSetError(f"strength {low:g}..{high:g} is not a range within 0..1")
         if self.crop and self.size is None:
-            raise DataSetError("--crop needs a --size, the side of the square")
+            raise DataSetError("--crop needs a --short-side, the side of the square")
         if self.style is not None and self.style_from is not None:
             raise DataSetError("give a --style or --style-from, not both")
         if self.format not in FORMATS:

@@ -145,7 +145,7 @@ class Stages:
         if isinstance(error, OSError) and error.strerror:
             text = error.strerror
         memory = isinstance(error, MemoryError) or "alloc" in text.lower()
-        remedy = "; a smaller --size takes less memory" if memory else ""
+        remedy = "; a smaller --short-side takes less memory" if memory else ""
         return (text or type(error).__name__) + remedy
 
     def _painter(self, target: Target) -> Painter:

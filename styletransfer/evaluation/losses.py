@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from styletransfer.losses import LossNetwork, content_loss, gram_matrix, style_loss
@@ -43,15 +44,23 @@ class Seen(NamedTuple):
 class Judge:
     """Knows the paintings, and tells how far an output is from one, and from its photograph."""
 
-    def __init__(self, paintings: Mapping[str, Path], weights: str | Path = "default") -> None:
+    def __init__(
+        self,
+        paintings: Mapping[str, Path],
+        weights: str | Path = "default",
+        device: torch.device | None = None,
+    ) -> None:
         """`paintings`: the image of each style, by name; `weights`: as `LossNetwork` takes them.
+
+        `device` is where the losses are computed, the CPU by default.
 
         Raises:
             ImageError: a painting can't be read.
-            FileNotFoundError, ValueError: there are no such weights.
+            WeightsError: the weights cannot be used.
         """
         taps = list(dict.fromkeys((*STYLE_TAPS, CONTENT_TAP)))
-        self._network = LossNetwork(ARCHITECTURE, taps, weights)
+        self._device = device or torch.device("cpu")
+        self._network = LossNetwork(ARCHITECTURE, taps, weights).to(self._device)
         grams = style_grams(list(paintings.values()), STYLE_SIZE, self._network, STYLE_TAPS)
         self._grams = {
             name: {tap: gram[i : i + 1] for tap, gram in grams.items()}
@@ -60,7 +69,7 @@ class Judge:
 
     def look(self, image: Tensor) -> Seen:
         """What the losses need of `image`, 1×3×H×W in 0..1."""
-        features = self._network(image)
+        features = self._network(image.to(self._device))
         grams = {tap: gram_matrix(features[tap]) for tap in STYLE_TAPS}
         return Seen(grams, features[CONTENT_TAP])
 

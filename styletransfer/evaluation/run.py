@@ -1,16 +1,89 @@
 """Judging a model: every photograph in every style, and the yardstick."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm import tqdm
 
-from styletransfer.evaluation.losses import Judge
+from styletransfer.evaluation.losses import STYLE_WEIGHT, Judge
 from styletransfer.evaluation.optimizer import equivalent_iterations
-from styletransfer.evaluation.photographs import read_photograph
-from styletransfer.evaluation.report import StyleReport, Yardstick, average, measure, paint
+from styletransfer.evaluation.photographs import find_paintings, find_photographs, read_photograph
+from styletransfer.evaluation.report import (
+    StyleReport,
+    Yardstick,
+    as_json,
+    average,
+    measure,
+    paint,
+    table,
+    yardstick_table,
+)
 from styletransfer.inference import Stylizer
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured of a model.
+
+    Attributes:
+        reports: By style, the mean over all photographs.
+        yardsticks: The iterations of L-BFGS that do as well, for some pairs.
+        photographs: Names of the photographs.
+    """
+
+    reports: dict[str, StyleReport]
+    yardsticks: list[Yardstick]
+    photographs: list[str]
+
+    def tables(self) -> str:
+        """Return Markdown tables, the mean over all styles in the last row."""
+        mean = average(list(self.reports.values()))
+        text = table({**self.reports, "mean": mean})
+        return f"{text}\n\n{yardstick_table(self.yardsticks)}" if self.yardsticks else text
+
+    def figures(self) -> dict[str, Any]:
+        """Return all of it in plain types."""
+        about = {"photographs": self.photographs, "style_weight": STYLE_WEIGHT}
+        return as_json(self.reports, self.yardsticks, **about)
+
+
+def evaluate(
+    stylizer: Stylizer,
+    photographs: Path,
+    paintings: Path,
+    *,
+    loss_weights: str | Path = "default",
+    yardstick: int = 0,
+    yardstick_cap: int = 200,
+    device: torch.device | None = None,
+    quiet: bool = True,
+) -> Evaluation:
+    """Measure a model on photographs that training did not see.
+
+    Args:
+        stylizer: The model.
+        photographs: Folder of photographs.
+        paintings: Folder of paintings, each named as its style.
+        loss_weights: Weights of the loss network, as `LossNetwork` takes them.
+        yardstick: Number of pairs of photograph and style to optimize with L-BFGS.
+        yardstick_cap: Greatest number of iterations for each.
+        device: Where the losses are computed; None for the CPU.
+        quiet: Show no progress.
+
+    Raises:
+        EvaluationDataError: A folder has no photograph, or no painting of a style.
+        WeightsError: The weights cannot be used.
+        ImageError: A picture cannot be read.
+    """
+    files = find_photographs(photographs)
+    sources = find_paintings(paintings, list(stylizer.styles[1:]))
+    judge = Judge(sources, loss_weights, device or torch.device("cpu"))
+    reports = judge_styles(stylizer, judge, files, quiet)
+    yardsticks = judge_by_optimizer(stylizer, judge, files, yardstick, yardstick_cap, quiet)
+    return Evaluation(reports, yardsticks, [path.name for path in files])
 
 
 def judge_styles(
@@ -23,9 +96,7 @@ def judge_styles(
     styles = stylizer.styles[1:]
     found: dict[str, list[StyleReport]] = {style: [] for style in styles}
     total = len(photographs) * len(styles)
-    with tqdm(
-        total=total, desc="styles", unit="picture", delay=2, disable=True if quiet else None
-    ) as bar:
+    with tqdm(total=total, desc="styles", unit="picture", disable=True if quiet else None) as bar:
         for path in photographs:
             figures = measure(stylizer, judge, read_photograph(path), styles, bar)
             for style, report in figures.items():

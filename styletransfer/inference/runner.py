@@ -77,7 +77,7 @@ def _failure(error: Exception, image: Array) -> WorkError:
     height, width = image.shape[2:]
     return WorkError(
         f"the model fails on {width}×{height} pixels ({reason}); "
-        "if memory is what it lacks, a smaller --size takes less"
+        "if memory is what it lacks, a smaller --short-side takes less"
     )
 
 

@@ -78,7 +78,7 @@ def one_picture(path: Path) -> Iterator[None]:
         line = str(error)
         report(f"Error: {line if str(path) in line else f'{path}: {line}'}")
     except MemoryError:
-        report(f"Error: {path}: not enough memory; a smaller --size takes less")
+        report(f"Error: {path}: not enough memory; a smaller --short-side takes less")
 
 
 def progress(total: int, *, quiet: bool) -> "tqdm[Any]":

@@ -8,6 +8,7 @@ which take long, serve four steps each, with others between.
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain, count, islice
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from styletransfer.errors import DivergenceError, TrainingDataError
 from styletransfer.images import find_images, read_image
 from styletransfer.losses import (
     LossNetwork,
@@ -28,10 +30,15 @@ from styletransfer.losses import (
 )
 from styletransfer.losses.objective import Objective
 from styletransfer.networks.style_rows import restyled, style_tables
-from styletransfer.training.module import DivergenceError
 from styletransfer.training.muon import Muon, is_matrix
-from styletransfer.training.photographs import PhotographStream, TrainingDataError
-from styletransfer.training.restyle import Checkpoint, append_styles, checkpoint_network
+from styletransfer.training.photographs import PhotographStream
+from styletransfer.training.restyle import (
+    Checkpoint,
+    append_styles,
+    check_new_names,
+    checkpoint_network,
+)
+from styletransfer.training.restyle import objective as checkpoint_objective
 from styletransfer.training.styles import style_grams
 
 CROP, BATCH = 192, 2
@@ -39,6 +46,7 @@ CROP, BATCH = 192, 2
 POOL, TIMES = 16, 4
 # Greatest difference of the colours of a pixel that is still grey, in 8-bit levels.
 GREY = 8
+CPU = torch.device("cpu")
 # Matrices sum many channels, so they go in smaller steps.
 LR, MATRIX_LR = 0.03, 0.01
 
@@ -59,6 +67,7 @@ class Painting:
         objective: Objective,
         weights: str | Path = "default",
         precision: Literal["fp32", "bf16"] = "fp32",
+        device: torch.device = CPU,
     ) -> None:
         """Read `image` for `objective`; `weights` as `LossNetwork` takes them.
 
@@ -67,11 +76,13 @@ class Painting:
 
         Raises:
             ImageError: the image can't be read.
-            FileNotFoundError, ValueError: there are no such weights.
+            WeightsError: the weights cannot be used.
         """
         self.objective = objective
         self.precision = precision
-        self.loss_network = LossNetwork(objective.loss_network, objective.taps, weights)
+        self.device = device
+        network = LossNetwork(objective.loss_network, objective.taps, weights)
+        self.loss_network = network.to(device)
         self.grams = style_grams(
             [image], objective.style_size, self.loss_network, objective.style_taps
         )
@@ -79,6 +90,7 @@ class Painting:
     def crops(self, images: Tensor) -> Crops:
         """`images` with the features that are compared with the output's."""
         tap = self.objective.content_tap
+        images = images.to(self.device)
         with torch.no_grad():
             return Crops(images, self._features(images, deepest=tap)[tap])
 
@@ -96,9 +108,55 @@ class Painting:
         return total.mean()
 
     def _features(self, images: Tensor, deepest: str | None = None) -> dict[str, Tensor]:
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.precision == "bf16"):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             features: dict[str, Tensor] = self.loss_network(surrounded(images), deepest)
         return features
+
+
+def add_painting(
+    checkpoint: Checkpoint,
+    image: Path,
+    name: str,
+    photographs: Path,
+    *,
+    steps: int = 1000,
+    short_side: int | None = None,
+    loss_weights: str | Path = "default",
+    precision: Literal["fp32", "bf16"] = "fp32",
+    seed: int = 0,
+    device: torch.device = CPU,
+    quiet: bool = True,
+) -> Checkpoint:
+    """Return a copy of `checkpoint` with one more style, trained on a painting.
+
+    Args:
+        checkpoint: As `read_checkpoint` gives it.
+        image: File of the painting.
+        name: Name of the new style.
+        photographs: Folder of photographs to learn on.
+        steps: Number of training steps, each on 2 crops of 192 pixels.
+        short_side: Short side of the painting in pixels; None for that of the other paintings.
+        loss_weights: Weights of the loss network, as `LossNetwork` takes them.
+        precision: Precision of the loss network.
+        seed: Seed of the crops.
+        device: Where to compute.
+        quiet: Show no progress.
+
+    Raises:
+        RequestError: The name, the photographs or the weights cannot be used.
+        CheckpointError: The checkpoint does not tell what its network was trained for.
+        ImageError: The painting cannot be read.
+        DivergenceError: The loss became infinite or not a number.
+    """
+    check_new_names([name], checkpoint["styletransfer"]["styles"])
+    aim = checkpoint_objective(checkpoint)
+    if short_side is not None:
+        aim = replace(aim, style_size=short_side)
+    for note in painting_notes(image, aim.style_size):
+        tqdm.write(f"Warning: {image}: {note}", file=sys.stderr)
+    files = find_photographs(photographs)
+    painting = Painting(image, aim, loss_weights, precision, device)
+    return add_style(checkpoint, painting, name, files, steps, seed, quiet)
 
 
 def find_photographs(folder: Path) -> list[Path]:
@@ -141,12 +199,12 @@ def add_style(
     It is learnt on random crops of `photographs`, `steps` batches of 2; `seed` decides which.
 
     Raises:
-        StyleListError: there is a style of that name already.
+        StyleError: there is a style of that name already.
         TrainingDataError: no photograph holds a crop of 192 pixels.
         DivergenceError: the loss became non-finite.
     """
     append_styles(checkpoint, [name])  # refuses the name before any work is done
-    network = checkpoint_network(checkpoint).requires_grad_(False)
+    network = checkpoint_network(checkpoint).requires_grad_(False).to(painting.device)
     batches = crop_batches(painting, photographs, seed)
     first = list(islice(batches, 2))
     start = best_start(network, painting, first)
@@ -186,7 +244,7 @@ def best_start(network: nn.Module, painting: Painting, batches: Sequence[Crops])
     candidates = torch.cat([torch.eye(paintings), torch.full((1, paintings), 1 / paintings)])
 
     def loss(blend: Tensor) -> float:
-        row = torch.cat([torch.zeros(1), blend])[None]
+        row = torch.cat([torch.zeros(1), blend])[None].to(painting.device)
         with torch.no_grad():
             return sum(
                 painting.loss(
@@ -216,7 +274,7 @@ def learn_rows(
     mixture = torch.zeros(2, 1 + len(start))
     mixture[0, 0] = 1
     mixture[1, 1:] = start
-    alone = restyled(network, mixture).requires_grad_(False).train()
+    alone = restyled(network, mixture.to(painting.device)).requires_grad_(False).train()
     tables = {name: alone.get_parameter(name).requires_grad_() for name in style_tables(alone)}
     groups = [
         {"params": [table], "lr": MATRIX_LR if is_matrix(table) else LR}
@@ -224,7 +282,7 @@ def learn_rows(
     ]
     optimizer = Muon(groups)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    row = torch.tensor([[0.0, 1.0]])
+    row = torch.tensor([[0.0, 1.0]], device=painting.device)
     with tqdm(
         batches, "style", steps, unit="step", delay=2, disable=True if quiet else None
     ) as bar:
@@ -237,4 +295,4 @@ def learn_rows(
             optimizer.step()
             schedule.step()
             bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
-    return {name: table.detach()[-1] for name, table in tables.items()}
+    return {name: table.detach()[-1].cpu() for name, table in tables.items()}

@@ -123,7 +123,7 @@ def test_no_space(
         (["--style", "udnie", "--strength", "nan"], "nan"),
         (["--style", "udnie", "--shard", "0/4"], "from 1/n to n/n"),
         (["--style", "udnie", "--shard", "5/4"], "from 1/n to n/n"),
-        (["--style", "udnie", "--crop"], "--size"),
+        (["--style", "udnie", "--crop"], "--short-side"),
         (["--style", "udnie", "--ray-address", "auto"], "--engine ray"),
         (["--style", "udnie", "--style-from", __file__], "not both"),
         (["--style", "udnie", "--format", "gif"], "--format"),

@@ -122,7 +122,7 @@ def test_size_crop_format_and_quality(model: Path, photos: Path, tmp_path: Path)
     sizes = {}
     for quality in (30, 95):
         out = tmp_path / f"out{quality}"
-        options = ("--size", 10, "--crop", "--format", "jpg", "--quality", quality)
+        options = ("--short-side", 10, "--crop", "--format", "jpg", "--quality", quality)
         assert run(photos, out, "--style", "udnie", *options, "--model", model).exit_code == 0
         assert {Path(name).suffix for name in pictures(out)} == {".jpg"}
         assert {load(out / name).shape for name in pictures(out)} == {(10, 10, 3)}
@@ -137,7 +137,9 @@ def test_size_crop_format_and_quality(model: Path, photos: Path, tmp_path: Path)
 def test_crop_is_the_middle(model: Path, tmp_path: Path) -> None:
     photo = save(tmp_path / "photos" / "a.png", 10, 31)
     out = tmp_path / "out"
-    run(tmp_path / "photos", out, "--style", "udnie", "--size", 10, "--crop", "--model", model)
+    run(
+        tmp_path / "photos", out, "--style", "udnie", "--short-side", 10, "--crop", "--model", model
+    )
     np.testing.assert_array_equal(load(out / "a.png"), 255 - load(photo)[:, 10:20])
 
 

@@ -54,7 +54,7 @@ def run(*words: object) -> Result:
 
 def add(trained: Path, painting: Path, out: Path, *words: object, name: str = "new") -> Result:
     call = ("add-style", trained, painting, name, "-o", out, "--loss-weights", "random")
-    content = ("--content", trained.parent / "photos", "--steps", 3)
+    content = ("--photographs", trained.parent / "photos", "--steps", 3)
     return run(*call, *content, *words)
 
 
@@ -218,8 +218,12 @@ def test_wrong_calls(
     (tmp_path / "empty").mkdir()
     out = tmp_path / "out.ckpt"
     assert "already" in refused(add(trained, painting, out, name="painting1"))
-    assert "no photograph" in refused(add(trained, painting, out, "--content", tmp_path / "empty"))
-    assert "no such folder" in refused(add(trained, painting, out, "--content", tmp_path / "none"))
+    assert "no photograph" in refused(
+        add(trained, painting, out, "--photographs", tmp_path / "empty")
+    )
+    assert "no such folder" in refused(
+        add(trained, painting, out, "--photographs", tmp_path / "none")
+    )
     assert "no such file" in refused(add(trained, painting, out, "--loss-weights", tmp_path / "w"))
     assert "bad.png" in refused(add(trained, tmp_path / "bad.png", out), status=1)
     assert "no such checkpoint" in refused(add(tmp_path / "c", painting, out), status=1)
@@ -228,7 +232,7 @@ def test_wrong_calls(
     assert "is the input" in refused(add(trained, painting, trained, "--overwrite"))
     small = tmp_path / "small" / "p.png"
     save_noise(small, 20, 20, 0)
-    line = refused(add(trained, painting, out, "--content", small.parent))
+    line = refused(add(trained, painting, out, "--photographs", small.parent))
     assert "holds a crop" in line.splitlines()[-1]
     assert not out.exists()
     out.write_text("precious")

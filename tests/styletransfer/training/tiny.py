@@ -78,8 +78,10 @@ def write_config(root: Path, folders: dict[str, Path], **trainer_options: Any) -
     """A YAML file for train.py, of the same tiny run."""
     config = {
         "seed_everything": 5,
-        "data": {"photographs": str(folders["photographs"]), **DATA},
-        "model": {"styles": str(folders["styles"]), **MODEL},
+        "photographs": str(folders["photographs"]),
+        "paintings": str(folders["styles"]),
+        "data": DATA,
+        "model": MODEL,
         "trainer": {
             "accelerator": "cpu",
             "devices": 1,

@@ -66,11 +66,11 @@ def test_one_picture(model: Path, photo: Path, tmp_path: Path) -> None:
 
 def test_a_blend_at_half_strength_of_a_smaller_picture(model: Path, tmp_path: Path) -> None:
     photo, out = save(tmp_path / "p.png", 40, 60), tmp_path / "out.png"
-    blend = ("--style", "udnie:2,identity:2", "--strength", 0.5, "--size", 10)
+    blend = ("--style", "udnie:2,identity:2", "--strength", 0.5, "--short-side", 10)
     result = run("stylize", photo, "-o", out, *blend, "--model", model, "--threads", 1)
     assert result.exit_code == 0
     small = tmp_path / "small.png"
-    assert run("stylize", photo, "-o", small, *blend[:2], "--strength", 0, "--size", 10,
+    assert run("stylize", photo, "-o", small, *blend[:2], "--strength", 0, "--short-side", 10,
                "--model", model).exit_code == 0  # fmt: skip
     assert load(out).shape == (10, 15, 3)
     assert abs(load(out) - (0.5 * load(small) + 0.25 * 255)).max() <= 1
@@ -169,7 +169,7 @@ def test_notes_are_told(model: Path, tmp_path: Path) -> None:
         (["--style", "udnie:0.5,the_scram:1"], "did you mean the_scream?"),
         (["--style", "udnie", "--strength", "1.5"], "strength 1.5 is not in 0..1"),
         (["--style", "udnie", "--strength", "nan"], "strength nan is not in 0..1"),
-        (["--style", "udnie", "--size", "0"], "'--size'"),
+        (["--style", "udnie", "--short-side", "0"], "'--short-side'"),
         (["--style", "udnie", "--threads", "0"], "'--threads'"),
         (["--style", "udnie", "--speed", "9"], "--speed"),
         ([], "give a --style: the_scream, udnie, starry_night, or each for all of them"),
@@ -222,7 +222,7 @@ def test_a_model_that_is_not_ours(photo: Path, tmp_path: Path) -> None:
 
 def test_contact_sheet(model: Path, photo: Path, tmp_path: Path) -> None:
     sheet = tmp_path / "sheet.png"
-    call = ("contact-sheet", photo, "-o", sheet, "--model", model, "--size", 40)
+    call = ("contact-sheet", photo, "-o", sheet, "--model", model, "--short-side", 40)
     result = run(*call)
     assert (result.exit_code, result.stdout, result.stderr) == (0, f"wrote {sheet}\n", "")
     assert min(load(sheet).shape[:2]) > 80  # four pictures, two by two
@@ -234,7 +234,7 @@ def test_contact_sheet(model: Path, photo: Path, tmp_path: Path) -> None:
 def test_contact_sheet_holds_the_pictures(model: Path, tmp_path: Path) -> None:
     photo, sheet = tmp_path / "p.png", tmp_path / "sheet.png"
     Image.new("RGB", (30, 30), (10, 200, 90)).save(photo)
-    result = run("contact-sheet", photo, "-o", sheet, "--model", model, "--size", 30,
+    result = run("contact-sheet", photo, "-o", sheet, "--model", model, "--short-side", 30,
                  "--style", "udnie")  # fmt: skip
     assert result.exit_code == 0
     for colour in ((10, 200, 90), (245, 55, 165)):
@@ -245,7 +245,7 @@ def test_contact_sheet_without_the_photographs_that_fail(
     model: Path, photo: Path, tmp_path: Path
 ) -> None:
     missing, sheet = tmp_path / "missing.png", tmp_path / "sheet.png"
-    result = run("contact-sheet", missing, photo, "-o", sheet, "--model", model, "--size", 20)
+    result = run("contact-sheet", missing, photo, "-o", sheet, "--model", model, "--short-side", 20)
     assert (result.exit_code, result.stdout) == (1, f"wrote {sheet}\n")
     assert result.stderr.startswith(f"Error: {missing}: ")
     other = tmp_path / "other.png"

@@ -11,7 +11,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from styletransfer.commands.train import main
+from styletransfer.commands.main import cli
 from tests.styletransfer.training.tiny import make_data, write_config
 
 ROOT = Path(__file__).parents[3]
@@ -83,8 +83,8 @@ def test_tensorboard_gets_the_losses_and_the_samples(tmp_path: Path) -> None:
     ("options", "message"),
     [
         (["--data.crop", "64"], "a crop of 64 pixels is larger than the photographs"),
-        (["--data.photographs", "EMPTY"], "0 photographs"),
-        (["--model.styles", "EMPTY"], "no style images"),
+        (["--photographs", "EMPTY"], "0 photographs"),
+        (["--paintings", "EMPTY"], "no style images"),
         (["--model.loss_weights", "EMPTY/vgg.pth"], "no such file of weights"),
         (["--trainer.max_steps", "-1"], "give --trainer.max_steps"),
     ],
@@ -96,7 +96,7 @@ def test_wrong_calls_are_one_line_before_the_first_step(
     (tmp_path / "empty").mkdir()
     options = [option.replace("EMPTY", str(tmp_path / "empty")) for option in options]
     with pytest.raises(SystemExit) as stop:
-        main(["fit", "--config", str(config), *options])
+        cli(["train", "fit", "--config", str(config), *options])
     assert stop.value.code == 2
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Error")]
     assert len(errors) == 1 and message in errors[0]
@@ -105,6 +105,6 @@ def test_wrong_calls_are_one_line_before_the_first_step(
 
 def test_the_shipped_recipe_is_understood(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
-        main(["fit", "--config", str(ROOT / "configs" / "gallery.yaml"), "--print_config"])
+        cli(["train", "fit", "--config", str(ROOT / "configs" / "gallery.yaml"), "--print_config"])
     assert stop.value.code == 0
     assert "network: compact" in capsys.readouterr().out

@@ -25,8 +25,8 @@ def folders(tmp_path: Path) -> dict[str, Path]:
 
 
 def run(folders: dict[str, Path], *words: object) -> Result:
-    call = ["evaluate", "--model", folders["m.onnx"], "--content", folders["photos"]]
-    call += ["--styles", folders["styles"], "--loss-weights", "random", *words]
+    call = ["evaluate", "--model", folders["m.onnx"], "--photographs", folders["photos"]]
+    call += ["--paintings", folders["styles"], "--loss-weights", "random", *words]
     result = CliRunner().invoke(cli, [str(word) for word in call])
     assert result.exception is None or isinstance(result.exception, SystemExit)
     return result
@@ -72,8 +72,8 @@ def refused(folders: dict[str, Path], *words: object, status: int = 2) -> str:
 
 def test_wrong_calls(folders: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    assert "no photograph" in refused(folders, "--content", tmp_path / "empty")
-    assert "no such folder" in refused(folders, "--styles", tmp_path / "none")
+    assert "no photograph" in refused(folders, "--photographs", tmp_path / "empty")
+    assert "no such folder" in refused(folders, "--paintings", tmp_path / "none")
     assert "no such file of weights" in refused(folders, "--loss-weights", tmp_path / "w.pth")
     mine = tmp_path / "mine.json"
     mine.write_text("precious")
@@ -94,4 +94,4 @@ def test_without_torch_one_line_says_what_brings_it(
         if name.startswith("styletransfer.evaluation."):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torch", None)
-    assert "pip install 'styletransfer[train]'" in refused(folders, status=1)
+    assert "pip install 'painterly[train]'" in refused(folders, status=1)

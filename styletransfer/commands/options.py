@@ -1,0 +1,146 @@
+"""Every option that several commands share, each with one name and one wording."""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+AnyCommand = TypeVar("AnyCommand", bound=Callable[..., Any])
+Decorator = Callable[[AnyCommand], AnyCommand]
+
+
+class PathOf(click.Path):
+    """A path from the command line; says what went wrong where it is a URL, `~` or a pattern."""
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Path:
+        text = os.fsdecode(value)
+        if not Path(text).exists():
+            if re.match(r"[a-z][a-z0-9+.-]+://", text, re.IGNORECASE):
+                self.fail(f"{text} is a URL; give a file on this machine", param, ctx)
+            if re.match(r"~[^/\\]*([/\\]|$)", text):
+                self.fail(f"{text}: '~' in quotes is not your home; remove the quotes", param, ctx)
+            if re.search(r"[*?]|\[.+\]", text) and not Path(text).parent.joinpath("x").exists():
+                self.fail(f"{text}: no file matches this pattern", param, ctx)
+        return Path(os.fsdecode(super().convert(value, param, ctx)))
+
+
+PATH = PathOf(path_type=Path)
+FILE = PathOf(dir_okay=False, path_type=Path)
+PRESENT_FILE = PathOf(exists=True, dir_okay=False, path_type=Path)
+
+model = click.option(
+    "--model",
+    type=PRESENT_FILE,
+    help="ONNX file that `styletransfer export` wrote; by default the gallery that comes with "
+    "this package. Example: --model mine.onnx",
+)
+provider = click.option(
+    "--provider",
+    default="auto",
+    show_default=True,
+    help="ONNX Runtime's execution provider: cpu, cuda, tensorrt, coreml, directml, …; 'auto' "
+    "takes a GPU where there is one. Example: --provider cuda",
+)
+device = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="auto|cpu|cuda[:N]|mps",
+    help="PyTorch device to compute on; 'auto' takes a GPU where there is one. "
+    "Example: --device cuda:1",
+)
+threads = click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Number of CPU threads; by default one for each core. Example: --threads 2",
+)
+loss_weights = click.option(
+    "--loss-weights",
+    default="default",
+    show_default=True,
+    help="Weights of the loss network: a .safetensors or .pth file, or 'default' to download "
+    "those of torchvision. Example: --loss-weights vgg19.safetensors",
+)
+strength = click.option(
+    "--strength",
+    type=float,
+    default=1.0,
+    show_default=True,
+    help="Strength of the style, from 0 (the photograph) to 1. Example: --strength 0.7",
+)
+preserve_colors = click.option(
+    "--preserve-colors",
+    is_flag=True,
+    help="Keep the colors of the photograph; only lightness is painted. Example: --preserve-colors",
+)
+checkpoint = click.argument("checkpoint", metavar="CKPT", type=FILE)
+overwrite = click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Replace files that exist. Example: --overwrite",
+)
+quiet = click.option(
+    "--quiet",
+    is_flag=True,
+    help="Show no progress and no summary. Example: --quiet 2> errors.txt",
+)
+
+
+def output(kind: Any, what: str) -> Decorator[Any]:
+    """Add `-o`, which is required."""
+    return click.option("-o", "--output", required=True, type=kind, help=what)
+
+
+def photographs(what: str, *, required: bool = True) -> Decorator[Any]:
+    """Add `--photographs DIR`."""
+    return click.option(
+        "--photographs",
+        metavar="DIR",
+        required=required,
+        type=PATH,
+        help=f"{what} Example: --photographs holiday/",
+    )
+
+
+def paintings(what: str) -> Decorator[Any]:
+    """Add `--paintings DIR`."""
+    return click.option(
+        "--paintings",
+        metavar="DIR",
+        required=True,
+        type=PATH,
+        help=f"{what} Example: --paintings paintings/",
+    )
+
+
+def short_side(
+    what: str = "Scale the short side to N pixels first.",
+    *,
+    default: int | None = None,
+    least: int = 1,
+    example: int = 720,
+) -> Decorator[Any]:
+    """Add `--short-side N`."""
+    return click.option(
+        "--short-side",
+        metavar="N",
+        type=click.IntRange(min=least),
+        default=default,
+        show_default=default is not None,
+        help=f"{what} Example: --short-side {example}",
+    )
+
+
+def seed(what: str) -> Decorator[Any]:
+    """Add `--seed`."""
+    return click.option(
+        "--seed", type=int, default=0, show_default=True, help=f"{what} Example: --seed 7"
+    )

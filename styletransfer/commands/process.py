@@ -1,0 +1,84 @@
+"""One command line as a whole process: its streams, its signals and its exit status.
+
+Nothing is imported here before Ctrl-C is handled, so it is one line at any moment.
+"""
+
+import contextlib
+import importlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
+
+INTERRUPTED = 130
+stopped = threading.Event()
+"""Set once Ctrl-C has arrived: native code may turn the exception into another one."""
+
+
+def run_process(module: str, words: Sequence[str] = ()) -> NoReturn:
+    """Call `main` of a module with `words`, and end the process with its exit status."""
+    _open_missing_streams()
+    # A shell that starts a process in the background has it ignore Ctrl-C; that stays so.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
+    try:
+        importlib.import_module(module).main(words)
+        status = 0
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException as error:
+        if not (stopped.is_set() or isinstance(error, KeyboardInterrupt)):
+            raise
+        _say("Error: interrupted before the work began; nothing was written")
+        status = INTERRUPTED
+    status = _flush(status)
+    if status == INTERRUPTED:
+        os._exit(status)  # threads of native libraries would abort the process on the way out
+    sys.exit(status)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    if stopped.is_set():  # a second Ctrl-C does not wait for what the first one has to clean up
+        os._exit(INTERRUPTED)
+    stopped.set()
+    raise KeyboardInterrupt
+
+
+def _open_missing_streams() -> None:
+    """Give a closed stdin, stdout or stderr the null device.
+
+    Python sets such a stream to None, and the next file opened takes its number: then what a
+    library writes to stderr would land in the user's picture.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w"))
+
+
+def _flush(status: int) -> int:
+    """Write out what is buffered; a full disk or a closed pipe is an exit status, no traceback."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        status = status or 1
+    except OSError as error:
+        _say(f"Error: standard output: cannot be written ({error.strerror})")
+        status = status or 1
+    else:
+        return status
+    # What Python flushes at the end of the process goes nowhere.
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    return status
+
+
+def _say(line: str) -> None:
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)

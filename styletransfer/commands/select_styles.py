@@ -1,0 +1,36 @@
+"""`styletransfer select-styles`."""
+
+from pathlib import Path
+
+import click
+
+from styletransfer.commands import options
+from styletransfer.commands.command_line import Command
+from styletransfer.commands.extras import extra
+from styletransfer.commands.written import check_output, write_checkpoint
+
+
+@click.command("select-styles", cls=Command, interrupted="nothing was written")
+@options.checkpoint
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@options.output(options.FILE, "Checkpoint to write. Example: -o two.ckpt")
+@options.overwrite
+@options.quiet
+def select_styles(
+    checkpoint: Path, names: tuple[str, ...], output: Path, overwrite: bool, quiet: bool
+) -> None:
+    """Keep only the styles NAME of the network in CKPT, in that order.
+
+    This removes and reorders styles. The identity always stays, as the first one. Nothing is
+    computed: what stays keeps every bit.
+
+    Example: styletransfer select-styles gallery.ckpt udnie the_scream -o two.ckpt
+    """
+    check_output(output, overwrite=overwrite, inputs=[checkpoint])
+    with extra("train"):
+        from styletransfer.training import restyle
+
+    result = restyle.select_styles(restyle.read_checkpoint(checkpoint), names)
+    write_checkpoint(result, output)
+    if not quiet:
+        click.echo(f"wrote {output}: {', '.join(result['styletransfer']['styles'])}")

@@ -1,0 +1,105 @@
+"""From a checkpoint to the bytes of an ONNX file, checked against the network."""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+from tqdm import tqdm
+
+from styletransfer.checkpoint import load_checkpoint
+from styletransfer.export.deviation import (
+    SIDE,
+    Deviation,
+    choose_pictures,
+    deviation,
+    photograph_feeds,
+)
+from styletransfer.export.graph import build_graph
+from styletransfer.export.parity import Difference, check_parity, seeded_feeds
+from styletransfer.export.precision import rounded, to_half
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An ONNX file and what was measured of it.
+
+    Attributes:
+        content: The bytes of the file.
+        styles: Names of the styles, the identity first.
+        differences: Greatest differences from the network, by size.
+        half: Difference of fp16 from fp32; None for fp32.
+        measured_on: The pictures that `half` was measured on.
+    """
+
+    content: bytes
+    styles: tuple[str, ...]
+    differences: list[Difference]
+    half: Deviation | None
+    measured_on: str
+
+    def lines(self) -> list[str]:
+        """Return the measurements, a line each."""
+        lines = [
+            f"{d.batch}×3×{d.height}×{d.width}: differs by at most {d.greatest:.1e}"
+            for d in self.differences
+        ]
+        if self.half is not None:
+            lines.insert(
+                0,
+                f"fp16 against fp32: greatest difference {self.half.greatest:.1e}, mean "
+                f"{self.half.mean:.1e} (over {self.measured_on})",
+            )
+        return lines
+
+
+def export_checkpoint(
+    checkpoint: Path,
+    *,
+    precision: str = "fp32",
+    photographs: Path | None = None,
+    quiet: bool = True,
+) -> Exported:
+    """Export the network of a checkpoint, and compare it with ONNX Runtime's output.
+
+    Args:
+        checkpoint: File that training wrote.
+        precision: `fp32` or `fp16`.
+        photographs: Folder on which fp16 is compared with fp32; None for smooth noise.
+        quiet: Show no progress.
+
+    Raises:
+        CheckpointError: The checkpoint cannot be used.
+        ImageError: A photograph cannot be read, or there is none.
+        PrecisionError: A weight is beyond float16.
+        ParityError: The graph does not compute what the network computes.
+    """
+    trained = load_checkpoint(checkpoint)
+    styles = len(trained.styles)
+    pictures = choose_pictures(photographs, styles) if photographs else []
+    graph = build_graph(trained)
+    half, over = None, ""
+    if precision == "fp16":
+        over = "smooth noise in random blends"
+        if pictures:
+            count = len({path for path, _ in pictures})
+            over = f"{len(pictures)} pictures: {count} photographs of short side {SIDE}"
+        graph, half = _in_half(graph, styles, pictures, quiet)
+        difference = {"max": half.greatest, "mean": half.mean, "over": over}
+        for key, value in {"precision": "fp16", "difference_to_fp32": difference}.items():
+            text = value if isinstance(value, str) else json.dumps(value)
+            graph.metadata_props.add(key=f"styletransfer.{key}", value=text)
+    differences = check_parity(trained, graph, precision)
+    return Exported(graph.SerializeToString(), trained.styles, differences, half, over)
+
+
+def _in_half(
+    graph: onnx.ModelProto, styles: int, pictures: list[tuple[Path, int]], quiet: bool
+) -> tuple[onnx.ModelProto, Deviation]:
+    """Convert `graph`, and measure how far the result is from it."""
+    half = to_half(graph)
+    feeds = photograph_feeds(pictures, styles) if pictures else iter(seeded_feeds(styles))
+    hidden = quiet or not sys.stderr.isatty()
+    with tqdm(feeds, total=len(pictures) or None, unit="picture", delay=2, disable=hidden) as bar:
+        return half, deviation(graph, rounded(half), bar)
