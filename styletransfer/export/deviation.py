@@ -10,7 +10,8 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from styletransfer.images import ImageError, find_images, read_image, to_tensor
+from styletransfer.errors import RequestError
+from styletransfer.images import find_images, read_image, to_tensor
 from styletransfer.inference.model import INPUTS, OUTPUT
 
 Tensor = NDArray[np.float32]
@@ -54,12 +55,16 @@ def deviation(
 def choose_pictures(folder: Path, styles: int) -> list[tuple[Path, int]]:
     """Choose at most `PICTURES` photographs of `folder`, each with the number of a painted style.
 
-    The styles take turns; where there are few photographs, each meets several styles. Raises
-    ImageError for a folder without images.
+    The styles take turns; where there are few photographs, each meets several styles.
+
+    Raises:
+        RequestError: There is no such folder, or no image in it.
     """
+    if not folder.is_dir():
+        raise RequestError(f"{folder}: no such folder of photographs")
     paths = find_images(folder)
     if not paths:
-        raise ImageError(f"{folder}: there is no image in this folder; name one with photographs")
+        raise RequestError(f"{folder}: there is no image in this folder; name one with photographs")
     paths = paths[:: math.ceil(len(paths) / PICTURES)]
     painted = range(1, styles) if styles > 1 else range(1)
     pairs = [

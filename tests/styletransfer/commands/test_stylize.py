@@ -150,7 +150,9 @@ def test_no_memory_for_one_file(
     monkeypatch.setattr("styletransfer.inference.stylizer.Stylizer.stylize_tensor", exhausted)
     result = run("stylize", photo, "-o", tmp_path / "out", "--style", "udnie", "--model", model)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == f"Error: {photo}: not enough memory; a smaller --size takes less\n"
+    assert (
+        result.stderr == f"Error: {photo}: not enough memory; a smaller --short-side takes less\n"
+    )
 
 
 def test_notes_are_told(model: Path, tmp_path: Path) -> None:

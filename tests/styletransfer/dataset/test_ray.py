@@ -15,7 +15,7 @@ import pytest
 # A secret that no file holds lets nobody else into the clusters, and must be there from the start.
 os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token"}
 os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-ray = pytest.importorskip("ray", reason="pip install 'styletransfer[ray]' brings it")
+ray = pytest.importorskip("ray", reason="pip install 'painterly[ray]' brings it")
 
 from tests.styletransfer.dataset.data_set import data_set, run, tree  # noqa: E402
 

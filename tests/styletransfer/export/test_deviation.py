@@ -8,9 +8,9 @@ import onnx
 import pytest
 from PIL import Image
 
+from styletransfer.errors import RequestError
 from styletransfer.export import deviation as module
 from styletransfer.export.deviation import choose_pictures, deviation, photograph_feeds
-from styletransfer.images import ImageError
 from tests.styletransfer.tiny_model import STYLES, tiny_model
 
 
@@ -70,5 +70,5 @@ def test_feeds_are_the_photographs_at_one_size(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_images(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match="there is no image"):
+    with pytest.raises(RequestError, match="there is no image"):
         choose_pictures(tmp_path, 3)

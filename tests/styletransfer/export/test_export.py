@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 from styletransfer.checkpoint import TrainedNetwork, load_checkpoint
-from styletransfer.commands import export as cli
+from styletransfer.commands.main import cli
 from styletransfer.errors import CheckpointError, ParityError
-from styletransfer.export import deviation, parity
+from styletransfer.export import deviation, export, parity
 from styletransfer.export.graph import build_graph
 from styletransfer.export.parity import SIZES, check_parity
 from styletransfer.images import read_image, to_tensor
@@ -57,7 +57,7 @@ def graph() -> onnx.ModelProto:
 @pytest.fixture
 def built(graph: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the command the graph of `randomised("compact")` without the seconds it takes."""
-    monkeypatch.setattr(cli, "build_graph", lambda trained: onnx.ModelProto.FromString(content))
+    monkeypatch.setattr(export, "build_graph", lambda trained: onnx.ModelProto.FromString(content))
     content = graph.SerializeToString()
 
 
@@ -118,7 +118,7 @@ def test_another_networks_graph_fails_the_parity_check(graph: onnx.ModelProto) -
 def test_a_checkpoint_becomes_a_file_that_stylizes(tmp_path: Path) -> None:
     trained = randomised("compact")
     checkpoint = save(trained, tmp_path / "c.ckpt")
-    result = CliRunner().invoke(cli.main, [str(checkpoint), str(tmp_path / "o.onnx")])
+    result = CliRunner().invoke(cli, ["export", str(checkpoint), str(tmp_path / "o.onnx")])
     assert result.exit_code == 0, result.output
     assert result.output.count("differs by at most") == len(SIZES)
     assert "wrote" in result.output and "3 styles" in result.output
@@ -136,7 +136,7 @@ def test_a_file_of_the_users_is_not_overwritten_unasked(tmp_path: Path) -> None:
     checkpoint = save(randomised("compact"), tmp_path / "c.ckpt")
     out = tmp_path / "o.onnx"
     out.write_text("precious")
-    result = CliRunner().invoke(cli.main, [str(checkpoint), str(out)])
+    result = CliRunner().invoke(cli, ["export", str(checkpoint), str(out)])
     assert result.exit_code == 2 and "exists" in result.output
     assert out.read_text() == "precious"
 
@@ -149,7 +149,7 @@ def test_a_failed_parity_check_leaves_no_file(
     monkeypatch.setitem(parity.TOLERANCES, precision, -1.0)
     checkpoint = save(randomised("compact"), tmp_path / "c.ckpt")
     call = [str(checkpoint), str(tmp_path / "o.onnx"), "--precision", precision]
-    result = CliRunner().invoke(cli.main, call)
+    result = CliRunner().invoke(cli, ["export", *call])
     assert result.exit_code == 1 and "the exported graph differs" in result.output
     assert [p.name for p in tmp_path.iterdir()] == ["c.ckpt"]
 
@@ -175,9 +175,9 @@ def test_an_fp16_file_says_how_far_it_is_from_fp32(
     call = [str(checkpoint), str(tmp_path / "half.onnx"), "--precision", "fp16"]
     if on_photographs:
         call += ["--photographs", str(save_photographs(tmp_path / "photographs"))]
-    result = CliRunner().invoke(cli.main, call)
+    result = CliRunner().invoke(cli, ["export", *call])
     assert result.exit_code == 0, result.output
-    CliRunner().invoke(cli.main, [str(checkpoint), str(tmp_path / "full.onnx")])
+    CliRunner().invoke(cli, ["export", str(checkpoint), str(tmp_path / "full.onnx")])
 
     half, full = (onnx.load(tmp_path / f"{name}.onnx") for name in ("half", "full"))
     metadata = {p.key: p.value for p in half.metadata_props}
@@ -216,9 +216,9 @@ def test_an_fp16_file_says_how_far_it_is_from_fp32(
 @pytest.mark.parametrize(
     ("options", "status", "said"),
     [
-        (["--photographs", "."], 2, "--photographs is for --precision fp16"),
+        (["--photographs", "."], 2, "--photographs goes with --precision fp16"),
         (["--precision", "fp16", "--photographs", "none"], 2, "none"),
-        (["--precision", "fp16", "--photographs", "empty"], 1, "empty: there is no image"),
+        (["--precision", "fp16", "--photographs", "empty"], 2, "empty: there is no image"),
         (["--precision", "int8"], 2, "'int8' is not one of 'fp32', 'fp16'"),
     ],
 )
@@ -228,7 +228,7 @@ def test_wrong_precision_calls_leave_no_file(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     checkpoint = save(randomised("compact"), tmp_path / "c.ckpt")
-    result = CliRunner().invoke(cli.main, [str(checkpoint), "o.onnx", *options])
+    result = CliRunner().invoke(cli, ["export", str(checkpoint), "o.onnx", *options])
     assert result.exit_code == status and said in result.output
     assert not (tmp_path / "o.onnx").exists()
 
