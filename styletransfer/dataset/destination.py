@@ -4,19 +4,30 @@ Its record is a file, because torchvision's ImageFolder takes every folder for a
 The folder `.styletransfer` is there only while a run is not finished.
 """
 
-import fcntl
 import json
-import os
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from styletransfer.atomic import written_whole
-from styletransfer.dataset.journal import SUFFIX, lock_dead
-from styletransfer.dataset.records import COLUMNS, FAILURES, MANIFEST, RECORD, Records, write_rows
+from filelock import FileLock
+
+from styletransfer.dataset.journal import LOCK, discard, lock_dead, remove_dead
+from styletransfer.dataset.records import (
+    COLUMNS,
+    FAILURE_COLUMNS,
+    FAILURES,
+    MANIFEST,
+    RECORD,
+    Records,
+    write_rows,
+)
+from styletransfer.dataset.sources import Source
+from styletransfer.dataset.storage import WEB, Folder, StoreFolder, is_local
 from styletransfer.errors import DataSetError
 
 WORK = ".styletransfer"
@@ -36,42 +47,54 @@ class Destination:
     """A folder of outputs, with its record, manifest and failures.
 
     `tars` are the names of the tar files in it, if the outputs go into tar files. Then the path of
-    an output begins with one of them.
+    an output begins with one of them. A folder in a store has its journals on this machine.
     """
 
     def __init__(self, folder: Path, tars: Sequence[str] = ()) -> None:
         self.folder = folder
         self.tars = tars
-        self.work = folder / WORK
         self.record = folder / RECORD
+        self.files = Folder(folder) if is_local(folder) else StoreFolder(folder)
+        self._home = None if is_local(folder) else tempfile.TemporaryDirectory()
+        self.work = Path(self._home.name) / WORK if self._home else folder / WORK
 
-    def prepare(self, options: dict[str, Any], source: Path | None = None) -> None:
+    def prepare(self, options: dict[str, Any], source: Source, name: str) -> None:
         """Make the folder and the record in it, or check that the record has the same options.
 
+        `name` is what the call names the source.
+
         Raises DataSetError, before anything is written, for a folder that holds other files, lies
-        inside the folder `source` or around it, has other options, is full or not writable.
+        inside the source or around it, has other options or another source, is full or not
+        writable.
         """
-        if source is not None:
-            self._refuse_overlap(source)
+        if str(self.folder).startswith(WEB):
+            raise DataSetError(f"{self.folder}: cannot be written to; name a folder or a bucket")
+        if source.guarded is not None:
+            self._refuse_overlap(source.guarded)
         try:
-            if not self.check(options) and self._is_taken() and not self.check(options):
+            if self.check(options):
+                self._refuse_other(source, name)
+            elif self._is_taken() and not self.check(options):
                 raise DataSetError(f"{self.folder} is not empty; name a new or an empty folder")
-            there = next(p for p in (self.folder, *self.folder.absolute().parents) if p.exists())
-            if shutil.disk_usage(there).free < LEAST_FREE_BYTES:
-                raise DataSetError(f"{self.folder}: no space is left there; free some first")
-            self.folder.mkdir(parents=True, exist_ok=True)
+            if is_local(self.folder):
+                parents = (self.folder, *self.folder.absolute().parents)
+                there = next(path for path in parents if path.exists())
+                if shutil.disk_usage(there).free < LEAST_FREE_BYTES:
+                    raise DataSetError(f"{self.folder}: no space is left there; free some first")
+                self.folder.mkdir(parents=True, exist_ok=True)
             with self._only_one():
-                if self.options() is None:
-                    self._write_record(options, {})
+                if self._read_record() is None:
+                    self._write_record({"options": options, "source": name})
         except OSError as error:
             reason = error.strerror or error
             raise DataSetError(f"{self.folder}: cannot be written to ({reason})") from None
 
     def check(self, options: dict[str, Any]) -> bool:
         """Tell whether there is a record. Raises DataSetError if it has other options."""
-        present = self.options()
-        if present is None:
+        record = self._read_record()
+        if record is None:
             return False
+        present = record["options"]
         for name in options:
             if present.get(name) != options[name]:
                 was, now = present.get(name), options[name]
@@ -81,24 +104,26 @@ class Destination:
                 )
         return True
 
-    def options(self) -> dict[str, Any] | None:
-        """Return the recorded options, None without a record. Raises DataSetError."""
+    def _read_record(self) -> dict[str, Any] | None:
+        """Return the record, None if there is none. Raises DataSetError if it is damaged."""
         try:
-            record = json.loads(self.record.read_bytes())
-            options: dict[str, Any] = record["options"]
+            match json.loads(self.record.read_bytes()):
+                case {"options": dict(), "source": str()} as record:
+                    return dict(record)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (ValueError, KeyError, TypeError):
-            raise DataSetError(f"{self.record}: is damaged; name another destination") from None
-        return options
+        except (ValueError, OSError, RecursionError):
+            pass
+        remedy = "delete it, then give the command of the first run again"
+        raise DataSetError(f"{self.record}: is damaged; {remedy}")
 
     def records(self) -> Records:
         """Return the records of the outputs and the failures."""
         return Records(self.folder, self.work)
 
-    def path(self, output: str) -> Path:
-        """Return the file that an output is, or the tar file that it is in."""
-        return self.folder / (output.partition("/")[0] if self.tars else output)
+    def file(self, output: str) -> str:
+        """Return the name of the file that an output is, or of the tar file that it is in."""
+        return output.partition("/")[0] if self.tars else output
 
     def conclude(self) -> "Outcome":
         """Merge all journals into the manifest, the failures and the record.
@@ -108,40 +133,51 @@ class Destination:
         """
         with self._only_one():
             dead = {
-                path: file
-                for path in sorted(self.work.glob(f"*{SUFFIX}"))
-                if (file := lock_dead(path)) is not None
+                path: lock
+                for path in self.work.glob(f"[0-9]*{LOCK}")
+                if (lock := lock_dead(path)) is not None
             }
             records = self.records()
-            present = (e for e in records.entries() if os.path.lexists(self.path(e.output)))
-            rows = (vars(entry).values() for entry in present)
+            present = (e for e in records.entries() if self.files.present(self.file(e.output)))
+            rows = (tuple(vars(entry).values()) for entry in present)
             written = self._write_table(MANIFEST, COLUMNS, rows)
-            failed = self._write_table(FAILURES, ("source", "reason"), records.failures())
-            self._write_record(self.options() or {}, {"written": written, "failed": failed})
-            for path, file in dead.items():
-                shutil.rmtree(path.with_suffix(""), ignore_errors=True)
-                path.unlink()
-                file.close()
-            for left in self.work.glob("*.tmp"):
-                left.unlink()
+            failed = self._write_table(FAILURES, FAILURE_COLUMNS, records.failures())
+            counts = {"written": written, "failed": failed}
+            self._write_record({**(self._read_record() or {}), "counts": counts})
+            for path, lock in dead.items():
+                remove_dead(path, lock)
         with suppress(OSError):  # other processes are at work
             self.work.rmdir()
         return Outcome(written, failed, self.folder / FAILURES)
 
     # An unfinished table lies in the folder of work: a killed process may leave it.
-    def _write_table(self, name: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> int:
+    def _write_table(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
         count = write_rows(self.work / name, columns, rows)
-        (self.work / name).replace(self.folder / name)
+        self.files.publish(self.work / name, name)
         return count
 
-    def _write_record(self, options: dict[str, Any], counts: dict[str, int]) -> None:
-        record = {"options": options, "counts": counts}
-        with written_whole(self.work / RECORD) as file:
+    def _write_record(self, record: dict[str, Any]) -> None:
+        with (self.work / RECORD).open("wb") as file:
             file.write(json.dumps(record, indent=1).encode() + b"\n")
-        (self.work / RECORD).replace(self.record)
+        self.files.publish(self.work / RECORD, RECORD)
 
     def _is_taken(self) -> bool:
-        return self.folder.exists() and any(e.name != WORK for e in self.folder.iterdir())
+        """Tell whether the folder holds files, but no manifest: then it is not ours."""
+        manifest = self.folder / MANIFEST
+        if manifest.is_file():
+            with manifest.open("rb") as file:
+                if file.readline().decode(errors="replace").strip() == ",".join(COLUMNS):
+                    return False
+        names = (name for name in self.files.names() if not name.startswith(f"{WORK}/"))
+        return next(names, None) is not None
+
+    def _refuse_other(self, source: Source, name: str) -> None:
+        """Refuse a source of another name that has none of the first files of the manifest."""
+        if (self._read_record() or {}).get("source") == name:
+            return
+        known = list(islice(self.records().entries(), 100))
+        if known and not any(source.holds(e.source, int(e.source_bytes)) for e in known):
+            raise DataSetError(f"{self.folder} was made from other files; name another destination")
 
     def _refuse_overlap(self, source: Path) -> None:
         inside, outside = self.folder.resolve(), source.resolve()
@@ -155,14 +191,18 @@ class Destination:
     @contextmanager
     def _only_one(self) -> Iterator[None]:
         """Lock out other processes. The last one removes the lock."""
-        path = self.work / "lock"
+        path = self.work / "merge.lock"
         while True:
-            self.work.mkdir(exist_ok=True)
-            with suppress(FileNotFoundError), path.open("ab") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                if path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino:
-                    try:
-                        yield
-                    finally:
-                        path.unlink()
-                    return
+            self.work.mkdir(parents=not is_local(self.folder), exist_ok=True)
+            with suppress(FileNotFoundError):
+                path.touch()
+                inode = path.stat().st_ino
+                lock = FileLock(path)
+                lock.acquire()
+                if path.stat().st_ino == inode:
+                    break
+                lock.release()
+        try:
+            yield
+        finally:
+            discard(path, lock)

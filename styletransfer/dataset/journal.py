@@ -2,20 +2,23 @@
 
 The line of a file is on the disk before the file has its name. So a file never lacks its line. If a
 line has no file, or the last line is cut short, the file is made again. Every process writes its
-own journal and locks it while it lives.
+own journal and holds a lock while it lives.
 """
 
-import fcntl
 import json
 import os
+import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
+
+from filelock import FileLock, Timeout
 
 SUFFIX = ".journal"
+LOCK = ".lock"
 
 
 class Journal:
@@ -29,12 +32,13 @@ class Journal:
         while True:
             name = f"{time.time_ns():020d}-{os.urandom(4).hex()}"  # sorts by time
             work.mkdir(exist_ok=True)
+            lock = work / (name + LOCK)
             with suppress(FileNotFoundError):  # another process may remove the folder as finished
-                self.path = work / (name + SUFFIX)
-                self._file = self.path.open("xb", buffering=0)
-                fcntl.flock(self._file, fcntl.LOCK_EX)
-                # Another process may have removed it before it was locked.
-                if self.path.exists():
+                self._process = FileLock(lock)
+                self._process.acquire()
+                if lock.exists():  # or it was taken for that of a dead process before it was held
+                    self.path = work / (name + SUFFIX)
+                    self._file = self.path.open("xb", buffering=0)
                     break
         self.scratch = work / name
         self.scratch.mkdir()
@@ -56,26 +60,47 @@ class Journal:
 
     def close(self) -> None:
         """End the journal. It may then be merged and removed."""
-        for left in self.scratch.iterdir():
-            left.unlink()
-        self.scratch.rmdir()
+        shutil.rmtree(self.scratch, ignore_errors=True)
         self._file.close()
+        self._process.release()
 
 
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the lines of a journal. A line cut short by a kill or a power cut is left out."""
+def read_lines(path: Path) -> Iterator[Any]:
+    """Yield the lines of a journal, None for a damaged one.
+
+    A last line that is cut short, by a kill or a power cut, is left out.
+    """
     with path.open("rb") as file:
         for line in file:
-            with suppress(ValueError):
+            try:
                 yield json.loads(line)
+            except (ValueError, RecursionError):
+                if line.endswith(b"\n"):
+                    yield None
 
 
-def lock_dead(path: Path) -> IO[bytes] | None:
-    """Open and lock the journal of a process that has ended. Return None if it still lives."""
-    file = path.open("rb")
+def lock_dead(path: Path) -> FileLock | None:
+    """Acquire the lock `path` of a process that has ended. Return None if it still lives."""
+    lock = FileLock(path, blocking=False)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
+        lock.acquire()
+    except Timeout:
         return None
-    return file
+    return lock
+
+
+def remove_dead(path: Path, lock: FileLock) -> None:
+    """Remove the lock `path` of a process that has ended, its journal and its scratch folder."""
+    shutil.rmtree(path.with_suffix(""), ignore_errors=True)
+    path.with_suffix(SUFFIX).unlink(missing_ok=True)
+    discard(path, lock)
+
+
+def discard(path: Path, lock: FileLock) -> None:
+    """Remove a held lock and release it."""
+    with suppress(PermissionError):
+        path.unlink()
+    lock.release()
+    if os.name == "nt":  # there, an open file cannot be removed
+        with suppress(OSError):
+            path.unlink()

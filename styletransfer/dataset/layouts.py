@@ -1,12 +1,12 @@
 """What is written: a folder or WebDataset tar files, as two classes with one interface."""
 
-import os
+import shutil
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from styletransfer.dataset.choice import in_shard
 from styletransfer.dataset.destination import Destination
@@ -14,12 +14,15 @@ from styletransfer.dataset.journal import Journal
 from styletransfer.dataset.plan import Target, Task
 from styletransfer.dataset.progress import Progress
 from styletransfer.dataset.records import Entry, Records, failure_line
-from styletransfer.dataset.settings import sha256
+from styletransfer.dataset.settings import file_hash, sha256
 from styletransfer.dataset.sink import FolderSink, Sink
-from styletransfer.dataset.sources import Shard, Source, expand
-from styletransfer.dataset.stages import entry
+from styletransfer.dataset.sources import Shard, Source
+from styletransfer.dataset.stages import Origin, entry
+from styletransfer.dataset.storage import local_copy, place
 from styletransfer.dataset.tar_sink import TarSink
-from styletransfer.images import ImageError, read_size
+from styletransfer.dataset.tars import expand, unpacked
+from styletransfer.errors import ImageError
+from styletransfer.images import read_size
 
 Pipe = Callable[[Iterator[Task], Sink], None]
 Contents = Iterator[tuple[Entry, str | None]]
@@ -28,7 +31,8 @@ Contents = Iterator[tuple[Entry, str | None]]
 class Layout(Protocol):
     """How the outputs lie in the destination, and how what is missing there is found and done.
 
-    A portion is a part of the work that can be sent to another process.
+    A portion is a part of the work that can be sent to another process. An output is missing if it
+    is not there or its source has changed.
     """
 
     destination: Destination
@@ -46,9 +50,6 @@ class Layout(Protocol):
 
     def write(self, portion: Any, journal: Journal, progress: Progress, pipe: Pipe) -> None:
         """Do one portion with `pipe`. Raises DestinationError."""
-
-    def forget_failures(self, shard: Shard) -> None:
-        """Make what failed before missing, before the failures are removed from the record."""
 
     def contents(self, records: Records) -> Contents:
         """Read all outputs. Yield each entry and the SHA-256 found; None if there is no output."""
@@ -87,29 +88,26 @@ class FolderLayout:
         left = (replace(task, targets=tuple(self._absent(task))) for task in portion)
         pipe((task for task in left if task.targets), FolderSink(self.destination, journal))
 
-    def forget_failures(self, shard: Shard) -> None:
-        """Do nothing: a failed file has no output."""
-
     def contents(self, records: Records) -> Contents:
         """Read all outputs."""
         for found in records.entries():
             try:
-                with self.destination.path(found.output).open("rb") as file:
+                with (self.destination.folder / found.output).open("rb") as file:
                     yield found, sha256(file)
             except OSError:
                 yield found, None
 
     def _absent(self, task: Task) -> list[Target]:
-        path = self.destination.path
-        return [target for target in task.targets if not os.path.lexists(path(target.output))]
+        present = self.destination.files.present
+        return [target for target in task.targets if not present(target.output)]
 
     def _missing(self, shard: Shard, journal: Journal, progress: Progress) -> Iterator[Task]:
         """Yield each task with its missing targets. Count and note the tasks without any.
 
-        A source that failed before is not tried again. An output that no record knows is kept,
-        and read for the manifest: someone has deleted the records.
+        A source that failed before is not tried again.
         """
         records = self.destination.records()
+        progress.damaged(records.damages)
         for task in self._source.tasks(shard):
             failure = records.failure(task.source)
             if task.problem:
@@ -122,8 +120,9 @@ class FolderLayout:
                 continue
             absent = self._absent(task)
             for target in task.targets:
-                if target not in absent and records.entry(target.output) is None:
-                    self._adopt(task, target, journal)
+                if target not in absent and not self._is_current(task, target, records, journal):
+                    self.destination.files.remove(target.output)  # or a kill would leave the old
+                    absent.append(target)
             if absent and failure is not None:
                 progress.failed_before()
             elif absent:
@@ -131,19 +130,20 @@ class FolderLayout:
             else:
                 progress.found()
 
-    def _adopt(self, task: Task, target: Target, journal: Journal) -> None:
-        path, spare = self.destination.path(target.output), journal.scratch / "adopted"
-        sizes: tuple[int, ...] = ()
-        if target.style is not None:
-            try:
-                sizes = (*read_size(path), *read_size(self._source.file(task, spare)))
-            except ImageError as error:
-                reason = f"{error}; delete it to have it made again"
-                journal.append(failure_line(task.source, reason))
-                return
-            finally:
-                spare.unlink(missing_ok=True)
-        journal.append(entry(task, target, path.read_bytes(), sizes).line())
+    def _is_current(self, task: Task, target: Target, records: Records, journal: Journal) -> bool:
+        """Tell whether an output is that of its source. One without an entry gets one if so."""
+        known = records.entry(target.output)
+        if known is not None:
+            return is_current(task, known, self._source, journal)
+        output = journal.scratch / "output"
+        try:
+            found = local_copy(self.destination.folder / target.output, output)
+            journal.append(adopted(task, target, found, self._source, journal).line())
+        except (ImageError, OSError):
+            return False
+        finally:
+            output.unlink(missing_ok=True)
+        return True
 
 
 class TarLayout:
@@ -159,50 +159,95 @@ class TarLayout:
         return (pair for number in range(len(self._paths)) for pair in self._samples(number))
 
     def due(self, shard: Shard) -> Iterator[Task]:
-        """Yield the tasks of the tar files of a shard that are missing."""
-        return (task for number in self._missing(shard) for _, task in self._samples(number))
+        """Yield the tasks of the tar files of a shard that are not there."""
+        files = self.destination.files
+        for number, path in enumerate(self._paths):
+            if in_shard(path.name, shard) and not files.present(path.name):
+                yield from (task for _, task in self._samples(number))
 
     def portions(
         self, shard: Shard, journal: Journal, progress: Progress, size: int | None = None
     ) -> Iterator[int]:
         """Yield the numbers of the missing tar files of a shard, whatever the size."""
-        yield from self._missing(shard)
+        records = self.destination.records()
+        progress.damaged(records.damages)
+        for number, path in enumerate(self._paths):
+            if in_shard(path.name, shard) and not self._is_current(number, records, journal):
+                self.destination.files.remove(path.name)
+                yield number
 
     def write(self, portion: int, journal: Journal, progress: Progress, pipe: Pipe) -> None:
         """Write the tar file of that number."""
-        sink = TarSink(self._paths[portion], journal)
+        sink = TarSink(self._paths[portion].name, self.destination, journal)
         try:
             pipe(sink.watched(self._samples(portion), progress), sink)
             sink.close()
         finally:
             sink.abandon()
 
-    def forget_failures(self, shard: Shard) -> None:
-        """Remove each tar file of a shard that lacks a sample."""
-        records = self.destination.records()
-        for number, path in enumerate(self._paths):
-            if path.exists() and in_shard(path.name, shard):
-                sources = (task.source for _, task in self._samples(number))
-                if any(records.failure(source) is not None for source in sources):
-                    path.unlink()
-
     def contents(self, records: Records) -> Contents:
         """Read all outputs."""
-        for path, entries in groupby(records.entries(), lambda e: self.destination.path(e.output)):
+        for name, entries in groupby(records.entries(), lambda e: self.destination.file(e.output)):
             hashes: dict[str, str] = {}
             try:
-                with tarfile.open(path) as tar:
-                    for member in tar:
-                        if (file := tar.extractfile(member)) is not None:
-                            hashes[f"{path.name}/{member.name}"] = sha256(file)
+                for output, content in self._members(name):
+                    hashes[output] = sha256(content)
             except (tarfile.TarError, OSError, EOFError):
                 pass  # what could not be read is missing
             for found in entries:
                 yield found, hashes.get(found.output)
 
-    def _missing(self, shard: Shard) -> list[int]:
-        tars = enumerate(self._paths)
-        return [n for n, path in tars if in_shard(path.name, shard) and not path.exists()]
+    def _is_current(self, number: int, records: Records, journal: Journal) -> bool:
+        """Tell whether a tar file holds all samples of its sources that have not failed."""
+        name = self._paths[number].name
+        if not self.destination.files.present(name) and any(records.entries(f"{name}/")):
+            return False
+        known = {entry.source_version for entry in records.entries(f"{name}/")}
+        whole = not records.damages and not records.retried
+        if whole and known == {self._source.version(number)}:
+            return True
+        lost: dict[str, tuple[Task, Target]] = {}
+        for _, sample in groupby(self._samples(number), lambda pair: pair[0]):
+            tasks = [task for _, task in sample]
+            if any(records.failure(task.source) is not None for task in tasks):
+                continue
+            for task in tasks:
+                if task.problem:
+                    return False
+                for target in task.targets:
+                    entry = records.entry(target.output)
+                    if entry is None:
+                        lost[target.output] = task, target
+                    elif not is_current(task, entry, self._source, journal):
+                        return False
+        return not lost or self._adopt(name, lost, journal)
+
+    def _adopt(self, name: str, lost: dict[str, tuple[Task, Target]], journal: Journal) -> bool:
+        """Write the lost entries of a tar file. Return False if one of the outputs is missing."""
+        if not self.destination.files.present(name):
+            return False
+        spare = journal.scratch / "output"
+        try:
+            for output, content in self._members(name):
+                if output in lost:
+                    task, target = lost.pop(output)
+                    with spare.open("wb") as file:
+                        shutil.copyfileobj(content, file, 1 << 20)
+                    journal.append(adopted(task, target, spare, self._source, journal).line())
+        except (tarfile.TarError, ImageError, OSError, EOFError):
+            return False
+        finally:
+            spare.unlink(missing_ok=True)
+        return not lost
+
+    def _members(self, name: str) -> Iterator[tuple[str, IO[bytes]]]:
+        """Yield the path and the content of the outputs in a tar file."""
+        with unpacked(self.destination.folder / name)[0] as file:
+            file.seek(0)
+            with tarfile.open(fileobj=file, mode="r:") as tar:
+                for member in tar:
+                    if (content := tar.extractfile(member)) is not None:
+                        yield f"{name}/{member.name}", content
 
     def _samples(self, number: int) -> Iterator[tuple[str, Task]]:
         name = self._paths[number].name
@@ -214,4 +259,38 @@ class TarLayout:
 def open_layout(text: str, source: Source) -> Layout:
     """Return the layout of the destination that `text` names. Raises DataSetError."""
     tars = expand(text)
-    return FolderLayout(Path(text), source) if tars is None else TarLayout(tars, source)
+    return FolderLayout(place(text), source) if tars is None else TarLayout(tars, source)
+
+
+def is_current(task: Task, known: Entry, source: Source, journal: Journal) -> bool:
+    """Tell whether a source is the one that an entry knows. The hash decides if its time differs.
+
+    Then the journal gets an entry with the new time.
+    """
+    spare = journal.scratch / "source"
+    try:
+        stamp = source.stamp(task)
+        if str(stamp.bytes) != known.source_bytes:
+            return False
+        if stamp.version == known.source_version:
+            return True
+        if file_hash(source.file(task, spare)) != known.source_sha256:
+            return False
+    except (ImageError, OSError):
+        return False
+    finally:
+        spare.unlink(missing_ok=True)
+    journal.append(replace(known, source_version=stamp.version).line())
+    return True
+
+
+def adopted(task: Task, target: Target, output: Path, source: Source, journal: Journal) -> Entry:
+    """Return the entry of an output whose records are lost. Raises ImageError, OSError."""
+    spare = journal.scratch / "source"
+    try:
+        stamp = source.stamp(task)
+        file = source.file(task, spare)
+        sizes = () if target.style is None else (*read_size(output), *read_size(file))
+        return entry(task, target, output, Origin(stamp, file_hash(file)), sizes)
+    finally:
+        spare.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from styletransfer.dataset.choice import Choice
+from styletransfer.dataset.members import Piece
 from styletransfer.dataset.settings import SAME, Settings
 from styletransfer.dataset.tree import suffix_of
 from styletransfer.errors import DataSetError
@@ -25,14 +26,14 @@ class Task:
     """A source file, as a path below the source, and the files to write for it.
 
     `problem` says why it cannot be done. `note` is something that the user should know about it.
-    `span` is for a member of a tar file: where its bytes begin, and how many there are.
+    `pieces` are those of the content, for a member of a tar file.
     """
 
     source: str
     targets: tuple[Target, ...] = ()
     problem: str | None = None
     note: str | None = None
-    span: tuple[int, int] | None = None
+    pieces: tuple[Piece, ...] = ()
 
 
 class Planner:

@@ -4,6 +4,7 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 
 from tqdm import tqdm
 
@@ -56,6 +57,11 @@ class Progress:
         self._count(notes=1)
         if self.counts["notes"] <= NAMED_FAILURES:
             self.say(f"{source}: {text}")
+
+    def damaged(self, lines: Iterable[str]) -> None:
+        """Print a line for each damaged record."""
+        for line in lines:
+            self.say(line)
 
     def say(self, line: str) -> None:
         """Print a line to stderr, above the bar if there is one."""

@@ -26,7 +26,8 @@ from styletransfer.dataset.journal import Journal, read_lines
 from styletransfer.dataset.progress import Progress
 from styletransfer.dataset.run import Call, Run
 from styletransfer.dataset.stages import fatal_faults
-from styletransfer.errors import DestinationError, WorkError
+from styletransfer.dataset.storage import is_local, place
+from styletransfer.errors import DataSetError, DestinationError, WorkError
 from styletransfer.inference.model import gallery_path
 from styletransfer.inference.providers import CPU
 
@@ -44,6 +45,8 @@ def stylize_on_ray(
     """
     call = _absolute(replace(call, workers=1))
     run = Run(call, progress)
+    if not is_local(run.layout.destination.folder):
+        raise DataSetError("--engine ray needs a destination on storage that all machines share")
     gpus = 0 if run.stylizer.provider == CPU else 1
     call = replace(call, settings=replace(call.settings, provider=run.stylizer.provider))
     with run.begun() as journal:
@@ -143,7 +146,7 @@ def _absolute(call: Call) -> Call:
     table = settings.style_from and Path(settings.style_from).absolute()
     return replace(
         call,
-        source=str(Path(call.source).absolute()),
-        destination=str(Path(call.destination).absolute()),
+        source=str(place(call.source).absolute()),
+        destination=str(place(call.destination).absolute()),
         settings=replace(settings, model=model, style_from=table),
     )

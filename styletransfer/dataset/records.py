@@ -3,14 +3,15 @@
 import csv
 import io
 import os
+import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from styletransfer.atomic import written_whole
 from styletransfer.dataset.choice import in_shard
 from styletransfer.dataset.journal import SUFFIX, read_lines
 
@@ -18,13 +19,15 @@ RECORD = ".styletransfer.json"
 MANIFEST = "manifest.csv"
 FAILURES = "failures.csv"
 TAKEN = (RECORD, MANIFEST, FAILURES)
+MOST_LINES, MOST_BYTES = 64, 1 << 16  # of one row, and of one line: a name may hold line feeds
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of the manifest: a written file.
+    """A row of the manifest: a written file and its source.
 
     `style`, `strength`, and the sizes in pixels are empty for a file that was copied.
+    `source_version` is the time of the source's last change in ns, or the tag of its store.
     """
 
     output: str
@@ -37,6 +40,9 @@ class Entry:
     source_height: str
     bytes: str
     sha256: str
+    source_bytes: str
+    source_version: str
+    source_sha256: str
 
     def line(self) -> dict[str, Any]:
         """Return the line of a journal for this file."""
@@ -44,6 +50,14 @@ class Entry:
 
 
 COLUMNS = tuple(field.name for field in fields(Entry))
+FAILURE_COLUMNS = ("source", "reason")
+_FORMS = {
+    **dict.fromkeys(("output", "source", "reason"), r"[^\0]+"),
+    **dict.fromkeys(("sha256", "source_sha256"), r"[0-9a-f]{64}"),
+    **dict.fromkeys(("bytes", "source_bytes"), r"[0-9]{1,19}"),
+    **dict.fromkeys(("width", "height", "source_width", "source_height"), r"[0-9]{0,9}"),
+    "strength": r"[0-9.e-]*",
+}
 
 
 def failure_line(source: str, reason: str) -> dict[str, Any]:
@@ -59,23 +73,26 @@ def retry_line(shard: tuple[int, int]) -> dict[str, Any]:
 class Records:
     """The latest record of every output and every failed source.
 
-    SQLite keeps them in a temporary file, as there may be millions.
+    SQLite keeps them in a temporary file, as there may be millions. `damages` has a line for each
+    damaged record. Such a record is left out: what is missing is made again. `retried` tells if the
+    failures of a shard were removed.
     """
 
     def __init__(self, folder: Path, work: Path) -> None:
         """Read the tables in `folder`, then the journals in `work`, the oldest first."""
+        self.damages: list[str] = []
+        self.retried = False
         self._db = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         self._db.execute("CREATE TABLE written (output BLOB PRIMARY KEY, row BLOB) WITHOUT ROWID")
         self._db.execute("CREATE TABLE failed (source BLOB PRIMARY KEY, row BLOB) WITHOUT ROWID")
         self._db.execute("BEGIN")
-        for row in read_rows(folder / MANIFEST):
-            self._keep("written", row)
-        for row in read_rows(folder / FAILURES):
-            self._keep("failed", row)
+        self._read("written", folder / MANIFEST, COLUMNS)
+        self._read("failed", folder / FAILURES, FAILURE_COLUMNS)
         for journal in sorted(work.glob(f"*{SUFFIX}")):
             with suppress(FileNotFoundError):  # merged and removed by another process meanwhile
-                for line in read_lines(journal):
-                    self._follow(line)
+                for number, line in enumerate(read_lines(journal), 1):
+                    if line is None or not self._follow(line):
+                        self._damaged(journal, number)
 
     def entry(self, output: str) -> Entry | None:
         """Return the entry of an output, if there is one."""
@@ -87,9 +104,16 @@ class Records:
         row = self._row("failed", "source", source)
         return row[1] if row else None
 
-    def entries(self) -> Iterator[Entry]:
-        """Yield all entries, sorted by the bytes of the outputs' paths."""
-        for (row,) in self._db.execute("SELECT row FROM written ORDER BY output"):
+    def entries(self, below: str = "") -> Iterator[Entry]:
+        """Yield the entries of the outputs in the folder `below`, or all, sorted by their bytes.
+
+        `below` ends in `/`.
+        """
+        query = "SELECT row FROM written ORDER BY output"
+        start = os.fsencode(below)
+        if below:
+            query = "SELECT row FROM written WHERE output > ?1 AND output < ?2 ORDER BY output"
+        for (row,) in self._db.execute(query, (start, start[:-1] + b"0") if below else ()):
             yield Entry(*_unpacked(row))
 
     def failures(self) -> Iterator[list[str]]:
@@ -97,22 +121,38 @@ class Records:
         for (row,) in self._db.execute("SELECT row FROM failed ORDER BY source"):
             yield _unpacked(row)
 
-    def _follow(self, line: Mapping[str, Any]) -> None:
-        if "failed" in line:
-            self._keep("failed", line["failed"])
-        if "written" in line:
-            self._keep("written", line["written"])
-            source = os.fsencode(Entry(*line["written"]).source)
-            self._db.execute("DELETE FROM failed WHERE source = ?", (source,))
-        if "retry" in line:
-            shard = (line["retry"][0], line["retry"][1])
-            voided = [row[0] for row in self.failures() if in_shard(row[0], shard)]
-            rows = ((os.fsencode(source),) for source in voided)
-            self._db.executemany("DELETE FROM failed WHERE source = ?", rows)
+    def _read(self, table: str, path: Path, columns: Sequence[str]) -> None:
+        for number, row in read_rows(path, columns):
+            if row is None:
+                self._damaged(path, number)
+            else:
+                self._keep(table, row)
 
-    def _keep(self, table: str, row: list[str]) -> None:
+    def _damaged(self, path: Path, number: int) -> None:
+        self.damages.append(f"{path}: row {number} is damaged and left out; it is made again")
+
+    def _follow(self, line: Any) -> bool:
+        """Do what the line of a journal says. Return False if it says nothing."""
+        match line:
+            case {"failed": [*row]} if _is_row(row, FAILURE_COLUMNS):
+                self._keep("failed", row)
+            case {"written": [*row]} if _is_row(row, COLUMNS):
+                self._keep("written", row)
+                source = os.fsencode(Entry(*row).source)
+                self._db.execute("DELETE FROM failed WHERE source = ?", (source,))
+            case {"retry": [int(number), int(count)]}:
+                shard = (number, count)
+                voided = [row[0] for row in self.failures() if in_shard(row[0], shard)]
+                rows = ((os.fsencode(source),) for source in voided)
+                self._db.executemany("DELETE FROM failed WHERE source = ?", rows)
+                self.retried = True
+            case _:
+                return False
+        return True
+
+    def _keep(self, table: str, row: Sequence[str]) -> None:
         key = os.fsencode(row[0])
-        self._db.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", (key, _packed([row])))
+        self._db.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", (key, _packed(row)))
 
     def _row(self, table: str, key: str, value: str) -> list[str] | None:
         query = f"SELECT row FROM {table} WHERE {key} = ?"
@@ -120,31 +160,75 @@ class Records:
         return _unpacked(found[0]) if found else None
 
 
-def write_rows(path: Path, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> int:
+def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
     """Write a table as CSV, the columns' names first. Return the number of rows."""
     count = 0
-    with written_whole(path) as file:
-        file.write(_packed([columns]))
-        for row in rows:
-            file.write(_packed([row]))
-            count += 1
+    with path.open("wb") as file:
+        file.write(_packed(columns))
+        for count, row in enumerate(rows, 1):  # noqa: B007
+            file.write(_packed(row))
+        file.flush()
+        os.fsync(file.fileno())
     return count
 
 
-def read_rows(path: Path) -> Iterator[list[str]]:
-    """Yield the rows of a table, without its columns' names, if the table is there."""
-    if path.exists():
-        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            rows = csv.reader(file)
-            next(rows, None)
-            yield from rows
+def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[str] | None]]:
+    """Yield the first line's number and the values of each row of a table, if it is there.
+
+    The values are None for a damaged row. Then the next row is looked for in the line after it.
+    """
+    if not path.exists():
+        return
+    ahead: deque[bytes] = deque()
+    number = 1
+    with path.open("rb") as file:
+        while True:
+            text, row, count = b"", None, 0
+            while count < MOST_LINES and (count == 0 or text.count(b'"') % 2):
+                if len(ahead) == count and (line := file.readline(MOST_BYTES)):
+                    ahead.append(line)
+                if len(ahead) == count:
+                    break
+                text, count = text + ahead[count], count + 1
+            if not count:
+                return
+            row = _parsed(text, columns)
+            if number > 1 or text != _packed(columns):
+                yield number, row
+            for _ in range(1 if row is None else count):
+                number += 1
+                ahead.popleft()
 
 
-def _packed(rows: Iterable[Iterable[str]]) -> bytes:
+def _parsed(text: bytes, columns: Sequence[str]) -> list[str] | None:
+    """Return the values of one row, None if it is damaged."""
+    if not text.endswith(b"\n"):
+        return None
+    decoded = text.decode("utf-8", "surrogateescape")
+    try:
+        rows = list(csv.reader(io.StringIO(decoded, newline=""), strict=True))
+    except csv.Error:
+        return None
+    return rows[0] if len(rows) == 1 and _is_row(rows[0], columns) else None
+
+
+def _is_row(row: Sequence[Any], columns: Sequence[str]) -> bool:
+    try:
+        os.fsencode("".join(row))
+    except (TypeError, UnicodeEncodeError):
+        return False
+    return len(row) == len(columns) and all(
+        re.fullmatch(_FORMS.get(name, r"[^\0]*"), value, re.DOTALL)
+        for name, value in zip(columns, row, strict=True)
+    )
+
+
+def _packed(row: Iterable[str]) -> bytes:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    # With this end of a line, a carriage return in a name is quoted, too.
+    csv.writer(text, lineterminator="\r\n").writerow(row)
     # Names of files need not be UTF-8. They come back as the same bytes.
-    return text.getvalue().encode("utf-8", "surrogateescape")
+    return text.getvalue().removesuffix("\r\n").encode("utf-8", "surrogateescape") + b"\n"
 
 
 def _unpacked(row: bytes) -> list[str]:

@@ -113,7 +113,7 @@ def verify_dataset(
     if not run.layout.destination.check(run.options()):
         folder = run.layout.destination.folder
         raise DataSetError(f"{folder}: no data set has been stylized there")
-    yield from findings(run.layout, progress)
+    yield from findings(run.layout, run.source, progress)
 
 
 @dataclass(frozen=True)
@@ -152,11 +152,11 @@ class Run:
         if next(self.layout.everything(), None) is None:
             raise DataSetError(f"{self.call.source}: there is no image")
         destination = self.layout.destination
-        destination.prepare(self.options(), self.source.guarded)
+        name = self.call.source if "://" in self.call.source else os.path.realpath(self.call.source)
+        destination.prepare(self.options(), self.source, name)
         with fatal_faults(destination.folder):
             with closing(Journal(destination.work)) as journal:
                 if self.call.retry_failed:
-                    self.layout.forget_failures(self.call.shard)
                     journal.append(retry_line(self.call.shard))
                 with self._counted():
                     yield journal
@@ -166,7 +166,6 @@ class Run:
         """Return the options in the record of a run. Equal ones give equal bytes."""
         tars = self.layout.destination.tars
         return {
-            "source": os.path.realpath(self.call.source),
             "tars": Path(self.call.destination).name if tars else None,
             **self.call.settings.record(),
             "provider": self.stylizer.provider,
@@ -195,6 +194,9 @@ class Run:
     def _counted(self) -> Iterator[None]:
         """Count the files of the shard while the work on the first of them has begun."""
         stopped = threading.Event()
+        if not self.source.countable:
+            yield
+            return
 
         def count() -> None:
             total = 0

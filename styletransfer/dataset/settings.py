@@ -72,8 +72,8 @@ class Settings:
     def record(self) -> dict[str, Any]:
         """Return the options for the record of a run. Files are known by their SHA-256."""
         values = dict(vars(self))
-        values["model"] = _file_hash(self.model or gallery_path())
-        values["style_from"] = _file_hash(self.style_from) if self.style_from else None
+        values["model"] = file_hash(self.model or gallery_path())
+        values["style_from"] = file_hash(self.style_from) if self.style_from else None
         values["strength"] = list(self.strengths)
         return values
 
@@ -95,6 +95,7 @@ def sha256(file: IO[bytes]) -> str:
     return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
-def _file_hash(path: str | Path) -> str:
+def file_hash(path: str | Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal. Raises OSError."""
     with Path(path).open("rb") as file:
         return sha256(file)

@@ -39,17 +39,17 @@ class FolderSink:
     def accept(self, task: Task, files: list[Finished]) -> None:
         """Give the files of a task their final names when they and their lines are on the disk."""
         for file in files:
-            with file.path.open("rb") as content:
-                os.fsync(content.fileno())
+            sync(file.path)
         self._journal.append(*(file.entry.line() for file in files))
         for file in files:
-            target = self._destination.path(file.entry.output)
-            try:
-                file.path.replace(target)
-            except FileNotFoundError:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                file.path.replace(target)
+            self._destination.files.publish(file.path, file.entry.output)
 
     def refuse(self, task: Task, reason: str) -> None:
         """Write a failure to the journal."""
         self._journal.append(failure_line(task.source, reason))
+
+
+def sync(path: Path) -> None:
+    """Wait until a file is on the disk. Raises OSError."""
+    with path.open("r+b") as file:  # Windows syncs no file that is open for reading alone
+        os.fsync(file.fileno())

@@ -1,21 +1,33 @@
 """What is read: a folder or WebDataset tar files, as two classes with one interface."""
 
-import tarfile
+import os
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path, PurePosixPath
-from typing import Protocol
+from pathlib import Path
+from typing import IO, Protocol
 
 from styletransfer.dataset.choice import in_shard
 from styletransfer.dataset.grouping import Grouping
+from styletransfer.dataset.members import MOST_BYTES, Member, read_members, sample_key
 from styletransfer.dataset.plan import OutputNames, Planner, Task, output_name
 from styletransfer.dataset.records import TAKEN
 from styletransfer.dataset.settings import Settings
+from styletransfer.dataset.storage import (
+    Stamp,
+    is_folder,
+    is_local,
+    local_copy,
+    place,
+    source_faults,
+    stamp,
+)
+from styletransfer.dataset.tars import check_kind, expand, is_plain, stem, unpacked
 from styletransfer.dataset.tree import Folder, is_image_name, walk
 from styletransfer.errors import DataSetError, ImageError
 
-TAR = ".tar"
+BLOCK = 1 << 20
 Shard = tuple[int, int]
 ALL: Shard = (1, 1)
 
@@ -25,12 +37,22 @@ class Source(Protocol):
 
     root: Path
     guarded: Path | None  # a folder that must not hold the outputs
+    countable: bool  # whether the files can be listed twice at little cost
 
     def tasks(self, shard: Shard = ALL) -> Iterator[Task]:
         """Yield the tasks of a shard, for outputs in a folder. Each call lists the files again."""
 
     def samples(self, number: int, count: int) -> Iterator[tuple[str, Task]]:
         """Yield the tasks for tar file `number` of `count`, each with the key of its sample."""
+
+    def version(self, number: int) -> str | None:
+        """Return what changes when a task of tar file `number` changes, None if it is unknown."""
+
+    def holds(self, name: str, size: int) -> bool:
+        """Tell whether there is a file of this path, and of this size where that is easily seen."""
+
+    def stamp(self, task: Task) -> Stamp:
+        """Return what tells that the source of a task has changed. Raises ImageError."""
 
     def file(self, task: Task, spare: Path) -> Path:
         """Return a file with the bytes of a task's source: its own, or `spare`, which is written.
@@ -45,6 +67,7 @@ class FolderSource:
     def __init__(self, root: Path, planner: Planner) -> None:
         self.root = root
         self.guarded: Path | None = root
+        self.countable = is_local(root)
         self._planner = planner
         self._count = 1
 
@@ -60,9 +83,28 @@ class FolderSource:
         self._count = count
         return self._grouping.samples(number)
 
+    def version(self, number: int) -> str | None:
+        """Return None: the files of the folder change one by one."""
+        return None
+
+    def holds(self, name: str, size: int) -> bool:
+        """Tell whether there is a file of this path and size."""
+        try:
+            return stamp(self.root / name).bytes == size
+        except OSError:
+            return False
+
+    def stamp(self, task: Task) -> Stamp:
+        """Return the size and the version of a file. Raises ImageError."""
+        path = self.root / task.source
+        with source_faults(path):
+            return stamp(path)
+
     def file(self, task: Task, spare: Path) -> Path:
-        """Return the path of the source."""
-        return self.root / task.source
+        """Return the path of the source, or of its copy from a store."""
+        path = self.root / task.source
+        with source_faults(path):
+            return local_copy(path, spare)
 
     @cached_property
     def _grouping(self) -> Grouping:
@@ -95,19 +137,24 @@ class TarSource:
     """
 
     def __init__(self, paths: Sequence[Path], planner: Planner) -> None:
-        """Raises DataSetError for a file that is missing."""
+        """Raises DataSetError for a file that is missing or not what its suffix says."""
         for path in paths:
-            if not path.is_file():
-                raise DataSetError(f"{path}: there is no such tar file")
+            if is_local(path):
+                if not path.is_file():
+                    raise DataSetError(f"{path}: there is no such tar file")
+                check_kind(path)
         self.root = paths[0].parent
         self.guarded: Path | None = None
-        self._paths = paths
+        self.countable = all(map(is_plain, paths))
+        self._paths = {path.name: path for path in paths}
         self._planner = planner
+        self._lock = threading.Lock()
+        self._open: dict[str, tuple[IO[bytes], str, list[Member]]] = {}
 
     def tasks(self, shard: Shard = ALL) -> Iterator[Task]:
         """Yield the tasks of a shard. The outputs of each tar file are in a folder of its name."""
-        for path in self._paths:
-            for _, task in self._in_tar(path, f"{path.stem}/"):
+        for name in self._paths:
+            for _, task in self._in_tar(name, f"{stem(name)}/"):
                 if in_shard(task.source, shard):
                     yield task
 
@@ -116,46 +163,84 @@ class TarSource:
         if count != len(self._paths):
             counts = f"{len(self._paths)} tar files are read and {count} written"
             raise DataSetError(f"{counts}; give as many")
-        return self._in_tar(self._paths[number], "")
+        return self._in_tar(list(self._paths)[number], "")
+
+    def version(self, number: int) -> str | None:
+        """Return the version of tar file `number`."""
+        return stamp(list(self._paths.values())[number]).version
+
+    def holds(self, name: str, size: int) -> bool:
+        """Tell whether there is a tar file of this name."""
+        return name.partition("/")[0] in self._paths
+
+    def stamp(self, task: Task) -> Stamp:
+        """Return the size of a member and the version of its tar file. Raises ImageError."""
+        size = sum(count for _, count in task.pieces)
+        with self._lock, source_faults(self.root / task.source):
+            return Stamp(size, self._opened(task.source.partition("/")[0])[1])
 
     def file(self, task: Task, spare: Path) -> Path:
         """Write the bytes of a member to `spare` and return it."""
-        start, count = task.span or (0, 0)
-        with (self.root / task.source.partition("/")[0]).open("rb") as tar:
-            tar.seek(start)
-            content = tar.read(count)
-        if len(content) < count:
-            raise ImageError(f"{self.root / task.source}: is cut short; replace the tar file")
-        spare.write_bytes(content)
+        with self._lock, spare.open("wb") as file:
+            path = self.root / task.source
+            with source_faults(path):
+                tar, *_ = self._opened(task.source.partition("/")[0])
+            for start, count in task.pieces:
+                if start is None:
+                    file.truncate(file.seek(count, os.SEEK_CUR))
+                    continue
+                while count:
+                    with source_faults(path):
+                        tar.seek(start)
+                        block = tar.read(min(count, BLOCK))
+                    if not block:
+                        raise ImageError(f"{path}: is cut short; replace the tar file")
+                    file.write(block)
+                    start, count = start + len(block), count - len(block)
         return spare
 
-    def _in_tar(self, path: Path, place: str) -> Iterator[tuple[str, Task]]:
+    def _opened(self, name: str) -> tuple[IO[bytes], str, list[Member]]:
+        """Return an open tar file, its version and its members. The last two stay open."""
+        if name not in self._open:
+            path = self._paths[name]
+            version = stamp(path).version
+            file, fault = unpacked(path)
+            members = [*read_members(file, file.seek(0, os.SEEK_END))]
+            if fault:
+                members.append(Member("", problem=fault))
+            self._open[name] = file, version, members
+            if len(self._open) > 2:
+                self._open.pop(next(iter(self._open)))[0].close()
+        return self._open[name]
+
+    def _in_tar(self, tar: str, place: str) -> Iterator[tuple[str, Task]]:
         names = OutputNames()
         try:
-            with tarfile.open(path, "r:") as tar:
-                for member in tar:
-                    if member.isreg() and not member.issparse():
-                        task = self._task(path.name, place, member.name, names)
-                        span = (member.offset_data, member.size)
-                        yield sample_key(member.name), replace(task, span=span)
-                end = tar.offset
-            if end > path.stat().st_size:
-                raise EOFError("it is cut short")
-        except (tarfile.TarError, OSError, EOFError) as error:
-            yield path.name, Task(path.name, problem=f"cannot be read to its end ({error})")
+            with self._lock:
+                members = self._opened(tar)[2]
+        except OSError as error:
+            members = [Member("", problem=f"cannot be read ({error.strerror or error})")]
+        for member in members:
+            source = f"{tar}/{member.name}".rstrip("/")
+            if member.problem:
+                task = Task(source, problem=member.problem)
+            else:
+                task = self._task(source, place, member, names)
+            yield sample_key(member.name), task
 
-    def _task(self, tar: str, place: str, member: str, names: OutputNames) -> Task:
-        source = f"{tar}/{member}"
-        if PurePosixPath(member).is_absolute() or ".." in PurePosixPath(member).parts:
-            return Task(source, problem="its name leads out of the folder to write to")
-        field = member.rpartition("/")[2].partition(".")[2]
-        if is_image_name(f"x.{field}") and "." not in field:
-            output = output_name(member, self._planner.settings.format)
-            return self._planner.image(source, place + output, names)
-        task = self._planner.copy(source, place + member, names)
-        if is_image_name(member):
-            task = replace(task, note=f"is copied and not stylized, as its field is {field}")
-        return task
+    def _task(self, source: str, place: str, member: Member, names: OutputNames) -> Task:
+        name, note = member.name, member.note
+        field = name.rpartition("/")[2].partition(".")[2]
+        if not is_image_name(f"x.{field}") or "." in field:
+            task = self._planner.copy(source, place + name, names)
+            if is_image_name(name):
+                note = f"is copied and not stylized, as its field is {field}"
+        elif member.size > MOST_BYTES:
+            task = Task(source, problem=f"is an image file of more than {MOST_BYTES >> 30} GB")
+        else:
+            output = output_name(name, self._planner.settings.format)
+            task = self._planner.image(source, place + output, names)
+        return replace(task, pieces=member.pieces, note=task.note or note)
 
 
 def open_source(text: str, settings: Settings, styles: Sequence[str]) -> Source:
@@ -168,33 +253,7 @@ def open_source(text: str, settings: Settings, styles: Sequence[str]) -> Source:
     tars = expand(text)
     if tars is not None:
         return TarSource(tars, planner)
-    folder = Path(text)
-    if not folder.is_dir():
+    folder = place(text)
+    if not is_folder(folder):
         raise DataSetError(f"{folder}: there is no such folder")
     return FolderSource(folder, planner)
-
-
-def expand(text: str) -> list[Path] | None:
-    """Return the tar files that a name or a pattern with braces means. None means a folder.
-
-    `{00..12}` counts, `{a,b}` lists. Raises DataSetError for a pattern that cannot be read.
-    """
-    if not text.endswith(TAR) or Path(text).is_dir():
-        return None
-    from braceexpand import braceexpand
-
-    try:
-        paths = [Path(path) for path in braceexpand(text)]
-    except ValueError:
-        raise DataSetError(f"{text}: its braces do not match; write {{000..099}}") from None
-    if len({path.name for path in paths}) < len(paths):
-        raise DataSetError(f"{text}: names two files of the same name; give them different ones")
-    if len({path.parent for path in paths}) > 1:
-        raise DataSetError(f"{text}: names files in several folders; give those of one folder")
-    return paths
-
-
-def sample_key(member: str) -> str:
-    """Return the name of a member without its field."""
-    folder, slash, name = member.rpartition("/")
-    return folder + slash + name.partition(".")[0]

@@ -1,7 +1,6 @@
 """The three stages of one file: decode, stylize, encode. They do not use threads."""
 
 import errno
-import hashlib
 import itertools
 import shutil
 from collections.abc import Iterator, Sequence
@@ -15,9 +14,10 @@ import numpy as np
 from styletransfer.dataset.flow import picture_bytes
 from styletransfer.dataset.plan import Target, Task
 from styletransfer.dataset.records import Entry
-from styletransfer.dataset.settings import Settings
+from styletransfer.dataset.settings import Settings, file_hash
 from styletransfer.dataset.sink import Finished
 from styletransfer.dataset.sources import Source
+from styletransfer.dataset.storage import FULL, Stamp, source_faults
 from styletransfer.errors import DestinationError, ImageError
 from styletransfer.images import (
     Picture,
@@ -33,7 +33,7 @@ from styletransfer.inference.color import preserve_colors
 from styletransfer.inference.painter import Painter, Tiles
 
 # After these errors every other file would fail, too.
-_FATAL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+_FATAL = (*FULL, errno.EIO)
 
 
 def stopped(where: Path | str, cause: BaseException) -> DestinationError:
@@ -52,11 +52,20 @@ def fatal_faults(folder: Path) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """The source of an output: its stamp and its SHA-256."""
+
+    stamp: Stamp
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Decoded:
-    """A decoded source, and its width and height in the file."""
+    """A decoded source, its origin, and its width and height in the file."""
 
     task: Task
     picture: Picture
+    origin: Origin
     source_size: tuple[int, int]
 
 
@@ -93,8 +102,11 @@ class Stages:
 
     def decode(self, task: Task, path: Path, source_size: tuple[int, int]) -> Decoded:
         """Read a picture, and resize and crop it as the settings say."""
+        stamp = self._source.stamp(task)
+        with source_faults(self._source.root / task.source):
+            origin = Origin(stamp, file_hash(path))
         picture = read_image(path, size=self._settings.size, crop=self._settings.crop)
-        return Decoded(task, picture, source_size)
+        return Decoded(task, picture, origin, source_size)
 
     def stylize(self, batch: Sequence[tuple[Picture, Target]]) -> list[Picture]:
         """Stylize pictures of one size, each as its target says. A large one is done in tiles."""
@@ -118,19 +130,19 @@ class Stages:
         path = self._unfinished(PurePosixPath(target.output).suffix)
         file = BytesIO()
         encode_image(file, picture, path.suffix, quality=self._settings.quality)
-        content = file.getbuffer()
-        path.write_bytes(content)
+        path.write_bytes(file.getbuffer())
         height, width = picture.rgb.shape[:2]
         sizes = (width, height, *decoded.source_size)
-        return Finished(path, entry(decoded.task, target, content, sizes))
+        return Finished(path, entry(decoded.task, target, path, decoded.origin, sizes))
 
     def copy(self, task: Task, target: Target) -> Finished:
         """Copy a source to an unfinished file. Raises ImageError, OSError."""
         path = self._unfinished(".copy")
+        stamp = self._source.stamp(task)
         source = self._source.file(task, path)
         if source != path:
             shutil.copyfile(source, path)
-        return Finished(path, entry(task, target, path.read_bytes()))
+        return Finished(path, entry(task, target, path, Origin(stamp, file_hash(path))))
 
     def reason(self, error: Exception, task: Task) -> str:
         """Return in one line why a file failed. Raises DestinationError if all would fail."""
@@ -166,13 +178,14 @@ class Stages:
 
 
 def entry(
-    task: Task, target: Target, content: bytes | memoryview, sizes: Sequence[int] = ()
+    task: Task, target: Target, path: Path, origin: Origin, sizes: Sequence[int] = ()
 ) -> Entry:
-    """Return the row of the manifest for a file's content, with the four `sizes` of a picture."""
+    """Return the row of the manifest for a file at `path`, with the four `sizes` of a picture."""
     strength = "" if target.strength is None else f"{target.strength:g}"
     width, height, source_width, source_height = map(str, sizes or ("",) * 4)
     return Entry(
         target.output, task.source, target.style or "", strength,
         width, height, source_width, source_height,
-        str(len(content)), hashlib.sha256(content).hexdigest(),
+        str(path.stat().st_size), file_hash(path),
+        str(origin.stamp.bytes), origin.stamp.version, origin.sha256,
     )  # fmt: skip

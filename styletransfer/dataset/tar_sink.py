@@ -1,20 +1,20 @@
 """Write one tar file in the order of its samples, though they finish in another order."""
 
-import os
 import tarfile
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from styletransfer.dataset.destination import Destination
 from styletransfer.dataset.journal import Journal
 from styletransfer.dataset.plan import Task
 from styletransfer.dataset.progress import Progress
 from styletransfer.dataset.records import failure_line
-from styletransfer.dataset.sink import Finished
+from styletransfer.dataset.sink import Finished, sync
+from styletransfer.dataset.tars import packing
 
 
 @dataclass
@@ -28,14 +28,21 @@ class _Sample:
 class TarSink:
     """One tar file. It gets its final name when all its samples are written or have failed.
 
+    A tar file without a member is not kept.
+
     If a part of a sample failed, the whole sample is left out: labels without an image are useless.
     """
 
-    def __init__(self, target: Path, journal: Journal) -> None:
-        self._target = target
+    def __init__(self, name: str, destination: Destination, journal: Journal) -> None:
+        self._name, self._destination = name, destination
         self._journal = journal
-        self._path = journal.scratch / target.name
-        self._tar = tarfile.open(self._path, "w", format=tarfile.PAX_FORMAT)  # noqa: SIM115
+        self._path = journal.scratch / name
+        self._stack = ExitStack()
+        file = self._stack.enter_context(packing(self._path))
+        self._tar = self._stack.enter_context(
+            tarfile.TarFile(fileobj=file, mode="w", format=tarfile.PAX_FORMAT)
+        )
+        self._empty = True
         self._samples: deque[_Sample] = deque()
         self._of_job: dict[str, _Sample] = {}
         self._lines: list[dict[str, Any]] = []
@@ -80,25 +87,29 @@ class TarSink:
         """End the tar file and give it its name when it and its lines are on the disk."""
         with self._lock:
             self._write_finished(last=True)
-        self._tar.close()
-        with self._path.open("rb") as file:
-            os.fsync(file.fileno())
+        self._stack.close()
+        sync(self._path)
         self._journal.append(*self._lines)
-        self._path.replace(self._target)
+        if not self._empty:
+            self._destination.files.publish(self._path, self._name)
 
     def abandon(self) -> None:
         """Remove an unfinished tar file. Does nothing after `close`."""
-        self._tar.close()
-        with suppress(FileNotFoundError):
-            self._path.unlink()
+        with suppress(OSError):  # a full disk may be why it is abandoned
+            self._stack.close()
+        self._path.unlink(missing_ok=True)
 
     def _write_finished(self, last: bool = False) -> None:
         # The last sample may still get more members.
         while len(self._samples) > (0 if last else 1) and not self._samples[0].due:
             sample = self._samples.popleft()
             for file in sorted(sample.files, key=lambda file: file.entry.output):
-                if not sample.failed:
+                if sample.failed:
+                    reason = "is left out, because another file of its sample failed"
+                    self._lines.append(failure_line(file.entry.source, reason))
+                else:
                     # Without a time and a user, so that equal content gives equal bytes.
+                    self._empty = False
                     member = tarfile.TarInfo(file.entry.output.partition("/")[2])
                     member.size = int(file.entry.bytes)
                     with file.path.open("rb") as content:

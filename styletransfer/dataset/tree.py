@@ -1,11 +1,11 @@
 """Walk a folder tree of any size, in order of the names, with one folder in memory at a time."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from styletransfer.dataset.storage import is_local, listed
 from styletransfer.images import image_suffixes
 
 Kind = Literal["image", "other", "folder", "cycle"]
@@ -54,31 +54,27 @@ def suffix_of(path: str) -> str:
 
 
 def _walk(root: Path, below: str, above: tuple[Identity, ...]) -> Iterator[Folder]:
+    identity: Identity = (0, 0)
     try:
-        status = (root / below).stat()
-        identity = (status.st_dev, status.st_ino)
-        if identity in above:
-            yield Folder((Found(below, "cycle"),), ())
-            return
-        with os.scandir(root / below) as entries:
-            listed = sorted((e for e in entries if e.name[0] != "."), key=lambda e: e.name)
+        if is_local(root):
+            status = (root / below).stat()
+            identity = (status.st_dev, status.st_ino)
+            if identity in above:
+                yield Folder((Found(below, "cycle"),), ())
+                return
+        entries = listed(root / below)
     except OSError as error:
-        reason = f"this folder cannot be listed ({error.strerror})"
+        reason = f"this folder cannot be listed ({error.strerror or error})"
         yield Folder((Found(below or ".", "folder", reason),), ())
         return
     prefix = f"{below}/" if below else ""
-    folders = tuple(entry.name for entry in listed if entry.is_dir())
-    yield Folder(tuple(_found(prefix, e) for e in listed if not e.is_dir()), folders)
-    del listed
+    folders = tuple(entry.name for entry in entries if entry.folder)
+    files = (entry for entry in entries if not entry.folder)
+    yield Folder(tuple(_found(prefix + file.name, file.problem) for file in files), folders)
+    del entries
     for name in folders:
         yield from _walk(root, prefix + name, (*above, identity))
 
 
-def _found(prefix: str, entry: "os.DirEntry[str]") -> Found:
-    path = prefix + entry.name
-    kind: Kind = "image" if is_image_name(path) else "other"
-    if entry.is_file():
-        return Found(path, kind)
-    # Opening a named pipe would wait for ever.
-    there = Path(entry.path).exists()
-    return Found(path, kind, "is no regular file" if there else "is a link to nothing")
+def _found(path: str, problem: str | None) -> Found:
+    return Found(path, "image" if is_image_name(path) else "other", problem)

@@ -1,23 +1,27 @@
 """Comparing a stylized data set with its manifest."""
 
-import os
+import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
-from styletransfer.dataset.destination import Destination
+from styletransfer.dataset.destination import WORK, Destination
 from styletransfer.dataset.layouts import Layout
 from styletransfer.dataset.plan import Task
 from styletransfer.dataset.progress import Progress
 from styletransfer.dataset.records import TAKEN, Records
+from styletransfer.dataset.settings import file_hash
+from styletransfer.dataset.sources import Source
+from styletransfer.errors import ImageError
 
 
-def findings(layout: Layout, progress: Progress) -> Iterator[str]:
+def findings(layout: Layout, source: Source, progress: Progress) -> Iterator[str]:
     """Yield a line for each file that is missing, changed, not done, or not of the data set."""
     destination = layout.destination
     if destination.work.exists():
         yield f"{destination.work}: a run has not ended; give its command again first"
     records = destination.records()
+    yield from records.damages
     progress.total = sum(1 for _ in records.entries())
     for entry, found in layout.contents(records):
         if found is None:
@@ -26,27 +30,38 @@ def findings(layout: Layout, progress: Progress) -> Iterator[str]:
             yield f"{entry.output}: is not what was written; delete it, then run the command again"
         progress.found()
         progress.tick()
-    yield from _not_done(layout.everything(), records)
+    yield from _not_done(layout.everything(), source, records)
     yield from _strangers(destination, records)
 
 
-def _not_done(samples: Iterable[tuple[str, Task]], records: Records) -> Iterator[str]:
+def _not_done(
+    samples: Iterable[tuple[str, Task]], source: Source, records: Records
+) -> Iterator[str]:
     for _, sample in groupby(samples, lambda pair: pair[0]):
         tasks = [task for _, task in sample]
         if any(records.failure(task.source) is not None for task in tasks):
             continue
         for task in tasks:
-            if task.problem or any(records.entry(t.output) is None for t in task.targets):
+            entries = [records.entry(target.output) for target in task.targets]
+            if task.problem or not all(entries):
                 yield f"{task.source}: is not done yet; run the command again"
+            elif entries and _source_hash(task, source) not in {
+                e.source_sha256 for e in entries if e
+            }:
+                outputs = ", ".join(target.output for target in task.targets)
+                yield f"{task.source}: has changed; delete {outputs}, then run the command again"
+
+
+def _source_hash(task: Task, source: Source) -> str | None:
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return file_hash(source.file(task, Path(folder, "source")))
+        except (ImageError, OSError):
+            return None
 
 
 def _strangers(destination: Destination, records: Records) -> Iterator[str]:
-    for parent, folders, files in os.walk(destination.folder):
-        below = Path(parent).relative_to(destination.folder)
-        if below == Path():
-            folders[:] = [name for name in folders if name != destination.work.name]
-            files = [name for name in files if name not in (*TAKEN, *destination.tars)]
-        for name in sorted(files):
-            output = (below / name).as_posix()
-            if records.entry(output) is None:
-                yield f"{output}: is in no manifest; it was not written by this command"
+    for name in destination.files.names():
+        own = name in (*TAKEN, *destination.tars) or name.startswith(f"{WORK}/")
+        if not own and records.entry(name) is None:
+            yield f"{name}: is in no manifest; it was not written by this command"

@@ -5,6 +5,7 @@ import hashlib
 import multiprocessing
 import os
 import sys
+import tarfile
 from contextlib import suppress
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -74,6 +75,12 @@ def rows(path: Path) -> list[dict[str, str]]:
     """The rows of a table."""
     with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def tar_contents(path: Path) -> dict[str, bytes]:
+    """The members of a tar file, in their order."""
+    with tarfile.open(path) as tar:
+        return {member.name: tar.extractfile(member).read() for member in tar}  # type: ignore[union-attr]
 
 
 def failures(folder: Path) -> dict[str, str]:

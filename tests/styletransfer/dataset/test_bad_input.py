@@ -54,7 +54,7 @@ def refuse(error: int, name: str, calls: Callable[..., Any]) -> Callable[..., An
     """Return what fails for paths that have `name` in them, and else does what `calls` does."""
 
     def refusing(path: object, *rest: Any, **more: Any) -> Any:
-        if name in Path(os.fspath(path)).parts:  # type: ignore[call-overload]
+        if not isinstance(path, int) and name in Path(os.fspath(path)).parts:  # type: ignore[call-overload]
             raise OSError(error, os.strerror(error), str(path))
         return calls(path, *rest, **more)
 

@@ -1,5 +1,6 @@
 """The command on a folder: what it writes, with each of its options."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,10 @@ def test_one_style_for_all(model: Path, photos: Path, tmp_path: Path) -> None:
         np.testing.assert_array_equal(load(out / name), 255 - load(photos / name))
     check_manifest(out)
     row = rows(out / "manifest.csv")[1]
+    source = photos / "class0" / "003.png"
+    assert row.pop("source_bytes") == str(source.stat().st_size)
+    assert row.pop("source_version") == str(source.stat().st_mtime_ns)
+    assert row.pop("source_sha256") == hashlib.sha256(source.read_bytes()).hexdigest()
     assert row | {"sha256": "", "bytes": ""} == {
         "output": "class0/003.png", "source": "class0/003.png", "style": "udnie", "strength": "1",
         "width": "9", "height": "8", "source_width": "9", "source_height": "8",

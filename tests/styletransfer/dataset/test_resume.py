@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from styletransfer.dataset import destination, stages
-from styletransfer.dataset.journal import Journal, lock_dead, read_lines
+from styletransfer.dataset.journal import LOCK, Journal, lock_dead, read_lines
 from styletransfer.dataset.sink import FolderSink
 from styletransfer.images import ImageError
 from tests.styletransfer.dataset.data_set import (
@@ -91,7 +91,7 @@ def test_ends_between_any_two_steps_of_a_file(
     with monkeypatch.context() as patch:
         patch.setattr(FolderSink, "accept", dies)
         # What a dead process does not do: clean up.
-        patch.setattr(Journal, "close", lambda self: self._file.close())
+        patch.setattr(Journal, "close", lambda self: self._process.release())
         for _ in range(5):
             with pytest.raises(Died):
                 run(photos, out, *options)
@@ -104,12 +104,13 @@ def test_a_torn_line_is_left_out(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "work")
     journal.append({"failed": ["a", "b"]})
     journal._file.write(b'{"failed": ["c')
-    assert lock_dead(journal.path) is None  # it lives
+    lock_file = journal.path.with_suffix(LOCK)
+    assert lock_dead(lock_file) is None  # it lives
     journal.close()
     assert list(read_lines(journal.path)) == [{"failed": ["a", "b"]}]
-    lock = lock_dead(journal.path)
+    lock = lock_dead(lock_file)
     assert lock is not None
-    lock.close()
+    lock.release()
 
 
 def test_only_what_is_missing_is_done(model: Path, photos: Path, tmp_path: Path) -> None:
@@ -158,12 +159,13 @@ def test_two_configurations_do_not_mix(model: Path, photos: Path, tmp_path: Path
     out = tmp_path / "out"
     run(photos, out, "--style", "udnie", "--model", model)
     whole = tree(out)
-    others = data_set(tmp_path / "others", 2)
+    others = tmp_path / "others"
+    save(others / "class0" / "000.png", 30, 40)
     for source, options, said in (
         (photos, ("--style", "the_scream"), "style udnie, not the_scream"),
         (photos, ("--style", "udnie", "--strength", "0.5"), "strength"),
         (photos, ("--style", "udnie", "--quality", "90"), "quality 95, not 90"),
-        (others, ("--style", "udnie"), "source"),
+        (others, ("--style", "udnie"), "was made from other files"),
     ):
         result = run(source, out, *options, "--model", model)
         assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
