@@ -5,6 +5,17 @@ failed. Anything else that is raised is a bug, and keeps its traceback.
 """
 
 
+def one_line(text: str) -> str:
+    """Return a text as one line for a terminal. Characters that are not printable are escaped.
+
+    Names of files and styles may hold line feeds, codes that a terminal obeys, and half characters.
+    """
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in " ".join(text.split())
+    )
+
+
 class StyleTransferError(Exception):
     """The base class of all errors here."""
 

@@ -242,12 +242,11 @@ class TarLayout:
 
     def _members(self, name: str) -> Iterator[tuple[str, IO[bytes]]]:
         """Yield the path and the content of the outputs in a tar file."""
-        with unpacked(self.destination.folder / name)[0] as file:
-            file.seek(0)
-            with tarfile.open(fileobj=file, mode="r:") as tar:
-                for member in tar:
-                    if (content := tar.extractfile(member)) is not None:
-                        yield f"{name}/{member.name}", content
+        file, _ = unpacked(self.destination.folder / name)
+        with file, tarfile.open(fileobj=file, mode="r:") as tar:
+            for member in tar:
+                if (content := tar.extractfile(member)) is not None:
+                    yield f"{name}/{member.name}", content
 
     def _samples(self, number: int) -> Iterator[tuple[str, Task]]:
         name = self._paths[number].name

@@ -1,14 +1,17 @@
 """What is written for each file of a data set."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import PureWindowsPath
 
 from styletransfer.dataset.choice import Choice
 from styletransfer.dataset.members import Piece
+from styletransfer.dataset.records import TAKEN
 from styletransfer.dataset.settings import SAME, Settings
 from styletransfer.dataset.tree import suffix_of
-from styletransfer.errors import DataSetError
 from styletransfer.images import WRITABLE
 
 
@@ -99,11 +102,29 @@ def output_name(path: str, format: str) -> str:
 
 
 def style_folders(styles: Sequence[str]) -> dict[str, str]:
-    """Return the folder of each painting, ending in `/`. Raises DataSetError if two are equal."""
-    folders = {style: re.sub(r"[^\w.-]+", "-", style) + "/" for style in styles[1:] or styles}
-    if len(set(folders.values())) < len(folders):
-        raise DataSetError("two styles of this model have one folder name; give each with --style")
+    """Return the folder of each painting, ending in `/`.
+
+    A name comes from a model, which may be anybody's. What is no letter, digit, `_`, `-`, space or
+    inner dot is written as `%` and its bytes in hexadecimal, as in a URL, and so is the first
+    character of a name that Windows reserves. Names that are equal, also in another case, too long
+    or those of our own files get a part of their hash.
+    """
+    folders: dict[str, str] = {}
+    taken = {name.casefold() for name in TAKEN}
+    for style in styles[1:] or styles:
+        name = re.sub(r"[^\w. -]|^[. ]|[. ]$", _percent, unicodedata.normalize("NFC", style))
+        if PureWindowsPath(name).is_reserved():
+            name = re.sub("^.", _percent, name)
+        if not name or name.casefold() in taken or len(name.encode()) > 200:
+            digest = blake2b(style.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+            name = f"{name.encode()[:100].decode(errors='ignore')}~{digest}"
+        taken.add(name.casefold())
+        folders[style] = name + "/"
     return folders
+
+
+def _percent(found: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "surrogatepass"))
 
 
 def _collision(path: str, output: str) -> Task:

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 
 from tqdm import tqdm
 
+from styletransfer.errors import one_line
+
 LOG_SECONDS = 30.0
 NAMED_FAILURES = 20
 STAGES = ("decode", "stylize", "encode")
@@ -65,7 +67,7 @@ class Progress:
 
     def say(self, line: str) -> None:
         """Print a line to stderr, above the bar if there is one."""
-        tqdm.write(line.encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
+        tqdm.write(one_line(line), file=sys.stderr)
 
     def worked(self, stage: str, seconds: float) -> None:
         """Add the seconds of work of a thread of `stage` that has ended."""

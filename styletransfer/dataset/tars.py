@@ -84,6 +84,7 @@ def unpacked(path: Path) -> tuple[IO[bytes], str | None]:
     except BaseException:
         copy.close()
         raise
+    copy.seek(0)
     return copy, fault
 
 

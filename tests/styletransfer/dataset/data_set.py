@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 import multiprocessing
 import os
 import sys
@@ -15,6 +16,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from styletransfer.commands.main import cli
+from styletransfer.dataset.tars import packing, unpacked
 
 
 def save(path: Path, height: int = 6, width: int = 9, seed: int = 0) -> Path:
@@ -77,9 +79,20 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def pack(path: Path, members: dict[str, bytes]) -> Path:
+    """Write a tar file, compressed as its suffix says."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with packing(path) as file, tarfile.TarFile(fileobj=file, mode="w") as tar:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return path
+
+
 def tar_contents(path: Path) -> dict[str, bytes]:
     """The members of a tar file, in their order."""
-    with tarfile.open(path) as tar:
+    with unpacked(path)[0] as file, tarfile.open(fileobj=file, mode="r:") as tar:
         return {member.name: tar.extractfile(member).read() for member in tar}  # type: ignore[union-attr]
 
 

@@ -1,7 +1,6 @@
 """WebDataset tar files as the source, the destination, or both."""
 
 import io
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from styletransfer.errors import DataSetError
 from tests.styletransfer.dataset.data_set import (
     data_set,
     failures,
+    pack,
     pictures,
     rows,
     run,
@@ -21,17 +21,6 @@ from tests.styletransfer.dataset.data_set import (
     tar_contents,
     tree,
 )
-
-
-def pack(path: Path, members: dict[str, bytes]) -> Path:
-    """Write a tar file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(path, "w") as tar:
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-    return path
 
 
 def pixels(content: bytes) -> np.ndarray:
