@@ -6,9 +6,17 @@ Example:
 """
 
 from styletransfer.errors import ImageError
-from styletransfer.images.decode import DEFAULT_MAX_PIXELS, read_image, read_size
+from styletransfer.images.decode import DEFAULT_MAX_PIXELS, decode_image, read_image, read_size
 from styletransfer.images.encode import WRITABLE, encode_image, write_image
-from styletransfer.images.find import READABLE, find_images, image_suffixes
+from styletransfer.images.find import (
+    READABLE,
+    find_images,
+    image_suffixes,
+    is_unreadable,
+    passed_over,
+    why_missing,
+)
+from styletransfer.images.metadata import Metadata
 from styletransfer.images.picture import Picture, Pixels, Tensor, to_pixels, to_tensor
 
 __all__ = [
@@ -16,15 +24,20 @@ __all__ = [
     "READABLE",
     "WRITABLE",
     "ImageError",
+    "Metadata",
     "Picture",
     "Pixels",
     "Tensor",
+    "decode_image",
     "encode_image",
     "find_images",
     "image_suffixes",
+    "is_unreadable",
+    "passed_over",
     "read_image",
     "read_size",
     "to_pixels",
     "to_tensor",
+    "why_missing",
     "write_image",
 ]

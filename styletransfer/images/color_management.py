@@ -1,9 +1,13 @@
 """Bring the colors of every kind of image file to 8-bit sRGB."""
 
+from collections.abc import Mapping
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms, ImageFile
+
+from styletransfer.images.png_colors import from_gamma
 
 _PHOTOMETRIC_TAG = 0x0106
 
@@ -44,24 +48,27 @@ def split_alpha(
     return image if image.mode in ("L", "RGB", "CMYK", "LAB") else image.convert("RGB"), alpha
 
 
-def to_srgb(image: Image.Image, profile: bytes | None, notes: list[str]) -> Image.Image:
+def to_srgb(image: Image.Image, info: Mapping[Any, Any], notes: list[str]) -> Image.Image:
     """Convert an image to sRGB.
 
     Args:
         image: Mode L, RGB, CMYK or LAB.
-        profile: The ICC profile of its colors, None without one.
+        info: What Pillow read of its colors: an ICC profile, or the gamma and the primaries of
+            a PNG file.
         notes: Takes what a user should know.
 
     Returns:
         The image in mode RGB.
     """
-    if profile:
+    if profile := info.get("icc_profile"):
         try:
             return _apply_profile(image, profile)
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
             notes.append("unusable color profile ignored")
     if image.mode == "CMYK":
         notes.append("CMYK without a color profile: colors are approximate")
+    if not profile and "srgb" not in info and info.get("gamma"):
+        return from_gamma(image, info["gamma"], info.get("chromaticity"))
     return image if image.mode == "RGB" else image.convert("RGB")
 
 

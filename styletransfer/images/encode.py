@@ -1,13 +1,15 @@
 """Encode pictures to files."""
 
 import os
+from io import BytesIO
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from styletransfer.atomic import written_whole
 from styletransfer.errors import ImageError
+from styletransfer.images.metadata import Metadata, for_pixels
 from styletransfer.images.picture import Picture
 
 WRITABLE = {
@@ -20,9 +22,12 @@ WRITABLE = {
     ".bmp": "BMP",
 }
 _WITHOUT_ALPHA = ("JPEG", "BMP")
+_XMP_TAG = 0x02BC
 
 
-def write_image(path: str | os.PathLike[str], picture: Picture, *, quality: int = 95) -> None:
+def write_image(
+    path: str | os.PathLike[str], picture: Picture, *, quality: int = 95, strip: bool = False
+) -> None:
     """Write a picture to a file in the format that the suffix names.
 
     The file appears under its name only when it is complete. Folders are not created.
@@ -31,6 +36,7 @@ def write_image(path: str | os.PathLike[str], picture: Picture, *, quality: int 
         path: The file, with one of the suffixes in `WRITABLE`.
         picture: What to write. A format without alpha gets it over white.
         quality: 1 to 100, for JPEG and WebP.
+        strip: Whether to leave out EXIF, XMP and resolution.
 
     Raises:
         ImageError: The suffix is not supported, or the file cannot be written.
@@ -40,21 +46,24 @@ def write_image(path: str | os.PathLike[str], picture: Picture, *, quality: int 
         raise ImageError(f"{path}: cannot write this format; use {' '.join(WRITABLE)}")
     try:
         with written_whole(path) as file:
-            encode_image(file, picture, path.suffix, quality=quality)
+            encode_image(file, picture, path.suffix, quality=quality, strip=strip)
     except (OSError, ValueError) as error:
         reason = " ".join((getattr(error, "strerror", None) or str(error)).split())
         fault = f"cannot be written ({reason})"
         raise ImageError(f"{path}: {fault}; choose another folder, size or format") from error
 
 
-def encode_image(file: IO[bytes], picture: Picture, suffix: str, *, quality: int = 95) -> None:
+def encode_image(
+    file: IO[bytes], picture: Picture, suffix: str, *, quality: int = 95, strip: bool = False
+) -> None:
     """Write to an open file what `write_image` writes to one of that suffix.
 
     Args:
-        file: A binary file.
+        file: A binary file; it need not seek: standard output will do.
         picture: What to write. A format without alpha gets it over white.
         suffix: One of those in `WRITABLE`.
         quality: 1 to 100, for JPEG and WebP.
+        strip: Whether to leave out EXIF, XMP and resolution.
 
     Raises:
         OSError: The file cannot take it.
@@ -68,4 +77,30 @@ def encode_image(file: IO[bytes], picture: Picture, suffix: str, *, quality: int
             image = Image.composite(image, Image.new("RGB", image.size, "white"), alpha)
         else:
             image.putalpha(alpha)
-    image.save(file, name, quality=quality, subsampling="4:4:4")
+    told = {} if strip else _told(name, for_pixels(picture.metadata, *image.size))
+    if file.seekable():
+        image.save(file, name, quality=quality, subsampling="4:4:4", **told)
+        return
+    whole = BytesIO()
+    image.save(whole, name, quality=quality, subsampling="4:4:4", **told)
+    file.write(whole.getbuffer())
+
+
+def _told(name: str, metadata: Metadata) -> dict[str, Any]:
+    """Return the options by which Pillow writes metadata in a format."""
+    told: dict[str, Any] = {"dpi": metadata.dpi} if metadata.dpi else {}
+    if name == "TIFF":
+        block = Image.Exif()
+        block.load(metadata.exif)
+        if metadata.xmp:
+            block[_XMP_TAG] = metadata.xmp
+        return told | {"exif": block}
+    if metadata.exif:
+        told["exif"] = metadata.exif
+    if metadata.xmp and name == "PNG":
+        chunks = PngImagePlugin.PngInfo()
+        chunks.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode("utf-8", "replace"))
+        told["pnginfo"] = chunks
+    elif metadata.xmp:
+        told["xmp"] = metadata.xmp
+    return told

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from styletransfer.images.metadata import NO_METADATA, Metadata
+
 Pixels = npt.NDArray[np.uint8]
 Tensor = npt.NDArray[np.float32]
 
@@ -18,11 +20,13 @@ class Picture:
         rgb: Colors, uint8 H×W×3.
         alpha: Opacity, uint8 H×W, 255 is opaque. None for a picture without transparency.
         notes: What a user should know about the decoding, one sentence each.
+        metadata: EXIF, XMP and resolution of the file.
     """
 
     rgb: Pixels
     alpha: Pixels | None = None
     notes: tuple[str, ...] = ()
+    metadata: Metadata = NO_METADATA
 
 
 def to_tensor(rgb: Pixels) -> Tensor:

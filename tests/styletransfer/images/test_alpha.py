@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from styletransfer.images import read_image
-from tests.styletransfer.images.samples import assert_near, noise, png
+from tests.styletransfer.images.samples import assert_shows, noise, png
 
 
 def test_alpha_channels_are_kept(tmp_path: Path) -> None:
@@ -30,8 +30,7 @@ def test_palette_with_alpha_channel(tmp_path: Path) -> None:
     image.save(tmp_path / "a.tif")
     assert Image.open(tmp_path / "a.tif").mode == "PA"
     picture = read_image(tmp_path / "a.tif")
-    assert picture.rgb[0].tolist() == [[1, 2, 3], [40, 50, 60], [40, 50, 60]]
-    assert picture.alpha is not None and picture.alpha.tolist() == [[255, 128, 0]]
+    assert_shows(picture, [[[1, 2, 3], [40, 50, 60], [40, 50, 60]]], [[255, 128, 0]])
 
 
 @pytest.mark.parametrize(
@@ -44,8 +43,7 @@ def test_palette_transparency(
     image.putpalette([1, 2, 3, 40, 50, 60, 70, 80, 90])
     image.save(tmp_path / "a.png", transparency=transparency)
     picture = read_image(tmp_path / "a.png")
-    assert picture.rgb[0].tolist() == [[1, 2, 3], [40, 50, 60], [70, 80, 90]]
-    assert picture.alpha is not None and picture.alpha[0].tolist() == expected
+    assert_shows(picture, [[[1, 2, 3], [40, 50, 60], [70, 80, 90]]], [expected])
 
 
 @pytest.mark.parametrize(
@@ -66,10 +64,8 @@ def test_transparent_color_of_a_png(
 ) -> None:
     values = np.array([samples])
     path = png(tmp_path / "a.png", depth, kind, values, tRNS=struct.pack(f">{len(key)}H", *key))
-    picture = read_image(path)
-    assert picture.alpha is not None and picture.alpha.tolist() == [[255, 0, 255]]
     expected = values if kind == 2 else np.dstack([values] * 3)
-    assert_near(picture.rgb, expected * 255 / (2**depth - 1))
+    assert_shows(read_image(path), expected * 255 / (2**depth - 1), [[255, 0, 255]], 1)
 
 
 def test_resampling_does_not_mix_in_colors_under_transparency(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Colors of every kind of file, against values worked out independently."""
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,14 @@ from tests.styletransfer.images.profiles import (
     srgb_encoded,
     srgb_table_tag,
 )
-from tests.styletransfer.images.samples import COLORS, assert_near, gray_tiff, noise, png
+from tests.styletransfer.images.samples import (
+    COLORS,
+    assert_near,
+    assert_shows,
+    gray_tiff,
+    noise,
+    png,
+)
 
 
 def test_grayscale_one_bit_and_palette(tmp_path: Path) -> None:
@@ -176,9 +185,7 @@ def test_gray_profile(tmp_path: Path) -> None:
     assert_near(read_image(tmp_path / "a.png").rgb, np.dstack([expected] * 3))
     both = Image.merge("LA", [Image.fromarray(ramp), Image.fromarray(alpha)])
     both.save(tmp_path / "la.png", icc_profile=gray_profile(1.5))
-    picture = read_image(tmp_path / "la.png")
-    assert_near(picture.rgb, np.dstack([expected] * 3))
-    assert np.array_equal(picture.alpha, alpha)
+    assert_shows(read_image(tmp_path / "la.png"), np.dstack([expected] * 3), alpha, 1)
 
 
 def test_cmyk_profile(tmp_path: Path) -> None:
@@ -196,3 +203,66 @@ def test_unusable_profile_is_ignored_and_noted(tmp_path: Path, profile: bytes) -
     picture = read_image(tmp_path / "a.png")
     assert np.array_equal(picture.rgb, COLORS)
     assert picture.notes == ("unusable color profile ignored",)
+
+
+# Gamma and primaries of a PNG
+
+
+def gama(gamma: float) -> bytes:
+    return struct.pack(">I", round(gamma * 100_000))
+
+
+@pytest.mark.parametrize("gamma", [1.0, 0.35, 0.7, 2.5])
+@pytest.mark.parametrize("kind", [0, 2])
+def test_gamma_of_a_png(tmp_path: Path, gamma: float, kind: int) -> None:
+    samples = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    samples = samples if kind == 0 else np.dstack([samples, samples.T, samples[::-1]])
+    path = png(tmp_path / "a.png", 8, kind, samples, gAMA=gama(gamma))
+    expected = srgb_encoded((samples / 255) ** (1 / gamma))
+    picture = read_image(path)
+    assert_near(picture.rgb, expected if kind else np.dstack([expected] * 3))
+    assert picture.notes == ()
+
+
+def test_gamma_with_alpha(tmp_path: Path) -> None:
+    samples = noise(8, 8, 4)
+    path = png(tmp_path / "a.png", 8, 6, samples, gAMA=gama(1.0))
+    assert_shows(read_image(path), srgb_encoded(samples[..., :3] / 255), samples[..., 3], 1)
+
+
+def test_primaries_of_a_png(tmp_path: Path) -> None:
+    samples = noise(80, 8)
+    adobe = (0.3127, 0.329, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
+    chrm = struct.pack(">8I", *(round(value * 100_000) for value in adobe))
+    path = png(tmp_path / "a.png", 8, 2, samples, gAMA=gama(1 / 1.8), cHRM=chrm)
+    linear = (samples / 255) ** 1.8
+    expected = srgb_encoded(linear @ ADOBE_TO_XYZ.T @ np.linalg.inv(SRGB_TO_XYZ).T)
+    assert_near(read_image(path).rgb, expected, 2)
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        {"gAMA": gama(0.45455)},
+        {"gAMA": gama(0.46)},
+        {"gAMA": gama(1.0), "sRGB": b"\0"},
+        {"gAMA": gama(0)},
+        {"gAMA": gama(40_000)},
+        {"gAMA": gama(0.45455), "cHRM": bytes(32)},
+        {
+            "gAMA": gama(0.45455),
+            "cHRM": struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000),
+        },
+    ],
+)
+def test_gamma_that_changes_nothing(tmp_path: Path, chunks: dict[str, bytes]) -> None:
+    samples = noise(8, 8)
+    picture = read_image(png(tmp_path / "a.png", 8, 2, samples, **chunks))
+    assert np.array_equal(picture.rgb, samples)
+
+
+def test_a_profile_goes_before_gamma(tmp_path: Path) -> None:
+    samples = noise(8, 8)
+    profile = b"p\0\0" + zlib.compress(rgb_profile(SRGB_TO_XYZ, gamma_tag(1.0)))
+    path = png(tmp_path / "a.png", 8, 2, samples, gAMA=gama(2.5), iCCP=profile)
+    assert_near(read_image(path).rgb, srgb_encoded(samples / 255))

@@ -3,14 +3,15 @@
 import errno
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from styletransfer.errors import ImageError
-from styletransfer.images import Picture, encode_image, read_image, write_image
-from tests.styletransfer.images.samples import COLORS, assert_near, names, noise
+from styletransfer.images import Picture, decode_image, encode_image, read_image, write_image
+from tests.styletransfer.images.samples import COLORS, assert_near, assert_shows, names, noise
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".TIFF", ".bmp"])
@@ -27,7 +28,7 @@ def test_alpha_round_trip(tmp_path: Path, suffix: str) -> None:
     pixels = noise(5, 6, 4)
     write_image(tmp_path / f"a{suffix}", Picture(pixels[..., :3], pixels[..., 3], ()))
     picture = read_image(tmp_path / f"a{suffix}")
-    assert np.array_equal(np.dstack([picture.rgb, picture.alpha]), pixels)
+    assert_shows(picture, pixels[..., :3], pixels[..., 3])
 
 
 def test_webp_keeps_alpha_and_obeys_quality(tmp_path: Path) -> None:
@@ -140,3 +141,41 @@ def test_long_name_and_usual_permissions(tmp_path: Path) -> None:
     usual = tmp_path / "usual"
     usual.touch()
     assert path.stat().st_mode == usual.stat().st_mode
+
+
+class Pipe(io.RawIOBase):
+    """A file that cannot seek, as standard input and output in a pipe."""
+
+    def __init__(self, content: bytes = b"") -> None:
+        self.content = io.BytesIO(content)
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        return self.content.readinto(buffer)
+
+    def write(self, data: Any) -> int:
+        return self.content.write(data)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".bmp"])
+def test_through_pipes(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    write_image(path, Picture(noise(20, 30)))
+    picture = decode_image(Pipe(path.read_bytes()), name="standard input", size=10)
+    assert np.array_equal(picture.rgb, read_image(path, size=10).rgb)
+    pipe = Pipe()
+    encode_image(pipe, picture, suffix)
+    pipe.content.seek(0)
+    write_image(path, picture)
+    assert pipe.content.read() == path.read_bytes()
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n"])
+def test_a_pipe_of_something_else_is_named(content: bytes) -> None:
+    with pytest.raises(ImageError, match=r"^standard input: "):
+        decode_image(Pipe(content), name="standard input")

@@ -1,0 +1,80 @@
+"""Colors of PNG files that give a gamma and primaries (chunks gAMA, cHRM) but no profile."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+_SRGB_GAMMA = 1 / 2.2
+_SRGB_PRIMARIES = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
+_BRADFORD = np.array(
+    [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
+)
+_ROWS = 64
+
+Matrix = npt.NDArray[np.float64]
+
+
+def from_gamma(image: Image.Image, gamma: float, primaries: Sequence[float] | None) -> Image.Image:
+    """Convert an image to sRGB.
+
+    Args:
+        image: Mode L or RGB.
+        gamma: Exponent by which light was encoded, such as 0.45455. Within 5 % of that it is
+            taken for sRGB's, as libpng does.
+        primaries: x and y of white, red, green and blue. None for sRGB's.
+
+    Returns:
+        The image in mode RGB.
+
+    Reference:
+        W3C, Portable Network Graphics (PNG) Specification, sections 11.3.2 and 13.13.
+    """
+    image = image if image.mode == "RGB" else image.convert("RGB")
+    if not 0.05 <= gamma <= 20:  # no encoding of a picture
+        return image
+    levels = np.arange(256) / 255
+    curved = abs(gamma / _SRGB_GAMMA - 1) > 0.05
+    linear = levels ** (1 / gamma) if curved else _decoded(levels)
+    matrix = _to_srgb(primaries or _SRGB_PRIMARIES)
+    if np.allclose(matrix, np.eye(3), atol=0.01):
+        return image.point([*_encoded(linear)] * 3) if curved else image
+    pixels = np.array(image)
+    for first in range(0, len(pixels), _ROWS):
+        rows = pixels[first : first + _ROWS]
+        rows[...] = _encoded(linear[rows] @ matrix.T)
+    return Image.fromarray(pixels)
+
+
+def _to_srgb(primaries: Sequence[float]) -> Matrix:
+    """Return the matrix from linear values for some primaries to those of sRGB."""
+    try:
+        there, here = _to_xyz(primaries), _to_xyz(_SRGB_PRIMARIES)
+        cones = (_BRADFORD @ here.sum(axis=1)) / (_BRADFORD @ there.sum(axis=1))
+        adapted = np.linalg.inv(_BRADFORD) @ np.diag(cones) @ _BRADFORD @ there
+        matrix: Matrix = np.linalg.inv(here) @ adapted
+    except (np.linalg.LinAlgError, ZeroDivisionError):  # primaries that span no colors
+        return np.eye(3)
+    return matrix
+
+
+def _to_xyz(primaries: Sequence[float]) -> Matrix:
+    """Return the matrix from linear values to CIE XYZ, in which white has a Y of 1."""
+    white, *colors = (
+        (x / y, 1.0, (1 - x - y) / y) for x, y in zip(*[iter(primaries)] * 2, strict=True)
+    )
+    columns = np.array(colors).T
+    matrix: Matrix = columns * np.linalg.solve(columns, white)
+    return matrix
+
+
+def _decoded(levels: Matrix) -> Matrix:
+    return np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
+
+
+def _encoded(linear: Matrix) -> npt.NDArray[np.uint8]:
+    linear = np.clip(linear, 0, 1)
+    levels = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    rounded: npt.NDArray[np.uint8] = np.rint(255 * levels).astype(np.uint8)
+    return rounded
