@@ -18,6 +18,7 @@ from styletransfer.commands.styles import styles
 from styletransfer.commands.stylize import stylize
 from styletransfer.commands.stylize_dataset import stylize_dataset
 from styletransfer.commands.train import train
+from styletransfer.commands.web import web
 
 
 @click.group(cls=OneLineErrors, invoke_without_command=True)
@@ -43,6 +44,7 @@ for command in (
     evaluate,
     add_style,
     select_styles,
+    web,
 ):
     cli.add_command(command)
 
