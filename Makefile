@@ -4,9 +4,12 @@ BIN := .venv/bin
 # A photograph that scikit-learn ships; `make demo PHOTO=mine.jpg` takes yours.
 SAMPLE = from importlib.util import find_spec as f; \
 	print(f("sklearn").submodule_search_locations[0] + "/datasets/images/china.jpg")
+PAGE := styletransfer/web/page/index.html
+CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome,\
+	$(shell command -v $(name))))
 PHOTO ?= $(shell $(BIN)/python -c '$(SAMPLE)')
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint web test-web clean
 
 demo: .venv/demo-ready
 	@$(BIN)/styletransfer contact-sheet "$(PHOTO)" -o demo/gallery.png --overwrite
@@ -19,8 +22,24 @@ lint: .venv/dev-ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The page that paints in a browser, which `styletransfer web` serves.
+web: $(PAGE)
+
+test-web: $(PAGE) .venv/dev-ready
+	@test -n "$(CHROMIUM)" || { echo "make test-web needs Chromium, and found none"; exit 1; }
+	CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest web/tests
+
+$(PAGE): web/node_modules/ready $(wildcard web/*.* web/public/* web/src/* web/src/worker/*) \
+		checkpoints/gallery.onnx checkpoints/gallery.fp16.onnx
+	@cd web && npm run --silent check && npm run --silent build
+
+web/node_modules/ready: web/package-lock.json
+	@command -v npm >/dev/null || { echo "The page needs Node 20 or newer, with npm"; exit 1; }
+	@cd web && npm ci --silent
+	@touch $@
+
 clean:
-	rm -rf .venv build dist demo
+	rm -rf .venv build dist demo web/node_modules styletransfer/web/page
 
 # Small and quick: the demo needs neither torch nor any tool of the developers.
 .venv/demo-ready: pyproject.toml | .venv/bin/python
