@@ -6,7 +6,14 @@ Example:
 """
 
 from styletransfer.errors import ImageError
-from styletransfer.images.decode import DEFAULT_MAX_PIXELS, decode_image, read_image, read_size
+from styletransfer.images.decode import (
+    DEFAULT_MAX_PIXELS,
+    Header,
+    decode_image,
+    read_header,
+    read_image,
+    read_size,
+)
 from styletransfer.images.encode import WRITABLE, encode_image, write_image
 from styletransfer.images.find import (
     READABLE,
@@ -23,6 +30,7 @@ __all__ = [
     "DEFAULT_MAX_PIXELS",
     "READABLE",
     "WRITABLE",
+    "Header",
     "ImageError",
     "Metadata",
     "Picture",
@@ -34,6 +42,7 @@ __all__ = [
     "image_suffixes",
     "is_unreadable",
     "passed_over",
+    "read_header",
     "read_image",
     "read_size",
     "to_pixels",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms, ImageFile
 
-from styletransfer.images.png_colors import from_gamma
+from styletransfer.images.png_colors import from_gamma, is_neutral
 
 _PHOTOMETRIC_TAG = 0x0106
 
@@ -65,11 +65,23 @@ def to_srgb(image: Image.Image, info: Mapping[Any, Any], notes: list[str]) -> Im
             return _apply_profile(image, profile)
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
             notes.append("unusable color profile ignored")
+    elif not is_srgb(info):
+        return from_gamma(image, info["gamma"], info.get("chromaticity"))
     if image.mode == "CMYK":
         notes.append("CMYK without a color profile: colors are approximate")
-    if not profile and "srgb" not in info and info.get("gamma"):
-        return from_gamma(image, info["gamma"], info.get("chromaticity"))
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def is_srgb(info: Mapping[Any, Any]) -> bool:
+    """Tell whether colors of mode RGB are in sRGB already.
+
+    Args:
+        info: As for `to_srgb`.
+    """
+    if info.get("icc_profile"):
+        return False
+    gamma = info.get("gamma")
+    return not gamma or "srgb" in info or is_neutral(gamma, info.get("chromaticity"))
 
 
 def _color_key(image: Image.Image, samples: str) -> Image.Image | None:

@@ -1,6 +1,7 @@
 """Decode image files: every kind comes out upright, as 8-bit sRGB."""
 
 import os
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import IO
@@ -9,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from styletransfer.errors import ImageError
-from styletransfer.images.color_management import sample_format, split_alpha, to_srgb
+from styletransfer.images.color_management import is_srgb, sample_format, split_alpha, to_srgb
 from styletransfer.images.identify import check_pixels, frame_notes, identify, load, open_file
 from styletransfer.images.jpeg import with_end
 from styletransfer.images.metadata import NO_METADATA, Metadata, metadata_of
@@ -80,7 +81,7 @@ def decode_image(
     notes: list[str] = []
     image = identify(file, name, max_pixels)
     width, height = image.size
-    check_pixels(name, width * height, max_pixels, "shrink it or raise the limit")
+    check_pixels(name, width * height, max_pixels)
     if size is not None:
         scale = size / min(width, height)
         width, height = round(width * scale), round(height * scale)
@@ -98,13 +99,48 @@ def decode_image(
         rgb = _resized(rgb, (width, height), _middle(width, height, size))
     elif rgb.size != (width, height):
         rgb = _resized(rgb, (width, height), (0, 0, width, height))
-    pixels, metadata = _upright(np.array(rgb), image, notes)
+    orientation, metadata = _orientation(image, notes)
+    pixels = _upright(np.array(rgb), orientation)
     shown = np.ascontiguousarray(pixels[..., :3])
     if alpha is None:
         return Picture(shown, None, tuple(notes), metadata)
     opacity = np.ascontiguousarray(pixels[..., 3])
     fill_hidden(shown, opacity)
     return Picture(shown, opacity, tuple(notes), metadata)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the header of an image file tells.
+
+    Attributes:
+        width: Width in pixels as stored: the orientation is not applied.
+        height: Height in pixels as stored.
+        is_plain: Whether the pixels are upright and in sRGB as they are stored.
+        metadata: EXIF, XMP and resolution.
+    """
+
+    width: int
+    height: int
+    is_plain: bool
+    metadata: Metadata
+
+
+def read_header(path: str | os.PathLike[str]) -> Header:
+    """Read what an image file tells of its picture; nothing is decoded.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ImageError: The file is missing or no image.
+    """
+    path = Path(path)
+    with open_file(path) as file:
+        image = identify(file, str(path), DEFAULT_MAX_PIXELS)
+        turned, metadata = _orientation(image, [])
+        plain = turned == 1 and is_srgb(image.info)
+        return Header(image.width, image.height, plain, metadata)
 
 
 def read_size(path: str | os.PathLike[str]) -> tuple[int, int]:
@@ -170,16 +206,20 @@ def _resized(
     return image.resize(shape, Image.Resampling.LANCZOS, box=box)
 
 
-def _upright(pixels: Pixels, image: Image.Image, notes: list[str]) -> tuple[Pixels, Metadata]:
-    """Undo the EXIF orientation: 5 to 8 are transposed, and each flips none, one or both axes."""
+def _orientation(image: Image.Image, notes: list[str]) -> tuple[int, Metadata]:
     try:
-        orientation = image.getexif().get(_ORIENTATION_TAG, 1)
-        metadata = metadata_of(image)
+        # Not the method of PNG files, which decodes the whole picture before anything.
+        exif = Image.Image.getexif(image)
+        return exif.get(_ORIENTATION_TAG, 1), metadata_of(image)
     except Exception:  # the parser of a block that any program may have written
         notes.append("unreadable EXIF data: the picture may not be upright")
-        return pixels, NO_METADATA
+        return 1, NO_METADATA
+
+
+def _upright(pixels: Pixels, orientation: int) -> Pixels:
+    """Undo the EXIF orientation: 5 to 8 are transposed, and each flips none, one or both axes."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
-    return pixels[::-1] if orientation in (3, 4, 7, 8) else pixels, metadata
+    return pixels[::-1] if orientation in (3, 4, 7, 8) else pixels

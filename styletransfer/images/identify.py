@@ -116,7 +116,9 @@ def load(image: ImageFile.ImageFile, name: str, max_pixels: int) -> None:
         raise _fault(name, error, "damaged or cut short", INTACT) from error
 
 
-def check_pixels(name: str, pixels: int, most: int, advice: str) -> None:
+def check_pixels(
+    name: str, pixels: int, most: int, advice: str = "shrink it or raise the limit"
+) -> None:
     """Raise ImageError for a picture of more than `most` pixels."""
     if pixels > most:
         raise ImageError(f"{name}: {pixels:,} pixels are over the limit of {most:,}; {advice}")

@@ -48,7 +48,9 @@ def metadata_of(image: Image.Image) -> Metadata:
     info = image.info
     # The directory of a TIFF file is its EXIF block, and more.
     exif = _described(image.getexif()).tobytes() if image.format == "TIFF" else info.get("exif")
-    return Metadata(exif or b"", info.get("xmp") or b"", _sensible(info.get("dpi")))
+    # Some programs write the packet to PNG as plain text.
+    xmp = info.get("xmp") or str(info.get("XML:com.adobe.xmp", "")).encode("utf-8", "replace")
+    return Metadata(exif or b"", xmp, _sensible(info.get("dpi")))
 
 
 def for_pixels(metadata: Metadata, width: int, height: int) -> Metadata:

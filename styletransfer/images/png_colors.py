@@ -22,7 +22,7 @@ def from_gamma(image: Image.Image, gamma: float, primaries: Sequence[float] | No
     Args:
         image: Mode L or RGB.
         gamma: Exponent by which light was encoded, such as 0.45455. Within 5 % of that it is
-            taken for sRGB's, as libpng does.
+            taken for sRGB's curve, as libpng does.
         primaries: x and y of white, red, green and blue. None for sRGB's.
 
     Returns:
@@ -32,14 +32,11 @@ def from_gamma(image: Image.Image, gamma: float, primaries: Sequence[float] | No
         W3C, Portable Network Graphics (PNG) Specification, sections 11.3.2 and 13.13.
     """
     image = image if image.mode == "RGB" else image.convert("RGB")
-    if not 0.05 <= gamma <= 20:  # no encoding of a picture
-        return image
     levels = np.arange(256) / 255
-    curved = abs(gamma / _SRGB_GAMMA - 1) > 0.05
-    linear = levels ** (1 / gamma) if curved else _decoded(levels)
-    matrix = _to_srgb(primaries or _SRGB_PRIMARIES)
-    if np.allclose(matrix, np.eye(3), atol=0.01):
-        return image.point([*_encoded(linear)] * 3) if curved else image
+    linear = _decoded(levels) if _is_srgb_curve(gamma) else levels ** (1 / gamma)
+    matrix = _to_srgb(primaries)
+    if matrix is None:
+        return image.point([*_encoded(linear)] * 3)
     pixels = np.array(image)
     for first in range(0, len(pixels), _ROWS):
         rows = pixels[first : first + _ROWS]
@@ -47,16 +44,27 @@ def from_gamma(image: Image.Image, gamma: float, primaries: Sequence[float] | No
     return Image.fromarray(pixels)
 
 
-def _to_srgb(primaries: Sequence[float]) -> Matrix:
-    """Return the matrix from linear values for some primaries to those of sRGB."""
+def is_neutral(gamma: float, primaries: Sequence[float] | None) -> bool:
+    """Tell whether `from_gamma` has nothing to do, or the values make no sense."""
+    if not 0.05 <= gamma <= 20:  # no encoding of a picture
+        return True
+    return _is_srgb_curve(gamma) and _to_srgb(primaries) is None
+
+
+def _is_srgb_curve(gamma: float) -> bool:
+    return abs(gamma / _SRGB_GAMMA - 1) <= 0.05
+
+
+def _to_srgb(primaries: Sequence[float] | None) -> Matrix | None:
+    """Return the matrix from linear values to those of sRGB, None for its own primaries."""
     try:
-        there, here = _to_xyz(primaries), _to_xyz(_SRGB_PRIMARIES)
-        cones = (_BRADFORD @ here.sum(axis=1)) / (_BRADFORD @ there.sum(axis=1))
-        adapted = np.linalg.inv(_BRADFORD) @ np.diag(cones) @ _BRADFORD @ there
-        matrix: Matrix = np.linalg.inv(here) @ adapted
+        there, here = _to_xyz(primaries or _SRGB_PRIMARIES), _to_xyz(_SRGB_PRIMARIES)
     except (np.linalg.LinAlgError, ZeroDivisionError):  # primaries that span no colors
-        return np.eye(3)
-    return matrix
+        return None
+    cones = (_BRADFORD @ here.sum(axis=1)) / (_BRADFORD @ there.sum(axis=1))
+    adapted = np.linalg.inv(_BRADFORD) @ np.diag(cones) @ _BRADFORD @ there
+    matrix: Matrix = np.linalg.inv(here) @ adapted
+    return None if np.allclose(matrix, np.eye(3), atol=0.01) else matrix
 
 
 def _to_xyz(primaries: Sequence[float]) -> Matrix:

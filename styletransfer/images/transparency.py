@@ -10,7 +10,7 @@ from PIL import Image
 from styletransfer.images.picture import Pixels, Tensor
 
 BLOCK = 8
-ROWS = 64 * BLOCK  # worked on at once
+_ROWS = 8 * BLOCK  # worked on at once
 _NOTHING_SHOWS = 128  # the color of a picture that is wholly transparent
 _TRUST = 4  # an average is used as it is where a quarter of its block shows, and mixed below that
 
@@ -46,10 +46,10 @@ class HiddenFill:
             alpha: uint8 n×W.
         """
         self.hides = self.hides or not alpha.all()
-        weight = np.divide(alpha, 255, dtype=np.float32)
-        planes = (*(rgb[..., channel] * weight for channel in range(3)), weight)
+        weight: Tensor = np.divide(alpha, 255, dtype=np.float32)
         start = first // BLOCK
-        for sums, plane in zip(self._sums, planes, strict=True):
+        for channel, sums in enumerate(self._sums):
+            plane = weight if channel == 3 else np.multiply(rgb[..., channel], weight)
             blocks = np.asarray(_image(plane).reduce(BLOCK))
             sums[start : start + len(blocks)] = blocks
 
@@ -84,8 +84,8 @@ def fill_hidden(rgb: Pixels, alpha: Pixels) -> None:
         return
     filling = HiddenFill(*alpha.shape)
     for work in (filling.add, filling.fill):
-        for first in range(0, len(alpha), ROWS):
-            work(first, rgb[first : first + ROWS], alpha[first : first + ROWS])
+        for first in range(0, len(alpha), _ROWS):
+            work(first, rgb[first : first + _ROWS], alpha[first : first + _ROWS])
 
 
 def _filled(sums: Tensor) -> Tensor:

@@ -8,29 +8,54 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
+from styletransfer.errors import ScratchError
 
-class ScratchError(Exception):
-    """No room for a scratch file; the message is one line."""
+
+def check_room(size: int) -> str:
+    """Check the folder for temporary files ($TMPDIR) before any work is done.
+
+    Args:
+        size: What the work will take of it, in bytes.
+
+    Returns:
+        A line that says so.
+
+    Raises:
+        ScratchError: There is less room than that.
+    """
+    folder = tempfile.gettempdir()
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise _no_room(folder, size, os.strerror(errno.ENOSPC))
+    return f"takes {size / 1e9:.1f} GB of {free / 1e9:.1f} GB on disk in {folder} for a while"
 
 
 @contextmanager
 def scratch_file(size: int) -> Iterator[IO[bytes]]:
-    """An unbuffered file of `size` bytes in the folder for temporary files ($TMPDIR).
+    """Open an unbuffered file in the folder for temporary files ($TMPDIR).
 
     Its room is reserved, so that a full disk is told now and not in the middle of the work.
-    Raises ScratchError where there is too little.
+
+    Args:
+        size: Size of the file in bytes.
+
+    Raises:
+        ScratchError: There is too little room.
     """
+    check_room(size)
     folder = tempfile.gettempdir()
-    free = shutil.disk_usage(folder).free
     with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
         try:
-            if free < size:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             if hasattr(os, "posix_fallocate") and size:
                 os.posix_fallocate(file.fileno(), 0, size)
         except OSError as error:
-            raise ScratchError(
-                f"{folder}: no room for a scratch file of {size / 1e9:.1f} GB ({error.strerror}), "
-                f"{free / 1e9:.1f} GB are free; set TMPDIR to a folder with more"
-            ) from None
+            raise _no_room(folder, size, error.strerror or str(error)) from None
         yield file
+
+
+def _no_room(folder: str, size: int, reason: str) -> ScratchError:
+    free = shutil.disk_usage(folder).free
+    return ScratchError(
+        f"{folder}: no room for a scratch file of {size / 1e9:.1f} GB ({reason}), "
+        f"{free / 1e9:.1f} GB are free; set TMPDIR to a folder with more"
+    )

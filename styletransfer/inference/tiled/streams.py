@@ -1,10 +1,11 @@
 """Pictures larger than memory: decoded into a scratch file, and encoded from it, by libvips.
 
-pyvips is an optional extra. It serves plain 8-bit PNG, TIFF and JPEG files; whatever takes more
-than decoding (colour profiles, orientation, 16 bits) is left to `styletransfer.images`.
+pyvips is an optional extra. It serves plain 8-bit PNG, TIFF and JPEG files. Whatever takes more
+than decoding (color profiles, orientation, 16 bits) is left to `styletransfer.images`.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,16 @@ from typing import IO, Any
 import numpy as np
 
 from styletransfer.atomic import written_whole
-from styletransfer.images import ImageError, Pixels
+from styletransfer.errors import ImageError
+from styletransfer.images import (
+    DEFAULT_MAX_PIXELS,
+    Metadata,
+    Pixels,
+    read_header,
+)
+from styletransfer.images.identify import check_pixels
+from styletransfer.images.metadata import NO_METADATA, for_pixels
+from styletransfer.images.transparency import BLOCK, HiddenFill
 from styletransfer.inference.tiled.scratch import scratch_file
 
 LOADERS = ("pngload_source", "tiffload_source", "jpegload_source")
@@ -25,7 +35,8 @@ SAVERS = {
     ".jpg": ".jpg[Q=95,subsample_mode=off]",
     ".jpeg": ".jpg[Q=95,subsample_mode=off]",
 }
-ROWS_AT_ONCE = 256
+PIXELS_AT_ONCE = 2**20
+INCH = 25.4  # millimeters
 
 
 class FileRows:
@@ -48,25 +59,25 @@ class FileRows:
 
 @dataclass(frozen=True)
 class Streamed:
-    """A picture on disk: its colour, and its alpha (one byte a pixel) where it has one."""
+    """A picture on disk.
+
+    Attributes:
+        rgb: Its colors.
+        alpha: Its alpha, one byte a pixel. None for a picture without transparency.
+        metadata: EXIF, XMP and resolution of its file.
+    """
 
     rgb: FileRows
     alpha: FileRows | None
-
-
-def _opened(path: Path, **options: Any) -> Any:
-    """Open the file `path` itself: by name, libvips takes a `]` at its end for options."""
-    import pyvips
-
-    source = pyvips.Source.new_from_file(str(path))
-    return pyvips.Image.new_from_source(source, "", access="sequential", **options)
+    metadata: Metadata = NO_METADATA
 
 
 def can_stream(source: Path, target: Path) -> bool:
-    """Whether `source` can be decoded, and `target` encoded, without holding either in memory."""
+    """Tell whether one file can be decoded, and another encoded, without holding it in memory."""
     try:
         image = _opened(source)
-    except Exception:  # pyvips is missing, or can't read it: then `read_image` says why
+        plain = read_header(source).is_plain
+    except Exception:  # pyvips is missing, or cannot read it: then `read_image` says why
         return False
     fields = image.get_fields()
 
@@ -77,25 +88,38 @@ def can_stream(source: Path, target: Path) -> bool:
     return (
         target.suffix.lower() in SAVERS
         and Path("/dev/fd").exists()
+        and plain
         and loader in LOADERS
         and image.format == "uchar"
         and image.interpretation in ("srgb", "b-w")
-        and "icc-profile-data" not in fields
-        and field("orientation", 1) == 1
+        and field("orientation", 1) == 1  # in a PNG it may follow the pixels
         and field("n-pages", 1) == 1
-        # TIFF may hold colours that are multiplied by their alpha.
+        # TIFF may hold colors that are multiplied by their alpha.
         and image.bands in ((1, 3) if loader == "tiffload_source" else (1, 2, 3, 4))
     )
 
 
 @contextmanager
-def decoded(source: Path) -> Iterator[Streamed]:
+def decoded(source: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Iterator[Streamed]:
     """Decode a file that `can_stream` into scratch files, which are gone afterwards.
 
-    Raises ImageError for a damaged file, ScratchError where there is no room.
+    As with `read_image`, what a transparent pixel hides is replaced.
+
+    Args:
+        source: The file.
+        max_pixels: Limit for its pixels; it is checked before anything is decoded.
+
+    Yields:
+        The picture.
+
+    Raises:
+        ImageError: The file is damaged, or over the limit.
+        ScratchError: There is no room on disk.
     """
     import pyvips
 
+    header = read_header(source)
+    check_pixels(str(source), header.width * header.height, max_pixels)
     with ExitStack() as stack:
         try:
             image = _opened(source, fail_on="error")
@@ -106,29 +130,41 @@ def decoded(source: Path) -> Iterator[Streamed]:
                 file = stack.enter_context(scratch_file(height * width * bands))
                 return FileRows(file, height, width, bands)
 
-            streamed = Streamed(rows(3), rows(1) if has_alpha else None)
+            streamed = Streamed(rows(3), rows(1) if has_alpha else None, header.metadata)
+            filling = HiddenFill(height, width)
             region = pyvips.Region.new(image)
-            for first in range(0, height, ROWS_AT_ONCE):
-                count = min(ROWS_AT_ONCE, height - first)
-                data = np.frombuffer(region.fetch(0, first, width, count), np.uint8)
-                pixels = data.reshape(count, width, image.bands)
-                colour = pixels[..., :1] if image.bands < 3 else pixels[..., :3]
-                streamed.rgb.write(first, np.broadcast_to(colour, (count, width, 3)))
+            for first, last in _bands(height, width):
+                data = np.frombuffer(region.fetch(0, first, width, last - first), np.uint8)
+                pixels = data.reshape(last - first, width, image.bands)
+                colors = pixels[..., :1] if image.bands < 3 else pixels[..., :3]
+                colors = np.broadcast_to(colors, (last - first, width, 3))
+                streamed.rgb.write(first, colors)
                 if streamed.alpha is not None:
                     streamed.alpha.write(first, pixels[..., -1:])
+                    filling.add(first, colors, pixels[..., -1])
         except pyvips.Error as error:
             reason = " ".join(error.detail.split()) or error.message
             raise ImageError(
                 f"{source}: damaged or cut short ({reason}); replace it by an intact copy"
             ) from None
+        if streamed.alpha is not None and filling.hides:
+            for first, last in _bands(height, width):
+                colors = streamed.rgb.read(first, last)
+                filling.fill(first, colors, streamed.alpha.read(first, last)[..., 0])
+                streamed.rgb.write(first, colors)
         yield streamed
 
 
-def encode(target: Path, streamed: Streamed) -> None:
-    """Write `streamed` in the format that the suffix of `target` names, one of `SAVERS`.
+def encode(target: Path, streamed: Streamed, *, strip: bool = False) -> None:
+    """Write a picture on disk to a file, which appears under its name only when it is complete.
 
-    JPEG gets the picture over white. The file appears under its name only when it is complete.
-    Raises ImageError where it can't be written.
+    Args:
+        target: The file, with one of the suffixes in `SAVERS`. JPEG gets the picture over white.
+        streamed: The picture.
+        strip: Whether to leave out EXIF, XMP and resolution. TIFF never gets the EXIF.
+
+    Raises:
+        ImageError: The file cannot be written.
     """
     import pyvips
 
@@ -143,11 +179,45 @@ def encode(target: Path, streamed: Streamed) -> None:
         whole = whole.bandjoin(image(streamed.alpha))
         if saver.startswith(".jpg"):
             whole = whole.flatten(background=255)
+    if not strip:
+        whole = _told(whole, for_pixels(streamed.metadata, whole.width, whole.height))
     try:
-        with written_whole(target) as file:
-            whole.write_to_target(pyvips.Target.new_to_descriptor(file.fileno()), saver)
+        with written_whole(target) as file, ThreadPoolExecutor(1) as worker:
+            output = pyvips.Target.new_to_descriptor(file.fileno())
+            try:  # in a thread of its own: libvips does not hear Ctrl-C while it writes
+                worker.submit(whole.write_to_target, output, saver).result()
+            except BaseException:
+                whole.set_kill(True)
+                raise
     except (OSError, pyvips.Error) as error:
         reason = " ".join(str(error).split())
         raise ImageError(
             f"{target}: cannot be written ({reason}); choose another folder, size or format"
         ) from None
+
+
+def _opened(path: Path, **options: Any) -> Any:
+    """Open the file `path` itself: by name, libvips takes a `]` at its end for options."""
+    import pyvips
+
+    source = pyvips.Source.new_from_file(str(path))
+    return pyvips.Image.new_from_source(source, "", access="sequential", **options)
+
+
+def _bands(height: int, width: int) -> Iterator[tuple[int, int]]:
+    """Return the first and the last row, plus one, of bands for `HiddenFill`."""
+    rows = max(PIXELS_AT_ONCE // width // BLOCK, 1) * BLOCK
+    for first in range(0, height, rows):
+        yield first, min(first + rows, height)
+
+
+def _told(image: Any, metadata: Metadata) -> Any:
+    """Return an image of libvips that has metadata."""
+    import pyvips
+
+    across, down = metadata.dpi or (0, 0)
+    image = image.copy(xres=across / INCH, yres=down / INCH)
+    for field, data in (("exif-data", metadata.exif), ("xmp-data", metadata.xmp)):
+        if data:
+            image.set_type(pyvips.GValue.blob_type, field, data)
+    return image

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from styletransfer.errors import ImageError
-from styletransfer.images import read_image, read_size
+from styletransfer.images import read_header, read_image, read_size
 from tests.styletransfer.images.samples import COLORS, assert_refused, noise, png, tiff
 
 
@@ -92,6 +92,20 @@ def test_pixel_limit_is_checked_before_decoding(tmp_path: Path) -> None:
     path.write_bytes(data)
     assert_refused(path, "5,000,000,000", "200,000,000", "raise the limit")
     assert_refused(path, "cut short", max_pixels=5_000_000_000)
+
+
+def test_a_header_is_read_without_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(image: ImageFile.ImageFile) -> None:
+        raise AssertionError("decoded")
+
+    for suffix in (".png", ".jpg", ".webp", ".tif", ".gif", ".bmp"):
+        path = tmp_path / f"a{suffix}"
+        Image.fromarray(noise(6, 5)).save(path)
+        with monkeypatch.context() as patch:
+            patch.setattr(ImageFile.ImageFile, "load", refuse)
+            header = read_header(path)
+            assert (header.width, header.height) == read_size(path) == (5, 6)
+            assert header.is_plain
 
 
 def test_pixel_limit_is_inclusive(tmp_path: Path) -> None:
