@@ -1,3 +1,38 @@
-"""Fast style transfer: small instance-norm networks, many styles in one ONNX file."""
+"""Fast style transfer: small instance-norm networks, many styles in one ONNX file.
+
+Example:
+    from styletransfer import Stylizer, read_image, write_image
+
+    stylize = Stylizer()
+    write_image("painted.jpg", stylize(read_image("photo.jpg"), "the_scream"))
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from styletransfer.errors import StyleTransferError
+
+if TYPE_CHECKING:
+    from styletransfer.images import Picture, read_image, write_image
+    from styletransfer.inference import Stylizer
 
 __version__ = "0.1.0"
+__all__ = ["Picture", "StyleTransferError", "Stylizer", "read_image", "write_image"]
+
+# Imported when first asked for: NumPy, Pillow and ONNX Runtime take longer than all else here.
+_PLACES = {
+    "Picture": "styletransfer.images",
+    "read_image": "styletransfer.images",
+    "write_image": "styletransfer.images",
+    "Stylizer": "styletransfer.inference",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_PLACES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PLACES})

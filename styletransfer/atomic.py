@@ -20,6 +20,9 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
         with temporary.open("xb") as file:
             yield file
         temporary.replace(path)
+    except OSError as error:  # a full disk does not say which file it was
+        error.filename = error.filename or str(path)
+        raise
     finally:
         with suppress(OSError):  # also the usual case: it has its final name
             temporary.unlink()

@@ -102,3 +102,11 @@ class ParityError(StyleTransferError):
 
 class MissingExtraError(StyleTransferError):
     """A package that an extra of the installation brings, and that is not there."""
+
+
+class StoppedError(StyleTransferError):
+    """Training that a signal stopped; the exit status is that of a process it ends."""
+
+    def __init__(self, signal: int, message: str) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal

@@ -91,7 +91,8 @@ def _traceback_option() -> click.Option:
 
 def _of_file_system(error: OSError) -> str:
     reason = error.strerror or str(error) or type(error).__name__
-    return f"{error.filename}: {reason}" if error.filename else reason
+    # Whatever writes a file names it, so what has no name is a stream.
+    return f"{error.filename or 'standard output'}: {reason}"
 
 
 def _end(error: Exception, message: str, status: int, show: bool) -> None:

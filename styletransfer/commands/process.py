@@ -21,6 +21,8 @@ stopped = threading.Event()
 def run_process(module: str, words: Sequence[str] = ()) -> NoReturn:
     """Call `main` of a module with `words`, and end the process with its exit status."""
     _open_missing_streams()
+    # ONNX Runtime would send reports, and warns on stderr where it cannot keep an identifier.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     # A shell that starts a process in the background has it ignore Ctrl-C; that stays so.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
@@ -69,7 +71,8 @@ def _flush(status: int) -> int:
     except BrokenPipeError:
         status = status or 1
     except OSError as error:
-        _say(f"Error: standard output: cannot be written ({error.strerror})")
+        if status == 0:
+            _say(f"Error: standard output: {error.strerror}")
         status = status or 1
     else:
         return status

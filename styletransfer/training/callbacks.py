@@ -7,6 +7,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 from torchvision.utils import make_grid
@@ -93,7 +94,7 @@ class SampleGrid(pl.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        if batch_idx or trainer.sanity_checking:
+        if batch_idx or trainer.sanity_checking or trainer.state.fn != TrainerFn.FITTING:
             return
         assert isinstance(pl_module, StyleTransferModule)
         rows = torch.eye(len(pl_module.style_names), device=batch.device)

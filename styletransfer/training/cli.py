@@ -6,14 +6,32 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytorch_lightning as pl
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI
+from pytorch_lightning.cli import (
+    ArgsType,
+    LightningArgumentParser,
+    LightningCLI,
+    SaveConfigCallback,
+)
 
 import styletransfer
 from styletransfer.errors import RequestError, TrainingDataError
 from styletransfer.training.callbacks import SampleGrid, TrainingMetrics
 from styletransfer.training.module import StyleTransferModule
 from styletransfer.training.photographs import PhotographDataModule
+from styletransfer.training.restyle import read_checkpoint
+from styletransfer.training.saving import Checkpoints, WholeCheckpointIO
+
+LAST = "last"
+
+
+class SaveConfig(SaveConfigCallback):
+    """Writes the configuration into the folder of a training run, and nowhere else."""
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if stage == "fit" and trainer.logger is not None:
+            super().setup(trainer, pl_module, stage)
 
 
 class TrainingCLI(LightningCLI):
@@ -42,13 +60,38 @@ class TrainingCLI(LightningCLI):
             self.config = parser.parse_args(args)  # type: ignore[arg-type]
         except ArgumentError as error:
             raise RequestError(str(error)) from error
+        wanted = self.config[self.config.subcommand].get("ckpt_path")
+        if wanted not in (None, LAST):
+            read_checkpoint(Path(wanted))  # before Lightning reads it and does not say what it is
 
     def before_fit(self) -> None:
         """Refuse what cannot be trained, before the run gets a folder."""
-        if self.trainer.max_steps < 1:
+        trainer = self.trainer
+        if trainer.max_steps < 1:
             raise TrainingDataError("the length of training is not set: give --trainer.max_steps")
+        trainer.strategy.checkpoint_io = WholeCheckpointIO()
+        if isinstance(trainer.val_check_interval, int):  # there is a validation at the end at least
+            batches = trainer.max_steps * trainer.accumulate_grad_batches
+            trainer.val_check_interval = min(trainer.val_check_interval, batches)
+        every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
+        trainer.log_every_n_steps = min(every, trainer.max_steps)  # type: ignore[attr-defined]
+        self._check_checkpoint()
         self.datamodule.setup("fit")
         self.model.setup("fit")
+
+    def before_validate(self) -> None:
+        """Refuse what cannot be validated."""
+        self._check_checkpoint()
+
+    def _check_checkpoint(self) -> None:
+        """Find the checkpoint that `--ckpt_path last` means, and read the one that is given."""
+        options = self.config_init[self.subcommand]
+        options["weights_only"] = True  # no pickled code is ever run
+        wanted = options.get("ckpt_path")
+        if wanted == LAST:
+            wanted = options["ckpt_path"] = str(_last_checkpoint(self.trainer))
+        if wanted is not None:
+            self.model.on_load_checkpoint(read_checkpoint(Path(wanted)))
 
 
 def run_training(words: Sequence[str]) -> None:
@@ -63,19 +106,36 @@ def run_training(words: Sequence[str]) -> None:
     for untrue in ("Your `IterableDataset` has `__len__`", ".* your dataloader is not resumable"):
         warnings.filterwarnings("ignore", untrue)
     strict: dict[str, Any] = {"exit_on_error": False}
+    checkpoints = Checkpoints()
     try:
-        TrainingCLI(
-            StyleTransferModule,
-            PhotographDataModule,
-            args=_with_recipes(words),
-            seed_everything_default=0,
-            parser_kwargs={**strict, "fit": dict(strict), "validate": dict(strict)},
-            trainer_defaults={"callbacks": [TrainingMetrics(), SampleGrid()]},
-            auto_configure_optimizers=False,
-        )
+        with checkpoints.signals:
+            TrainingCLI(
+                StyleTransferModule,
+                PhotographDataModule,
+                args=_with_recipes(words),
+                seed_everything_default=0,
+                save_config_callback=SaveConfig,
+                parser_kwargs={**strict, "fit": dict(strict), "validate": dict(strict)},
+                trainer_defaults={
+                    "callbacks": [TrainingMetrics(), SampleGrid(), checkpoints],
+                    "check_val_every_n_epoch": None,
+                    "val_check_interval": 1000,
+                },
+                auto_configure_optimizers=False,
+            )
     # What Lightning says of options that contradict each other.
     except MisconfigurationException as error:
         raise RequestError(str(error)) from error
+
+
+def _last_checkpoint(trainer: pl.Trainer) -> Path:
+    """Return the newest checkpoint of the runs that lie beside the coming one."""
+    logger = trainer.logger
+    runs = Path(getattr(logger, "root_dir", None) or trainer.default_root_dir)
+    found = [*runs.glob("version_*/checkpoints/*.ckpt"), *runs.glob("checkpoints/*.ckpt")]
+    if not found:
+        raise RequestError(f"--ckpt_path last: there is no checkpoint in {runs}; name a file")
+    return max(found, key=lambda path: path.stat().st_mtime)
 
 
 def recipes() -> dict[str, Path]:

@@ -129,8 +129,8 @@ class PhotographDataModule(pl.LightningDataModule):
         photographs: a folder; every image below it counts.
         crop: side of the square crops, in pixels.
         batch_size: crops a step, on each device.
-        held_out: how many photographs, spread evenly over the sorted paths, are kept from
-            training and used for validation.
+        held_out: Number of photographs, spread evenly over the sorted paths, that are kept from
+            training and used for validation; at most half of them are.
         workers: processes that decode.
         seed: of the shuffle, the scales, the crops and the flips.
     """
@@ -160,19 +160,20 @@ class PhotographDataModule(pl.LightningDataModule):
         """
         if not self.photographs.is_dir():
             raise TrainingDataError(
-                f"{self.photographs}: no such folder; give one with --data.photographs"
+                f"{self.photographs}: no such folder; give one with --photographs"
             )
         files = find_images(self.photographs)
-        if len(files) <= self.held_out:
+        if len(files) < 1 + bool(self.held_out):
             raise TrainingDataError(
-                f"{self.photographs}: {len(files)} photographs, of which {self.held_out} are held "
-                "out, leave none to train on; add some or lower --data.held_out"
+                f"{self.photographs}: {len(files)} photographs; give at least 2, one to train on "
+                "and one to validate with"
             )
         self._check_crop(files)
-        every = len(files) // self.held_out if self.held_out else len(files) + 1
-        self.validation_files = files[every - 1 :: every][: self.held_out]
-        held_out = set(self.validation_files)
-        self.training_files = [path for path in files if path not in held_out]
+        held_out = min(self.held_out, len(files) // 2)
+        every = len(files) // held_out if held_out else len(files) + 1
+        self.validation_files = files[every - 1 :: every][:held_out]
+        kept = set(self.validation_files)
+        self.training_files = [path for path in files if path not in kept]
 
     def _check_crop(self, files: Sequence[Path]) -> None:
         largest = 0

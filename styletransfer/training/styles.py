@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from styletransfer.errors import TrainingDataError
+from styletransfer.errors import StyleError, TrainingDataError
 from styletransfer.images import find_images, read_image, to_tensor
 from styletransfer.losses import LossNetwork, gram_matrix
+from styletransfer.style_names import check_style_name
 
 IDENTITY = "identity"
 
@@ -18,7 +19,7 @@ def find_styles(source: Path | Sequence[Path]) -> dict[str, Path]:
     """Name (the file's stem) and path of each style image, in a folder or a list of files.
 
     Raises:
-        TrainingDataError: no image there, or two of the same name, or one called "identity".
+        TrainingDataError: no image there, two of the same name, or a name that is refused.
     """
     if isinstance(source, Path):
         if not source.is_dir():
@@ -30,8 +31,10 @@ def find_styles(source: Path | Sequence[Path]) -> dict[str, Path]:
         raise TrainingDataError(f"{source}: no style images in it; add at least one painting")
     styles: dict[str, Path] = {}
     for path in files:
-        if path.stem == IDENTITY:
-            raise TrainingDataError(f"{path}: 'identity' is the photograph's own style; rename it")
+        try:
+            check_style_name(path.stem)
+        except StyleError as error:
+            raise TrainingDataError(f"{path}: {error}") from error
         if path.stem in styles:
             raise TrainingDataError(f"{path} and {styles[path.stem]} have one name; rename one")
         styles[path.stem] = path

@@ -2,16 +2,24 @@
 
 import csv
 import os
+import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 import torch
+import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from styletransfer.commands.main import cli
+from styletransfer.errors import CheckpointError
+from styletransfer.training.callbacks import TrainingMetrics
+from styletransfer.training.photographs import PhotographDataModule
+from styletransfer.training.saving import WholeCheckpointIO
 from tests.styletransfer.training.tiny import make_data, write_config
 
 ROOT = Path(__file__).parents[3]
@@ -100,11 +108,139 @@ def test_wrong_calls_are_one_line_before_the_first_step(
     assert stop.value.code == 2
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Error")]
     assert len(errors) == 1 and message in errors[0]
-    assert not list(tmp_path.rglob("*.ckpt"))
+    # A refused attempt uses up no version_N.
+    assert not (tmp_path / "lightning_logs").exists()
 
 
-def test_the_shipped_recipe_is_understood(capsys: pytest.CaptureFixture[str]) -> None:
+def train(*words: object) -> int:
+    """Run the command in this process; returns the exit status."""
     with pytest.raises(SystemExit) as stop:
-        cli(["train", "fit", "--config", str(ROOT / "configs" / "gallery.yaml"), "--print_config"])
-    assert stop.value.code == 0
-    assert "network: compact" in capsys.readouterr().out
+        cli(["train", *(str(word) for word in words)])
+    status = stop.value.code or 0
+    assert isinstance(status, int)
+    return status
+
+
+def error_lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return [line for line in capsys.readouterr().err.splitlines() if line.startswith("Error")]
+
+
+def test_validation_and_checkpoints_fit_themselves_to_a_short_run(tmp_path: Path) -> None:
+    config = write_config(tmp_path, make_data(tmp_path, photographs=2), val_check_interval=1000)
+    assert train("fit", "--config", config, "--trainer.max_steps", 2) == 0
+    run = tmp_path / "lightning_logs" / "version_0"
+    assert (run / "checkpoints" / "last.ckpt").is_file()
+    assert [path.name for path in (run / "samples").iterdir()] == ["step-000002.jpg"]
+
+
+def test_last_is_the_newest_checkpoint_of_the_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config(tmp_path, make_data(tmp_path))
+    last = ("fit", "--config", config, "--ckpt_path", "last")
+    assert train(*last) == 2
+    assert "there is no checkpoint in" in error_lines(capsys)[0]
+    assert not (tmp_path / "lightning_logs").exists()
+    assert train("fit", "--config", config) == 0
+    assert train(*last, "--trainer.max_steps", 5) == 0
+    steps = [
+        torch.load(tmp_path / f"lightning_logs/version_{i}/checkpoints/last.ckpt")["global_step"]
+        for i in (0, 1)
+    ]
+    assert steps == [3, 5]
+
+
+def test_validate_writes_no_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = write_config(tmp_path, make_data(tmp_path), logger=False)
+    monkeypatch.chdir(tmp_path)
+    mine = tmp_path / "step-000000.jpg"
+    mine.write_text("precious")
+    before = set(tmp_path.rglob("*"))
+    assert train("validate", "--config", config) == 0
+    assert mine.read_text() == "precious"
+    assert {path.name for path in set(tmp_path.rglob("*")) - before} <= {"config.yaml"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_a_checkpoint_and_decides_the_status(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    number: signal.Signals,
+) -> None:
+    def end(self: object, trainer: pl.Trainer, *_: object) -> None:
+        if trainer.global_step == 2:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(TrainingMetrics, "on_train_batch_end", end)
+    before = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+    config = write_config(tmp_path, make_data(tmp_path), max_steps=100, val_check_interval=100)
+    assert train("fit", "--config", config) == 128 + number
+    (line,) = error_lines(capsys)
+    assert "stopped at step 2" in line and "last.ckpt" in line
+    last = tmp_path / "lightning_logs" / "version_0" / "checkpoints" / "last.ckpt"
+    assert torch.load(last, weights_only=True)["global_step"] == 2
+    assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_a_signal_before_training_saves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        PhotographDataModule, "setup", lambda *_: os.kill(os.getpid(), signal.SIGINT)
+    )
+    config = write_config(tmp_path, make_data(tmp_path))
+    assert train("fit", "--config", config) == 130
+    assert "nothing was saved" in error_lines(capsys)[0]
+    assert not (tmp_path / "lightning_logs").exists()
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> None:
+    path = tmp_path / "last.ckpt"
+    writer = WholeCheckpointIO()
+    writer.save_checkpoint({"step": 1}, path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))  # as a disk that is full
+    try:
+        with pytest.raises(CheckpointError, match="cannot be written"):
+            writer.save_checkpoint({"step": torch.zeros(100_000)}, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert torch.load(path, weights_only=True) == {"step": 1}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["test"], 2, "invalid choice"),
+        (["predict"], 2, "invalid choice"),
+        (["fit", "--config", "slowstart"], 2, "there are gallery, quickstart"),
+        (["fit", "--config", "CONFIG", "--model.speed", "9"], 2, "model.speed"),
+        (["fit", "--config", "CONFIG", "--trainer.max_steps", "many"], 2, "max_steps"),
+        (["fit", "--config", "CONFIG", "--ckpt_path", "none.ckpt"], 1, "no such checkpoint"),
+        (["fit", "--config", "CONFIG", "--ckpt_path", "CONFIG"], 1, "not a checkpoint that can"),
+        (["validate", "--config", "CONFIG", "--ckpt_path", "CONFIG"], 1, "not a checkpoint that"),
+        (["fit", "--config", "CONFIG", "--model.loss_weights", "CONFIG"], 2, "can be read"),
+    ],
+)
+def test_what_is_wrong_is_one_line(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    status: int,
+    said: str,
+) -> None:
+    config = write_config(tmp_path, make_data(tmp_path))
+    assert train(*(word.replace("CONFIG", str(config)) for word in words)) == status
+    (line,) = error_lines(capsys)
+    assert said in line
+    assert not (tmp_path / "lightning_logs").exists()
+
+
+@pytest.mark.parametrize("name", ["gallery", "quickstart"])
+def test_the_shipped_recipes_are_understood(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    folders = ("--photographs", "p", "--paintings", "q")
+    assert train("fit", "--config", name, *folders, "--print_config") == 0
+    printed = yaml.safe_load(capsys.readouterr().out)
+    assert printed["photographs"] == "p" and printed["model"]["network"] == "compact"

@@ -123,7 +123,7 @@ def test_the_split_is_disjoint_complete_and_spread(tmp_path: Path) -> None:
     ("photographs", "changes", "message"),
     [
         (0, {}, "0 photographs"),
-        (2, {}, "leave none to train on"),
+        (1, {}, "give at least 2"),
         (4, {"crop": 64}, "a crop of 64 pixels is larger than the photographs"),
     ],
 )
