@@ -1,6 +1,7 @@
 """What Pillow does not tell of TIFF files: kinds and codecs that it does not support."""
 
 import ctypes
+import logging
 from contextlib import suppress
 from functools import cache
 from io import BytesIO
@@ -66,6 +67,7 @@ def codec_is_missing(compression: str) -> bool:
 
 @cache
 def silence_libtiff() -> None:
-    """Keep libtiff from writing lines of its own to stderr; its failures still raise."""
+    """Keep libtiff and its reader from lines of their own on stderr; their failures still raise."""
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
     with suppress(AttributeError, OSError):  # it may be linked in another way
         ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)

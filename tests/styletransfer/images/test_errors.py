@@ -208,6 +208,8 @@ def test_libtiff_writes_no_lines_of_its_own(
     data[200:300] = bytes(100)
     path.write_bytes(data)
     assert_refused(path, "damaged")
+    path = tiff(path, {256: 4, 257: 1, 258: 8, 262: 1, 277: 9999}, bytes(4))
+    assert_refused(path, "damaged")
     assert capfd.readouterr().err == ""
 
 
