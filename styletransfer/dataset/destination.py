@@ -7,8 +7,8 @@ The folder `.styletransfer` is there only while a run is not finished.
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,13 +16,15 @@ from typing import Any
 
 from filelock import FileLock
 
-from styletransfer.dataset.journal import LOCK, discard, lock_dead, remove_dead
+from styletransfer.dataset.journal import LOCK, SUFFIX, lock_dead, remove_dead
 from styletransfer.dataset.records import (
     COLUMNS,
     FAILURE_COLUMNS,
     FAILURES,
+    LOCK_FILE,
     MANIFEST,
     RECORD,
+    TAKEN,
     Records,
     write_rows,
 )
@@ -32,6 +34,11 @@ from styletransfer.errors import DataSetError
 
 WORK = ".styletransfer"
 LEAST_FREE_BYTES = 16 << 20
+
+
+def is_own(name: str) -> bool:
+    """Tell whether a path below a destination is that of a record, a lock or a journal."""
+    return name in TAKEN or name.startswith(f"{WORK}/")
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,10 @@ class Destination:
         self.record = folder / RECORD
         self.files = Folder(folder) if is_local(folder) else StoreFolder(folder)
         self._home = None if is_local(folder) else tempfile.TemporaryDirectory()
-        self.work = Path(self._home.name) / WORK if self._home else folder / WORK
+        home = Path(self._home.name) if self._home else folder
+        self.work = home / WORK
+        # It stays: a lock that is removed while another process waits for it is none.
+        self._lock = home / LOCK_FILE
 
     def prepare(self, options: dict[str, Any], source: Source, name: str) -> None:
         """Make the folder and the record in it, or check that the record has the same options.
@@ -82,7 +92,8 @@ class Destination:
                 if shutil.disk_usage(there).free < LEAST_FREE_BYTES:
                     raise DataSetError(f"{self.folder}: no space is left there; free some first")
                 self.folder.mkdir(parents=True, exist_ok=True)
-            with self._only_one():
+            with FileLock(self._lock):
+                self.work.mkdir(exist_ok=True)
                 if self._read_record() is None:
                     self._write_record({"options": options, "source": name})
         except OSError as error:
@@ -131,10 +142,12 @@ class Destination:
         Journals of ended processes are removed, and with the last of them the folder of work.
         Raises OSError.
         """
-        with self._only_one():
+        with FileLock(self._lock):
+            self.work.mkdir(exist_ok=True)
+            left = [*self.work.glob(f"*{SUFFIX}"), *self.work.glob(f"*{LOCK}")]
             dead = {
                 path: lock
-                for path in self.work.glob(f"[0-9]*{LOCK}")
+                for path in {path.with_suffix(LOCK) for path in left}
                 if (lock := lock_dead(path)) is not None
             }
             records = self.records()
@@ -146,8 +159,8 @@ class Destination:
             self._write_record({**(self._read_record() or {}), "counts": counts})
             for path, lock in dead.items():
                 remove_dead(path, lock)
-        with suppress(OSError):  # other processes are at work
-            self.work.rmdir()
+            with suppress(OSError):  # other processes are at work
+                self.work.rmdir()
         return Outcome(written, failed, self.folder / FAILURES)
 
     # An unfinished table lies in the folder of work: a killed process may leave it.
@@ -168,7 +181,7 @@ class Destination:
             with manifest.open("rb") as file:
                 if file.readline().decode(errors="replace").strip() == ",".join(COLUMNS):
                     return False
-        names = (name for name in self.files.names() if not name.startswith(f"{WORK}/"))
+        names = (name for name in self.files.names() if not is_own(name))
         return next(names, None) is not None
 
     def _refuse_other(self, source: Source, name: str) -> None:
@@ -187,22 +200,3 @@ class Destination:
             raise DataSetError(
                 f"{self.folder} and {source} lie one inside the other; give another destination"
             )
-
-    @contextmanager
-    def _only_one(self) -> Iterator[None]:
-        """Lock out other processes. The last one removes the lock."""
-        path = self.work / "merge.lock"
-        while True:
-            self.work.mkdir(parents=not is_local(self.folder), exist_ok=True)
-            with suppress(FileNotFoundError):
-                path.touch()
-                inode = path.stat().st_ino
-                lock = FileLock(path)
-                lock.acquire()
-                if path.stat().st_ino == inode:
-                    break
-                lock.release()
-        try:
-            yield
-        finally:
-            discard(path, lock)

@@ -93,14 +93,7 @@ def remove_dead(path: Path, lock: FileLock) -> None:
     """Remove the lock `path` of a process that has ended, its journal and its scratch folder."""
     shutil.rmtree(path.with_suffix(""), ignore_errors=True)
     path.with_suffix(SUFFIX).unlink(missing_ok=True)
-    discard(path, lock)
-
-
-def discard(path: Path, lock: FileLock) -> None:
-    """Remove a held lock and release it."""
-    with suppress(PermissionError):
-        path.unlink()
+    with suppress(PermissionError):  # Windows removes no open file
+        path.unlink(missing_ok=True)
     lock.release()
-    if os.name == "nt":  # there, an open file cannot be removed
-        with suppress(OSError):
-            path.unlink()
+    path.unlink(missing_ok=True)

@@ -18,7 +18,8 @@ from styletransfer.dataset.journal import SUFFIX, read_lines
 RECORD = ".styletransfer.json"
 MANIFEST = "manifest.csv"
 FAILURES = "failures.csv"
-TAKEN = (RECORD, MANIFEST, FAILURES)
+LOCK_FILE = ".styletransfer.lock"
+TAKEN = (RECORD, MANIFEST, FAILURES, LOCK_FILE)
 MOST_LINES, MOST_BYTES = 64, 1 << 16  # of one row, and of one line: a name may hold line feeds
 
 

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
-from styletransfer.dataset.destination import WORK, Destination
+from styletransfer.dataset.destination import Destination, is_own
 from styletransfer.dataset.layouts import Layout
 from styletransfer.dataset.plan import Task
 from styletransfer.dataset.progress import Progress
-from styletransfer.dataset.records import TAKEN, Records
+from styletransfer.dataset.records import Records
 from styletransfer.dataset.settings import file_hash
 from styletransfer.dataset.sources import Source
 from styletransfer.errors import ImageError
@@ -62,6 +62,6 @@ def _source_hash(task: Task, source: Source) -> str | None:
 
 def _strangers(destination: Destination, records: Records) -> Iterator[str]:
     for name in destination.files.names():
-        own = name in (*TAKEN, *destination.tars) or name.startswith(f"{WORK}/")
-        if not own and records.entry(name) is None:
+        known = is_own(name) or name in destination.tars or records.entry(name) is not None
+        if not known:
             yield f"{name}: is in no manifest; it was not written by this command"

@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from styletransfer.commands.main import cli
+from styletransfer.dataset.records import TAKEN
 from styletransfer.dataset.tars import packing, unpacked
 
 
@@ -69,8 +70,12 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 def pictures(folder: Path) -> dict[str, bytes]:
     """The files below a folder without those of the record."""
-    own = (".styletransfer.json", "manifest.csv", "failures.csv")
-    return {name: content for name, content in tree(folder).items() if name not in own}
+    return outputs(tree(folder))
+
+
+def outputs(files: dict[str, bytes]) -> dict[str, bytes]:
+    """The files without those of the record."""
+    return {name: content for name, content in files.items() if name not in TAKEN}
 
 
 def rows(path: Path) -> list[dict[str, str]]:

@@ -25,7 +25,7 @@ from tests.styletransfer.dataset.data_set import (
     tree,
 )
 
-KILLS = 20
+KILLS = {"": 20, "{0..5}.tar": 12, "{0..5}.tar.gz": 8}
 
 
 @pytest.fixture
@@ -36,14 +36,15 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def test_killed_at_random_moments(model: Path, photos: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["", "{0..5}.tar", "{0..5}.tar.gz"])
+def test_killed_at_random_moments(model: Path, photos: Path, tmp_path: Path, name: str) -> None:
     options = ("--style", "random", "--seed", 3, "--copy-others", "--model", model)
     whole, out = tmp_path / "whole", tmp_path / "out"
-    run(photos, whole, *options)
-    moments = random.Random(0)
+    run(photos, whole / name, *options)
+    moments = random.Random(len(name))
     kills = 0
-    while kills < KILLS:
-        process = start(photos, out, *options)
+    while kills < KILLS[name]:
+        process = start(photos, out / name, *options)
         # A few files after it has begun to write, or before, or once it has ended by itself.
         wanted = len(tree(out)) + moments.choice([0, 1, 1, 2, 3, 5])
         while process.is_alive() and len(tree(out)) < wanted:
@@ -54,12 +55,14 @@ def test_killed_at_random_moments(model: Path, photos: Path, tmp_path: Path) -> 
         process.join()
         if not out.joinpath(".styletransfer").exists():  # it has ended, or not begun
             shutil.rmtree(out, ignore_errors=True)
-    process = start(photos, out, *options)
+    process = start(photos, out / name, *options)
     process.join()
     assert process.exitcode == 1  # for the broken file
     assert tree(out) == tree(whole)
-    check_manifest(out)
+    if not name:
+        check_manifest(out)
     assert list(failures(out)) == ["class0/broken.png"]
+    assert run(photos, out / name, *options, "--verify").exit_code == 0
 
 
 class Died(BaseException):

@@ -12,6 +12,7 @@ import pytest
 from tests.styletransfer.dataset.data_set import (
     data_set,
     failures,
+    outputs,
     pack,
     pictures,
     run,
@@ -63,11 +64,6 @@ def stored(url: str) -> dict[str, bytes]:
     store, path = fsspec.core.url_to_fs(url)
     names = store.find(path)
     return {name.removeprefix(path).lstrip("/"): store.cat_file(name) for name in names}
-
-
-def outputs(files: dict[str, bytes]) -> dict[str, bytes]:
-    own = ("manifest.csv", "failures.csv", ".styletransfer.json")
-    return {name: content for name, content in files.items() if name not in own}
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
