@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from styletransfer.commands.process import INTERRUPTED, stopped
-from styletransfer.errors import StyleTransferError
+from styletransfer.errors import StyleTransferError, one_line
 
 
 class Command(click.Command):
@@ -98,5 +98,5 @@ def _of_file_system(error: OSError) -> str:
 def _end(error: Exception, message: str, status: int, show: bool) -> None:
     if show:
         traceback.print_exception(error)
-    click.echo(f"Error: {' '.join(message.split())}", err=True)
+    click.echo(f"Error: {one_line(message)}", err=True)
     sys.exit(status)

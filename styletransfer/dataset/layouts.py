@@ -110,13 +110,14 @@ class FolderLayout:
         progress.damaged(records.damages)
         for task in self._source.tasks(shard):
             failure = records.failure(task.source)
+            progress.unread(task.unread)
             if task.problem:
                 if failure != task.problem:
                     journal.append(failure_line(task.source, task.problem))
                 progress.failed(task.source, task.problem)
                 continue
             if not task.targets:
-                progress.note(task.source, task.note or "")
+                progress.note(task.source, task.note)
                 continue
             absent = self._absent(task)
             for target in task.targets:

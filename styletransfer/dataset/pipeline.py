@@ -159,8 +159,7 @@ class Pipeline:
 
     def _accept(self, task: Task, files: list[Finished]) -> None:
         self._sink.accept(task, files)
-        if task.note:
-            self._progress.note(task.source, task.note)
+        self._progress.note(task.source, task.note)
         self._progress.wrote(sum(1 for target in task.targets if target.style is not None))
 
     @contextmanager

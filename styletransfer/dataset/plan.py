@@ -29,7 +29,8 @@ class Task:
     """A source file, as a path below the source, and the files to write for it.
 
     `problem` says why it cannot be done. `note` is something that the user should know about it.
-    `pieces` are those of the content, for a member of a tar file.
+    `pieces` are those of the content, for a member of a tar file. `unread` is the suffix of a
+    picture in a format that cannot be read.
     """
 
     source: str
@@ -37,6 +38,7 @@ class Task:
     problem: str | None = None
     note: str | None = None
     pieces: tuple[Piece, ...] = ()
+    unread: str | None = None
 
 
 class Planner:

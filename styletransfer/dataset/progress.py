@@ -25,6 +25,7 @@ class Progress:
     def __init__(self, *, quiet: bool) -> None:
         self.total: int | None = None
         self.counts: Counter[str] = Counter()
+        self.suffixes: Counter[str] = Counter()  # of pictures that cannot be read
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._threads: Counter[str] = Counter()
         self._quiet = quiet
@@ -54,8 +55,16 @@ class Progress:
         """Count a file that failed in an earlier run."""
         self._count(done=1, failed_before=1)
 
-    def note(self, source: str, text: str) -> None:
-        """Print a note about a file. Only the first notes are printed."""
+    def unread(self, suffix: str | None) -> None:
+        """Count a picture in a format that cannot be read, if `suffix` is that of one."""
+        if suffix:
+            with self._lock:
+                self.suffixes[suffix] += 1
+
+    def note(self, source: str, text: str | None) -> None:
+        """Print a note about a file, if there is one. Only the first notes are printed."""
+        if not text:
+            return
         self._count(notes=1)
         if self.counts["notes"] <= NAMED_FAILURES:
             self.say(f"{source}: {text}")

@@ -25,6 +25,7 @@ from styletransfer.dataset.sources import ALL, Shard, open_source
 from styletransfer.dataset.stages import Stages, fatal_faults
 from styletransfer.dataset.verify import findings
 from styletransfer.errors import DataSetError
+from styletransfer.images.find import passed_over
 from styletransfer.inference import Stylizer
 from styletransfer.inference.providers import CPU, available_providers, choose_provider
 
@@ -149,7 +150,8 @@ class Run:
 
         Raises DataSetError before anything is written, and DestinationError.
         """
-        if next(self.layout.everything(), None) is None:
+        tasks = (task for _, task in self.layout.everything())
+        if not any(task.targets or task.problem for task in tasks):
             raise DataSetError(f"{self.call.source}: there is no image")
         destination = self.layout.destination
         name = self.call.source if "://" in self.call.source else os.path.realpath(self.call.source)
@@ -160,6 +162,8 @@ class Run:
                     journal.append(retry_line(self.call.shard))
                 with self._counted():
                     yield journal
+                if self.progress.suffixes:
+                    self.progress.say(passed_over(self.call.source, self.progress.suffixes))
             self.outcome = destination.conclude()
 
     def options(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from styletransfer.dataset.storage import (
     stamp,
 )
 from styletransfer.dataset.tars import check_kind, expand, is_plain, stem, unpacked
-from styletransfer.dataset.tree import Folder, is_image_name, walk
+from styletransfer.dataset.tree import Folder, is_image_name, unread_suffix, walk
 from styletransfer.errors import DataSetError, ImageError
 
 BLOCK = 1 << 20
@@ -122,11 +122,13 @@ class FolderSource:
             if file.kind == "cycle":
                 yield Task(file.path, note="leads back to a folder above it; not followed")
             elif file.kind == "other" and not settings.copy_others:
-                continue
+                if unread := unread_suffix(file.path):
+                    yield Task(file.path, unread=unread)
             elif file.problem:
                 yield Task(file.path, problem=file.problem)
             elif file.kind == "other":
-                yield planner.copy(file.path, file.path, names)
+                task = planner.copy(file.path, file.path, names)
+                yield replace(task, unread=unread_suffix(file.path))
 
 
 class TarSource:
@@ -240,7 +242,8 @@ class TarSource:
         else:
             output = output_name(name, self._planner.settings.format)
             task = self._planner.image(source, place + output, names)
-        return replace(task, pieces=member.pieces, note=task.note or note)
+        note, unread = task.note or note, unread_suffix(name)
+        return replace(task, pieces=member.pieces, note=note, unread=unread)
 
 
 def open_source(text: str, settings: Settings, styles: Sequence[str]) -> Source:

@@ -57,12 +57,13 @@ class TarSink:
                 self._samples[-1].due += 1
                 self._of_job[task.source] = self._samples[-1]
                 self._write_finished()
+            progress.unread(task.unread)
             if task.problem:
                 self.refuse(task, task.problem)
                 progress.failed(task.source, task.problem)
             elif not task.targets:
                 self.accept(task, [])
-                progress.note(task.source, task.note or "")
+                progress.note(task.source, task.note)
             else:
                 yield task
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from styletransfer.dataset.storage import is_local, listed
 from styletransfer.images import image_suffixes
+from styletransfer.images.find import is_unreadable
 
 Kind = Literal["image", "other", "folder", "cycle"]
 Identity = tuple[int, int]
@@ -44,6 +45,12 @@ def walk(root: Path) -> Iterator[Folder]:
 def is_image_name(path: str) -> bool:
     """Tell whether the suffix of a path is that of an image."""
     return suffix_of(path).lower() in image_suffixes()
+
+
+def unread_suffix(path: str) -> str | None:
+    """Return the suffix of a picture in a format that cannot be read, None for any other file."""
+    suffix = suffix_of(path).lower()
+    return suffix if is_unreadable(suffix) else None
 
 
 def suffix_of(path: str) -> str:

@@ -15,6 +15,7 @@ from tests.styletransfer.dataset.data_set import (
     check_manifest,
     data_set,
     failures,
+    pack,
     pictures,
     run,
     save,
@@ -168,6 +169,20 @@ def test_files_that_cannot_be_done(model: Path, photos: Path, tmp_path: Path) ->
         assert result.stderr.count(f"Error: {name}: ") == 1
     assert len(pictures(out)) == 4
     check_manifest(out)
+
+
+@pytest.mark.parametrize("source", ["photos", "in/x.tar"])
+def test_pictures_that_no_reader_is_there_for(model: Path, tmp_path: Path, source: str) -> None:
+    good = save(tmp_path / "photos" / "a.png").read_bytes()
+    others = {"b.psd": b"8BPS", "c.jxl": b"", "d.PSD": b"", "e.txt": b""}
+    for name, content in others.items():
+        (tmp_path / "photos" / name).write_bytes(content)
+    pack(tmp_path / "in" / "x.tar", {"a.png": good, **others})
+    for target in ("out", "tars/y.tar"):
+        result = run(tmp_path / source, tmp_path / target, "--style", "udnie", "--model", model)
+        assert (result.exit_code, result.stderr.count("\n")) == (0, 1)
+        said = "passed over 3 pictures that cannot be read (2 .psd, 1 .jxl)"
+        assert result.stderr.startswith(f"{tmp_path / source}: {said}")
 
 
 def test_a_file_that_vanishes_meanwhile(
