@@ -22,7 +22,7 @@ export class Strip {
 
   choose(style: string): void {
     const input = this.#inputs.get(style);
-    if (!input) return;
+    if (!input || input.checked) return;
     input.checked = true;
     const item = input.closest("label");
     if (!item) return;

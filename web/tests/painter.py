@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SAMPLE = REPOSITORY / "web" / "src" / "sample.jpg"
-PATIENCE = 120_000  # milliseconds: the machine may be busy
+PATIENCE = 60_000  # milliseconds: the machine may be busy
 
 # Reads a canvas as base64, which is quicker to hand over than a list of numbers.
 READ = """id => {

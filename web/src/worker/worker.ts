@@ -5,6 +5,7 @@ import type { Job, Loaded, Painted, Request, Response } from "../protocol";
 import { ModelError, readModel } from "./metadata";
 import { preserveColors } from "./oklab";
 import { loadRuntime, type Runtime } from "./runtime";
+import { fillHidden } from "./transparency";
 
 let runtime: Promise<Runtime> | null = null;
 let session: InferenceSession | null = null;
@@ -55,11 +56,12 @@ async function download(url: string): Promise<Uint8Array> {
   if (!response.ok || !response.body)
     throw new Error(`cannot load the network: ${response.status}`);
   const total = Number(response.headers.get("Content-Length"));
+  const reader = response.body.getReader();
   const parts: Uint8Array<ArrayBuffer>[] = [];
   let length = 0;
-  for await (const part of response.body) {
-    parts.push(part);
-    length += part.length;
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    parts.push(part.value);
+    length += part.value.length;
     if (total > 0) send({ kind: "progress", share: Math.min(length / total, 1) });
   }
   return new Uint8Array(await new Blob(parts).arrayBuffer());
@@ -73,13 +75,14 @@ async function paint(job: Job): Promise<Painted> {
   const { width, height } = job;
   const before = pixelsOf(picture, job);
   job.frame?.close();
-  const image = new Tensor("float32", planesOf(before.data), [1, 3, height, width]);
+  const colors = fillHidden(before);
+  const image = new Tensor("float32", planesOf(colors), [1, 3, height, width]);
   const weights = new Tensor("float32", job.row, [1, job.row.length]);
   const { stylized } = await session.run({ image, style_weights: weights });
   const planes = (await stylized?.getData()) as Float32Array;
   const pixels = withAlpha(planes, before);
   stylized?.dispose();
-  if (job.keepColors) preserveColors(pixels.data, before.data);
+  if (job.keepColors) preserveColors(pixels.data, colors);
   return { kind: "painted", pixels, milliseconds: performance.now() - start };
 }
 
