@@ -1,13 +1,12 @@
 """Stylize files, folders and pipes: what the commands do, from Python."""
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from styletransfer.errors import ImageError, OutputError, StyleError
-from styletransfer.images import Picture, encode_image, read_image, write_image
+from styletransfer.errors import OutputError, StyleError
+from styletransfer.images import Picture, decode_image, encode_image, read_image, write_image
 from styletransfer.inference.blend import parse_blend
 from styletransfer.inference.contact_sheet import contact_sheet
 from styletransfer.inference.masks import Region, masks_in, parse_masks, read_masks
@@ -90,6 +89,7 @@ def stylize_files(
         each=painting.style == EACH,
         overwrite=overwrite,
         spared=prepared.mask_files,
+        report=report,
     )
     painter = prepared.painter()
     due = sum(len(task.targets) for task in tasks)
@@ -162,7 +162,7 @@ def write_contact_sheet(
     for style in shown:
         parse_blend(style, stylizer.styles)
     _check_picture(output)
-    sources = [source.path for source in gather(photographs, output)]
+    sources = [source.path for source in gather(photographs, output, report)]
     check_targets(sources, [output], overwrite=overwrite)
     rows: list[list[Picture]] = []
     with progress(len(sources) * len(shown), quiet=quiet) as bar:
@@ -242,10 +242,4 @@ def _check_picture(path: Path) -> None:
 def _read(source: Path | IO[bytes], short_side: int | None) -> Picture:
     if isinstance(source, Path):
         return read_image(source, size=short_side)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "picture")
-        path.write_bytes(source.read())
-        try:
-            return read_image(path, size=short_side)
-        except ImageError as error:
-            raise ImageError(str(error).replace(str(path), "standard input")) from error
+    return decode_image(source, name="standard input", size=short_side)

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISDIR
@@ -32,12 +32,15 @@ class Task:
     targets: dict[str, Path]
 
 
-def gather(paths: Iterable[Path], out: Path) -> list[Input]:
+def gather(
+    paths: Iterable[Path], out: Path, report: Callable[[str], object] | None = None
+) -> list[Input]:
     """List the images of files and folders.
 
     A folder's tree is kept. If a folder holds `out`, what lies below `out` is left out, so that a
     second run does not stylize the results of the first. A file is listed whether it can be read
-    or not.
+    or not. `report` is called with a line for each folder in which pictures of formats that
+    cannot be read were passed over.
 
     Raises:
         RequestError: a folder holds no image.
@@ -51,7 +54,7 @@ def gather(paths: Iterable[Path], out: Path) -> list[Input]:
         results = out.resolve() if path.resolve() in out.resolve().parents else None
         found = [
             image
-            for image in find_images(path)
+            for image in find_images(path, report)
             if results is None or not image.resolve().is_relative_to(results)
         ]
         if not found:
@@ -68,6 +71,7 @@ def plan_outputs(
     each: bool,
     overwrite: bool,
     spared: Iterable[Path] = (),
+    report: Callable[[str], object] | None = None,
 ) -> list[Task]:
     """Decide which file every input is written to. Nothing is made on disk.
 
@@ -79,13 +83,14 @@ def plan_outputs(
         each: write every input in all of `styles`, with the style in the file's name.
         overwrite: replace files that exist. Inputs are never replaced.
         spared: more files that are never replaced, such as masks.
+        report: see `gather`.
 
     Raises:
         OutputError: two inputs would be written to one file, a file would be overwritten, or the
             format cannot be written.
         RequestError, ImageError: see `gather`.
     """
-    inputs = gather(paths, out)
+    inputs = gather(paths, out, report)
     if is_picture_name(out) and not _is_folder(out):
         if each or len(paths) > 1 or _is_folder(paths[0]):
             raise OutputError(f"{out} is the name of one picture; give a folder for several")

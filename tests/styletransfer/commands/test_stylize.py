@@ -335,3 +335,31 @@ def test_preserve_colors_keeps_grey_grey(model: Path, tmp_path: Path) -> None:
     words = ("--style", "starry_night", "--preserve-colors", "--model", model)
     assert run("stylize", tmp_path / "grey.png", "-o", out, *words).exit_code == 0
     assert np.ptp(load(out), axis=2).max() <= 1
+
+
+def test_pictures_that_cannot_be_read_are_counted(model: Path, tmp_path: Path) -> None:
+    save(tmp_path / "photos" / "a.png")
+    for name in ("b.psd", "sub/c.psd", "d.jxl"):
+        (tmp_path / "photos" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "photos" / name).touch()
+    out = tmp_path / "out"
+    result = run("stylize", tmp_path / "photos", "-o", out, "--style", "udnie", "--model", model)
+    assert result.exit_code == 0
+    line = f"{tmp_path / 'photos'}: passed over 3 pictures that cannot be read (2 .psd, 1 .jxl)\n"
+    assert result.stderr == line
+
+
+def test_what_transparency_hides_does_not_matter(model: Path, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 4), np.uint8)
+    pixels[..., 3] = 0
+    pixels[10:30, 20:40, 3] = 255
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    pixels[pixels[..., 3] == 0] = 0
+    Image.fromarray(pixels).save(tmp_path / "b.webp", lossless=True, exact=True)
+    for name in ("a.png", "b.webp"):
+        out = tmp_path / f"{name}.out.png"
+        words = ("--style", "udnie", "--model", model)
+        assert run("stylize", tmp_path / name, "-o", out, *words).exit_code == 0
+    np.testing.assert_array_equal(
+        load(tmp_path / "a.png.out.png"), load(tmp_path / "b.webp.out.png")
+    )
