@@ -7,12 +7,12 @@ Example:
     write_image("painted.jpg", stylize(read_image("photo.jpg"), "the_scream"))
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
 from styletransfer.errors import StyleTransferError
 
+TYPE_CHECKING = False  # `typing` itself takes longer to import than all of this
 if TYPE_CHECKING:
+    from typing import Any
+
     from styletransfer.images import Picture, read_image, write_image
     from styletransfer.inference import Stylizer
 
@@ -28,7 +28,9 @@ _PLACES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
+    from importlib import import_module
+
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_PLACES[name]), name)

@@ -1,13 +1,17 @@
 """`python -m styletransfer`, and the `styletransfer` command."""
 
-from typing import NoReturn
-
-from styletransfer.commands.process import run_process
+import sys
 
 
-def main() -> NoReturn:
+def main() -> None:
     """Run the `styletransfer` command as a process."""
-    run_process("styletransfer.commands.main")
+    try:
+        from styletransfer.commands.process import run_process
+
+        run_process("styletransfer.commands.main")
+    except KeyboardInterrupt:  # before `run_process` could listen
+        print("Error: interrupted before the work began; nothing was written", file=sys.stderr)
+        sys.exit(130)
 
 
 if __name__ == "__main__":

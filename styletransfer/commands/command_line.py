@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from styletransfer.commands.process import INTERRUPTED, stopped
+from styletransfer.commands.process import INTERRUPTED, interrupted
 from styletransfer.errors import StyleTransferError, one_line
 
 
@@ -64,7 +64,7 @@ class OneLineErrors(click.Group):
         try:
             return super().invoke(ctx)
         except Exception as error:
-            if stopped.is_set():
+            if interrupted():
                 raise self._interrupted(ctx) from error
             raise
         except KeyboardInterrupt as error:

@@ -3,22 +3,20 @@
 Nothing is imported here before Ctrl-C is handled, so it is one line at any moment.
 """
 
-import contextlib
-import importlib
 import os
 import signal
 import sys
-import threading
-from collections.abc import Sequence
-from types import FrameType
-from typing import NoReturn
+
+TYPE_CHECKING = False  # `typing` takes a while, in which Ctrl-C would be a traceback
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, NoReturn
 
 INTERRUPTED = 130
-stopped = threading.Event()
-"""Set once Ctrl-C has arrived: native code may turn the exception into another one."""
+_arrived = False
 
 
-def run_process(module: str, words: Sequence[str] = ()) -> NoReturn:
+def run_process(module: str, words: "Sequence[str]" = ()) -> "NoReturn":
     """Call `main` of a module with `words`, and end the process with its exit status."""
     _open_missing_streams()
     # ONNX Runtime would send reports, and warns on stderr where it cannot keep an identifier.
@@ -27,12 +25,14 @@ def run_process(module: str, words: Sequence[str] = ()) -> NoReturn:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
     try:
+        import importlib
+
         importlib.import_module(module).main(words)
         status = 0
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException as error:
-        if not (stopped.is_set() or isinstance(error, KeyboardInterrupt)):
+        if not (_arrived or isinstance(error, KeyboardInterrupt)):
             raise
         _say("Error: interrupted before the work began; nothing was written")
         status = INTERRUPTED
@@ -42,10 +42,16 @@ def run_process(module: str, words: Sequence[str] = ()) -> NoReturn:
     sys.exit(status)
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    if stopped.is_set():  # a second Ctrl-C does not wait for what the first one has to clean up
+def interrupted() -> bool:
+    """Whether Ctrl-C has arrived: native code may turn its exception into another one."""
+    return _arrived
+
+
+def _interrupt(_signal: int, _frame: "Any") -> None:
+    global _arrived
+    if _arrived:  # a second Ctrl-C does not wait for what the first one has to clean up
         os._exit(INTERRUPTED)
-    stopped.set()
+    _arrived = True
     raise KeyboardInterrupt
 
 
@@ -83,5 +89,7 @@ def _flush(status: int) -> int:
 
 
 def _say(line: str) -> None:
+    import contextlib
+
     with contextlib.suppress(OSError):
         print(line, file=sys.stderr, flush=True)
