@@ -1,5 +1,6 @@
 """The one place that turns errors into lines and exit codes."""
 
+import errno
 import sys
 import traceback
 from typing import Any
@@ -91,8 +92,10 @@ def _traceback_option() -> click.Option:
 
 def _of_file_system(error: OSError) -> str:
     reason = error.strerror or str(error) or type(error).__name__
-    # Whatever writes a file names it, so what has no name is a stream.
-    return f"{error.filename or 'standard output'}: {reason}"
+    # Whatever writes a file names it, so what is full and has no name is a stream.
+    full = "standard output" if error.errno in (errno.ENOSPC, errno.EIO, errno.EBADF) else None
+    where = error.filename or full
+    return f"{where}: {reason}" if where else reason
 
 
 def _end(error: Exception, message: str, status: int, show: bool) -> None:
