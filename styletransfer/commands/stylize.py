@@ -50,6 +50,18 @@ FORMATS = ("png", "jpg", "webp", "tiff", "bmp")
     help="Memory that --tile auto keeps to. Example: --memory 500MB",
 )
 @click.option(
+    "--max-pixels",
+    type=click.IntRange(min=1),
+    help="Limit for the pixels of a picture, as a guard against files that fill the disk; the "
+    "default is 200000000. Example: --max-pixels 500000000",
+)
+@click.option(
+    "--strip",
+    is_flag=True,
+    help="Leave out what the file tells of the photograph: EXIF with date and place, XMP, "
+    "resolution. Example: --strip",
+)
+@click.option(
     "--format",
     type=click.Choice(FORMATS),
     help="Format of what is written to standard output; the default is png. "
@@ -72,6 +84,8 @@ def stylize(
     short_side: int | None,
     tile: str,
     memory: str,
+    max_pixels: int | None,
+    strip: bool,
     format: str | None,
     model: Path | None,
     provider: str,
@@ -89,6 +103,7 @@ def stylize(
 
     Example: curl URL | styletransfer stylize - -o - --style udnie --format jpg > painted.jpg
     """
+    from styletransfer.images import DEFAULT_MAX_PIXELS
     from styletransfer.inference import Stylizer
     from styletransfer.inference.files import Painting, stylize_files, stylize_piped
 
@@ -105,6 +120,8 @@ def stylize(
         short_side=short_side,
         tile=tile,
         memory=memory,
+        max_pixels=max_pixels or DEFAULT_MAX_PIXELS,
+        strip=strip,
     )
     if PIPE in (*inputs, output):
         source = sys.stdin.buffer if inputs[0] == PIPE else inputs[0]

@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import IO
 
 from styletransfer.errors import OutputError, StyleError
-from styletransfer.images import Picture, decode_image, encode_image, read_image, write_image
+from styletransfer.images import (
+    DEFAULT_MAX_PIXELS,
+    Picture,
+    decode_image,
+    encode_image,
+    read_image,
+    write_image,
+)
 from styletransfer.inference.blend import parse_blend
 from styletransfer.inference.contact_sheet import contact_sheet
 from styletransfer.inference.masks import Region, masks_in, parse_masks, read_masks
@@ -39,6 +46,8 @@ class Painting:
         short_side: Short side to scale pictures to first, in pixels.
         tile: `auto`, `off`, or a number of rows.
         memory: Memory that `auto` keeps to, such as `500MB`.
+        max_pixels: Limit for the pixels of a picture.
+        strip: Leave out EXIF, XMP and resolution of the photograph.
     """
 
     style: str | None = None
@@ -48,6 +57,8 @@ class Painting:
     short_side: int | None = None
     tile: str = "auto"
     memory: str = "1GB"
+    max_pixels: int = DEFAULT_MAX_PIXELS
+    strip: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,7 +105,17 @@ def stylize_files(
     painter = prepared.painter()
     due = sum(len(task.targets) for task in tasks)
     with progress(due, quiet=quiet) as bar:
-        written = sum(stylize_task(painter, task, painting.short_side, bar) for task in tasks)
+        written = sum(
+            stylize_task(
+                painter,
+                task,
+                painting.short_side,
+                bar,
+                max_pixels=painting.max_pixels,
+                strip=painting.strip,
+            )
+            for task in tasks
+        )
     return Written(written, due)
 
 
@@ -129,15 +150,15 @@ def stylize_piped(
         _check_picture(target)
         read = [source] if isinstance(source, Path) else []
         check_targets([*read, *prepared.mask_files], [target], overwrite=overwrite)
-    picture = _read(source, painting.short_side)
+    picture = _read(source, painting)
     painted = painter(picture, prepared.styles[0])
     for note in painted.notes:
         report(note)
     if isinstance(target, Path):
         make_folder(target)
-        write_image(target, painted)
+        write_image(target, painted, strip=painting.strip)
     else:
-        encode_image(target, painted, f".{format}")
+        encode_image(target, painted, f".{format}", strip=painting.strip)
 
 
 def write_contact_sheet(
@@ -239,7 +260,8 @@ def _check_picture(path: Path) -> None:
         raise OutputError(f"{path}: this is no name of a picture; give one such as sheet.png")
 
 
-def _read(source: Path | IO[bytes], short_side: int | None) -> Picture:
+def _read(source: Path | IO[bytes], painting: Painting) -> Picture:
+    size, limit = painting.short_side, painting.max_pixels
     if isinstance(source, Path):
-        return read_image(source, size=short_side)
-    return decode_image(source, name="standard input", size=short_side)
+        return read_image(source, size=size, max_pixels=limit)
+    return decode_image(source, name="standard input", size=size, max_pixels=limit)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from styletransfer.errors import ModelError, RequestError
-from styletransfer.images import Picture, Pixels, read_size
+from styletransfer.images import DEFAULT_MAX_PIXELS, Picture, Pixels, read_size
 from styletransfer.inference.blend import parse_blend
 from styletransfer.inference.color import preserve_colors
 from styletransfer.inference.masks import Region, stylize_regions
@@ -91,10 +91,19 @@ class Painter:
         width, height = read_size(source)
         return self._band(height, width, held=0) is not None and can_stream(source, target)
 
-    def stream(self, source: Path, target: Path, style: str, advance: Advance) -> None:
+    def stream(
+        self,
+        source: Path,
+        target: Path,
+        style: str,
+        advance: Advance,
+        *,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
+        strip: bool = False,
+    ) -> None:
         """Stylize the file `source` into `target`, neither of which is ever held in memory."""
         weights = parse_blend(style, self.stylizer.styles, self.strength)[np.newaxis]
-        with decoded(source) as streamed:
+        with decoded(source, max_pixels=max_pixels) as streamed:
             rows = streamed.rgb
             band = self._band(rows.height, rows.width, held=0)
             assert band is not None
@@ -102,7 +111,7 @@ class Painter:
                 preserve_colors if self.preserve_colors else lambda stylized, photograph: stylized
             )
             stylize_bands(self.stylizer.segments, rows, weights, band, finish, advance)
-            encode(target, streamed)
+            encode(target, streamed, strip=strip)
 
     def _whole_or_tiled(
         self, picture: Picture, style: str, advance: Advance = lambda share: None

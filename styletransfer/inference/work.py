@@ -9,28 +9,47 @@ from typing import Any
 from tqdm import tqdm
 
 from styletransfer.errors import OutputError, StyleTransferError
-from styletransfer.images import Picture, read_image, write_image
+from styletransfer.images import DEFAULT_MAX_PIXELS, Picture, read_image, write_image
 from styletransfer.inference.outputs import Task
 from styletransfer.inference.painter import Painter
 from styletransfer.inference.stylizer import Stylizer
 
 
-def stylize_task(painter: Painter, task: Task, size: int | None, bar: "tqdm[Any]") -> int:
-    """Write the pictures of one task; return how many were written."""
+def stylize_task(
+    painter: Painter,
+    task: Task,
+    size: int | None,
+    bar: "tqdm[Any]",
+    *,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    strip: bool = False,
+) -> int:
+    """Write the pictures of one task; return how many were written.
+
+    Args:
+        painter: Paints them.
+        task: What to read and write.
+        size: Short side to scale the picture to first, in pixels.
+        bar: Is moved on.
+        max_pixels: Limit for the pixels of the picture.
+        strip: Whether to leave out EXIF, XMP and resolution.
+    """
     written = 0
     with one_picture(task.source):
         picture = None
         for style, target in task.targets.items():
             if size is None and painter.streams(task.source, target):
                 make_folder(target)
-                painter.stream(task.source, target, style, bar.update)
+                painter.stream(
+                    task.source, target, style, bar.update, max_pixels=max_pixels, strip=strip
+                )
             else:
-                picture = picture or _read(task.source, size)
+                picture = picture or _read(task.source, size, max_pixels)
                 painted = painter(picture, style, bar.update)
                 for note in painted.notes[len(picture.notes) :]:
                     report(f"{task.source}: {note}")
                 make_folder(target)
-                write_image(target, painted)
+                write_image(target, painted, strip=strip)
             written += 1
     return written
 
@@ -59,8 +78,8 @@ def make_folder(target: Path) -> None:
         raise OutputError(f"{target.parent}: this folder cannot be made ({reason})") from None
 
 
-def _read(path: Path, size: int | None) -> Picture:
-    picture = read_image(path, size=size)
+def _read(path: Path, size: int | None, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
+    picture = read_image(path, size=size, max_pixels=max_pixels)
     for note in picture.notes:
         report(f"{path}: {note}")
     return picture

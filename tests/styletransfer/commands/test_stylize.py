@@ -363,3 +363,27 @@ def test_what_transparency_hides_does_not_matter(model: Path, tmp_path: Path) ->
     np.testing.assert_array_equal(
         load(tmp_path / "a.png.out.png"), load(tmp_path / "b.webp.out.png")
     )
+
+
+def test_metadata_is_carried_over(model: Path, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x8298] = 6, "Ann"
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.jpg", exif=exif, dpi=(300, 300))
+    words = ("stylize", tmp_path / "a.jpg", "--style", "udnie", "--model", model)
+    assert run(*words, "-o", tmp_path / "kept.jpg").exit_code == 0
+    assert run(*words, "-o", tmp_path / "bare.jpg", "--strip").exit_code == 0
+    with Image.open(tmp_path / "kept.jpg") as image:
+        assert image.size == (20, 30) and image.info["dpi"] == (300, 300)
+        assert image.getexif()[0x8298] == "Ann" and image.getexif().get(0x0112, 1) == 1
+    with Image.open(tmp_path / "bare.jpg") as image:
+        assert image.size == (20, 30)
+        assert not image.getexif() and "dpi" not in image.info
+
+
+def test_the_pixel_limit(model: Path, photo: Path, tmp_path: Path) -> None:
+    words = ("stylize", photo, "-o", tmp_path / "o.png", "--style", "udnie", "--model", model)
+    result = run(*words, "--max-pixels", 53)
+    assert result.exit_code == 1
+    assert "54 pixels are over the limit of 53" in result.stderr and str(photo) in result.stderr
+    assert run(*words, "--max-pixels", 54).exit_code == 0
