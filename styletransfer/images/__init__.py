@@ -5,7 +5,6 @@ Example:
     write_image("copy.png", picture)
 """
 
-from styletransfer.errors import ImageError
 from styletransfer.images.decode import (
     DEFAULT_MAX_PIXELS,
     Header,
@@ -31,7 +30,6 @@ __all__ = [
     "READABLE",
     "WRITABLE",
     "Header",
-    "ImageError",
     "Metadata",
     "Picture",
     "Pixels",

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
-from styletransfer.errors import TrainingDataError
-from styletransfer.images import ImageError, find_images, read_image, read_size
+from styletransfer.errors import ImageError, TrainingDataError
+from styletransfer.images import find_images, read_image, read_size
 
 # How many headers are read before the first step: enough to notice a folder of thumbnails.
 LOOKED_AT = 200

@@ -12,7 +12,7 @@ import pytest
 from styletransfer.dataset import destination, stages
 from styletransfer.dataset.journal import LOCK, Journal, lock_dead, read_lines
 from styletransfer.dataset.sink import FolderSink
-from styletransfer.images import ImageError
+from styletransfer.errors import ImageError
 from tests.styletransfer.dataset.data_set import (
     check_manifest,
     data_set,

@@ -17,7 +17,7 @@ from tests.styletransfer.images.samples import COLORS, assert_near, assert_shows
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".TIFF", ".bmp"])
 def test_lossless_round_trip(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
-    write_image(path, Picture(COLORS, None, ()))
+    write_image(path, Picture(COLORS))
     picture = read_image(path)
     assert np.array_equal(picture.rgb, COLORS) and picture.alpha is None
     assert names(tmp_path) == [path.name]
@@ -53,7 +53,7 @@ def test_formats_without_alpha_get_white_behind(tmp_path: Path, suffix: str) -> 
 
 
 def test_jpeg_has_full_color_resolution_and_obeys_quality(tmp_path: Path) -> None:
-    picture = Picture(noise(64, 64), None, ())
+    picture = Picture(noise(64, 64))
     for quality in (30, 95):
         write_image(tmp_path / f"{quality}.jpg", picture, quality=quality)
     with Image.open(tmp_path / "95.jpg") as image:
@@ -65,30 +65,30 @@ def test_jpeg_has_full_color_resolution_and_obeys_quality(tmp_path: Path) -> Non
 def test_unknown_suffix_names_the_supported_ones(tmp_path: Path) -> None:
     for name in ("a.xyz", "a", "a.psd", "a.gif"):
         with pytest.raises(ImageError, match=r"\.jpg.*\.png.*\.webp") as caught:
-            write_image(tmp_path / name, Picture(COLORS, None, ()))
+            write_image(tmp_path / name, Picture(COLORS))
         assert str(tmp_path / name) in str(caught.value)
     assert names(tmp_path) == []
 
 
 def test_no_folder_is_created(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="No such file") as caught:
-        write_image(tmp_path / "new" / "a.png", Picture(COLORS, None, ()))
+        write_image(tmp_path / "new" / "a.png", Picture(COLORS))
     assert str(tmp_path / "new" / "a.png") in str(caught.value)
     assert names(tmp_path) == []
     (tmp_path / "file").touch()
     with pytest.raises(ImageError, match="Not a directory"):
-        write_image(tmp_path / "file" / "a.png", Picture(COLORS, None, ()))
+        write_image(tmp_path / "file" / "a.png", Picture(COLORS))
 
 
 def test_target_that_is_a_folder(tmp_path: Path) -> None:
     (tmp_path / "a.png").mkdir()
     with pytest.raises(ImageError, match="cannot be written"):
-        write_image(tmp_path / "a.png", Picture(COLORS, None, ()))
+        write_image(tmp_path / "a.png", Picture(COLORS))
     assert names(tmp_path) == ["a.png"]
 
 
 def test_picture_too_large_for_the_format(tmp_path: Path) -> None:
-    wide = Picture(np.zeros((1, 70_000, 3), np.uint8), None, ())
+    wide = Picture(np.zeros((1, 70_000, 3), np.uint8))
     for suffix in (".jpg", ".webp"):
         with pytest.raises(ImageError, match="cannot be written"):
             write_image(tmp_path / f"a{suffix}", wide)
@@ -120,7 +120,7 @@ def test_failure_leaves_the_old_file_and_nothing_else(
 
     monkeypatch.setattr(Image.Image, "save", fail)
     with pytest.raises(raised) as caught:
-        write_image(path, Picture(COLORS, None, ()))
+        write_image(path, Picture(COLORS))
     if raised is ImageError:
         assert str(path) in str(caught.value) and "No space left" in str(caught.value)
     assert len(seen) == 2  # the half file was there, in the same folder, under another name
@@ -137,7 +137,7 @@ def test_encoding_to_an_open_file(tmp_path: Path, suffix: str) -> None:
 
 def test_long_name_and_usual_permissions(tmp_path: Path) -> None:
     path = tmp_path / f"{'x' * 251}.png"
-    write_image(path, Picture(COLORS, None, ()))
+    write_image(path, Picture(COLORS))
     usual = tmp_path / "usual"
     usual.touch()
     assert path.stat().st_mode == usual.stat().st_mode

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from styletransfer.errors import MaskError, StyleError
-from styletransfer.images import ImageError, Picture, Pixels
+from styletransfer.errors import ImageError, MaskError, StyleError
+from styletransfer.images import Picture, Pixels
 from styletransfer.inference.color import to_oklab
 from styletransfer.inference.masks import (
     Region,

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from styletransfer.errors import OutputError, RequestError
-from styletransfer.images import ImageError, Picture, write_image
+from styletransfer.errors import ImageError, OutputError, RequestError
+from styletransfer.images import Picture, write_image
 from styletransfer.inference.outputs import Task, is_picture_name, plan_outputs
 
 
