@@ -59,7 +59,7 @@ def evaluate(
 
     The photographs are scaled to a short side of 320 pixels; the long side is cut to at most 480.
     Values in brackets are those of the photographs as they are. --device is for the losses; the
-    model runs on the CPU, where its time is measured.
+    model runs in ONNX Runtime.
 
     Example: styletransfer evaluate --photographs holiday/ --paintings paintings/ --json f.json
     """

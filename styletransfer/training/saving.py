@@ -152,5 +152,5 @@ class Checkpoints(Checkpoint):
         self.signals.training = False
 
     def _save(self, trainer: pl.Trainer) -> None:
-        trainer.save_checkpoint(self._path)
+        trainer.save_checkpoint(self._path, weights_only=False)  # with the optimizer
         self._saved = trainer.global_step
