@@ -105,6 +105,19 @@ def test_a_missing_module_of_our_own_is_a_bug() -> None:
         raise ModuleNotFoundError("No module named 'styletransfer.x'", name="styletransfer.x")
 
 
+@pytest.mark.parametrize("command", [[], *([name] for name in cli.commands)])
+def test_help_has_an_example(command: list[str]) -> None:
+    result = CliRunner().invoke(cli, [*command, "--help"])
+    assert result.exit_code == 0
+    assert "Example: styletransfer " in " ".join(result.stdout.split())
+
+
+def test_no_command_is_a_question_for_help() -> None:
+    result = CliRunner().invoke(cli, [])
+    assert result.exit_code == 0
+    assert "contact-sheet" in result.stdout
+
+
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
     tiny_model(tmp_path / "m.onnx")

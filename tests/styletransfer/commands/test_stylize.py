@@ -1,53 +1,13 @@
-"""The command line: what is written, what is said and where, and the exit status."""
+"""`styletransfer stylize` and `styles`: what is written, what is said and where."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from PIL import Image
 
-from styletransfer.commands.main import cli
+from tests.styletransfer.commands.calls import load, refused, run, save
 from tests.styletransfer.tiny_model import STYLES, tiny_model
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    return tiny_model(tmp_path / "m.onnx")
-
-
-@pytest.fixture
-def photo(tmp_path: Path) -> Path:
-    return save(tmp_path / "photo.png")
-
-
-def save(path: Path, height: int = 6, width: int = 9, alpha: bool = False) -> Path:
-    random = np.random.default_rng(len(path.name))
-    pixels = random.integers(0, 256, (height, width, 4 if alpha else 3), np.uint8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
-    return path
-
-
-def load(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        return np.asarray(image).astype(int)
-
-
-def run(*words: object) -> Result:
-    result = CliRunner().invoke(cli, [str(word) for word in words])
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result
-
-
-def refused(*words: object, status: int = 2) -> str:
-    """Run a call that fails before any work, and return the one line that says why."""
-    result = run(*words)
-    assert result.exit_code == status, result.output
-    assert result.stdout == ""
-    assert result.stderr.startswith("Error: ")
-    assert result.stderr.count("\n") == 1
-    return result.stderr
 
 
 def test_styles(model: Path) -> None:
@@ -220,60 +180,6 @@ def test_a_model_that_is_not_ours(photo: Path, tmp_path: Path) -> None:
         ):
             assert f"{model}: not a" in refused(*call, "--model", model, status=1)
     assert not out.exists()
-
-
-def test_contact_sheet(model: Path, photo: Path, tmp_path: Path) -> None:
-    sheet = tmp_path / "sheet.png"
-    call = ("contact-sheet", photo, "-o", sheet, "--model", model, "--short-side", 40)
-    result = run(*call)
-    assert (result.exit_code, result.stdout, result.stderr) == (0, f"wrote {sheet}\n", "")
-    assert min(load(sheet).shape[:2]) > 80  # four pictures, two by two
-    assert "exists already" in refused(*call)
-    assert run(*call, "--overwrite", "--style", "udnie").exit_code == 0
-    assert min(load(sheet).shape[:2]) < 2 * 60
-
-
-def test_contact_sheet_holds_the_pictures(model: Path, tmp_path: Path) -> None:
-    photo, sheet = tmp_path / "p.png", tmp_path / "sheet.png"
-    Image.new("RGB", (30, 30), (10, 200, 90)).save(photo)
-    result = run("contact-sheet", photo, "-o", sheet, "--model", model, "--short-side", 30,
-                 "--style", "udnie")  # fmt: skip
-    assert result.exit_code == 0
-    for colour in ((10, 200, 90), (245, 55, 165)):
-        assert np.count_nonzero((load(sheet) == colour).all(axis=2)) == 900
-
-
-def test_contact_sheet_without_the_photographs_that_fail(
-    model: Path, photo: Path, tmp_path: Path
-) -> None:
-    missing, sheet = tmp_path / "missing.png", tmp_path / "sheet.png"
-    result = run("contact-sheet", missing, photo, "-o", sheet, "--model", model, "--short-side", 20)
-    assert (result.exit_code, result.stdout) == (1, f"wrote {sheet}\n")
-    assert result.stderr.startswith(f"Error: {missing}: ")
-    other = tmp_path / "other.png"
-    result = run("contact-sheet", missing, "-o", other, "--model", model)
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert not other.exists()
-
-
-def test_contact_sheets_that_are_refused(model: Path, photo: Path, tmp_path: Path) -> None:
-    call = ("contact-sheet", photo, "--model", model, "-o")
-    assert "is an input" in refused(*call, photo, "--overwrite")
-    assert "no name of a picture" in refused(*call, tmp_path / "sheet.txt")
-    assert "did you mean udnie?" in refused(*call, tmp_path / "s.png", "--style", "udni")
-
-
-@pytest.mark.parametrize("command", [[], *([name] for name in cli.commands)])
-def test_help_has_an_example(command: list[str]) -> None:
-    result = run(*command, "--help")
-    assert result.exit_code == 0
-    assert "Example: styletransfer " in " ".join(result.stdout.split())
-
-
-def test_no_command_is_a_question_for_help() -> None:
-    result = run()
-    assert result.exit_code == 0
-    assert "contact-sheet" in result.stdout
 
 
 def test_masks(model: Path, photo: Path, tmp_path: Path) -> None:
