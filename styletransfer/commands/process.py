@@ -27,7 +27,8 @@ def run_process(module: str, words: "Sequence[str]" = ()) -> "NoReturn":
     try:
         import importlib
 
-        importlib.import_module(module).main(words)
+        main = importlib.import_module(module).main
+        main(words) if words else main()
         status = 0
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)

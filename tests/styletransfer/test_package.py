@@ -87,7 +87,10 @@ def test_the_wheel_trains_exports_and_stylizes_in_an_empty_folder(
     (about,) = map(PathDistribution, site.glob("*.dist-info"))
     assert about.metadata["Name"] == "painterly"
     commands = {point.name: point.value for point in about.entry_points}
-    assert commands["styletransfer"] == "styletransfer.__main__:main"
+    assert commands == {
+        "styletransfer": "styletransfer.__main__:main",
+        "interp": "interp.__main__:main",
+    }
     empty.mkdir()
     folders = make_data(tmp_path, photographs=2)
 

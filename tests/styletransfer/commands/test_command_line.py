@@ -189,7 +189,7 @@ def test_ctrl_c_is_one_line_during_imports_too(tmp_path: Path) -> None:
     """
     script = tmp_path / "script.py"
     script.write_text(textwrap.dedent(code))
-    for count in (4, 12, 40):
+    for count in (3, 12, 40):
         done = subprocess.run(
             [sys.executable, str(script), "styles", str(count)],
             env=ENVIRONMENT,
@@ -215,7 +215,7 @@ def test_ctrl_c_that_native_code_turned_into_another_error(tmp_path: Path) -> No
                 os.kill(os.getpid(), signal.SIGINT)
             except KeyboardInterrupt as error:
                 raise ModelError("m.onnx: not an ONNX file") from error
-        def main(words):
+        def main():
             cli(["work"])
     """
     (tmp_path / "converts.py").write_text(textwrap.dedent(code))
@@ -257,7 +257,7 @@ def test_sigint_stays_ignored_where_the_shell_ignores_it() -> None:
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
         "import sys, types; m = types.ModuleType('m'); sys.modules['m'] = m\n"
-        "m.main = lambda words: print(signal.getsignal(signal.SIGINT) == signal.SIG_IGN)\n"
+        "m.main = lambda: print(signal.getsignal(signal.SIGINT) == signal.SIG_IGN)\n"
         "from styletransfer.commands.process import run_process; run_process('m')"
     )
     done = subprocess.run(
