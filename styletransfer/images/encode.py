@@ -1,6 +1,8 @@
 """Encode pictures to files."""
 
+import logging
 import os
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
@@ -23,6 +25,9 @@ WRITABLE = {
 }
 _WITHOUT_ALPHA = ("JPEG", "BMP")
 _XMP_TAG = 0x02BC
+_LONGEST_IN_JPEG = 65_000
+
+_log = logging.getLogger(__name__)
 
 
 def write_image(
@@ -95,6 +100,8 @@ def _told(name: str, metadata: Metadata) -> dict[str, Any]:
         if metadata.xmp:
             block[_XMP_TAG] = metadata.xmp
         return told | {"exif": block}
+    if name == "JPEG":
+        metadata = _short_enough(metadata)
     if metadata.exif:
         told["exif"] = metadata.exif
     if metadata.xmp and name == "PNG":
@@ -104,3 +111,16 @@ def _told(name: str, metadata: Metadata) -> dict[str, Any]:
     elif metadata.xmp:
         told["xmp"] = metadata.xmp
     return told
+
+
+def _short_enough(metadata: Metadata) -> Metadata:
+    """Leave out blocks that are longer than one of JPEG can be, and log that."""
+    exif, xmp = (_kept(name, getattr(metadata, name)) for name in ("exif", "xmp"))
+    return replace(metadata, exif=exif, xmp=xmp)
+
+
+def _kept(name: str, block: bytes) -> bytes:
+    if len(block) <= _LONGEST_IN_JPEG:
+        return block
+    _log.warning("%s of %d bytes is left out: JPEG has no room", name.upper(), len(block))
+    return b""

@@ -117,7 +117,7 @@ def load(image: ImageFile.ImageFile, name: str, max_pixels: int) -> None:
 
 
 def check_pixels(
-    name: str, pixels: int, most: int, advice: str = "shrink it or raise the limit"
+    name: str, pixels: int, most: int, advice: str = "shrink it or raise the limit (max_pixels)"
 ) -> None:
     """Raise ImageError for a picture of more than `most` pixels."""
     if pixels > most:
@@ -160,7 +160,7 @@ def _fault(name: str, error: Exception, fault: str, advice: str) -> ImageError:
     if isinstance(error, OSError) and error.errno:
         fault, advice = "cannot be read", "name an image file that you may read"
     elif isinstance(error, Image.DecompressionBombError):
-        fault, advice = "over the pixel limit", "shrink it or raise the limit"
+        fault, advice = "over the pixel limit", "shrink it or raise the limit (max_pixels)"
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return ImageError(f"{name}: {fault} ({' '.join(reason.split())}); {advice}")
 

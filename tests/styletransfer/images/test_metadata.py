@@ -125,6 +125,21 @@ def test_damaged_metadata_does_not_lose_the_picture(
     assert read_image(tmp_path / f"a{suffix}").rgb.shape == (5, 6, 3)
 
 
+def test_what_is_too_long_for_jpeg_is_left_out_and_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    block = exif()
+    block[TAGS.ImageDescription] = "long" * 20_000
+    picture = Picture(noise(5, 6), metadata=Metadata(block.tobytes(), b"x" * 70_000, (300, 300)))
+    write_image(tmp_path / "a.png", picture)
+    assert caplog.messages == []
+    kept = read_image(tmp_path / "a.png").metadata
+    assert len(kept.exif) > 80_000 and len(kept.xmp) == 70_000
+    write_image(tmp_path / "a.jpg", picture)
+    assert read_image(tmp_path / "a.jpg").metadata == Metadata(dpi=(300, 300))
+    assert [message.split()[0] for message in caplog.messages] == ["EXIF", "XMP"]
+
+
 @pytest.mark.parametrize("dpi", [(0, 0), (1e9, 72), (float("nan"), 72)])
 def test_a_resolution_that_makes_no_sense_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dpi: tuple[float, float]
