@@ -2,6 +2,7 @@
 
 import functools
 import gzip
+import io
 import threading
 from collections.abc import Callable
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import BrowserContext
 
 from styletransfer.inference import Stylizer
@@ -101,25 +103,23 @@ def test_the_divider_is_dragged(painter: Painter) -> None:
 
 
 def test_the_page_answers_while_it_paints(painter: Painter) -> None:
-    """Frames are drawn, and a style is chosen, while a large painting is under way."""
+    """Frames are drawn while a large painting is under way, and the next one is not waited for."""
+    buffer = io.BytesIO()
+    Image.open(SAMPLE).resize((2400, 1600)).save(buffer, "JPEG")
     painter.open()
-    frames = painter.page.evaluate(
+    painter.give({"name": "large.jpg", "mimeType": "image/jpeg", "buffer": buffer.getvalue()})
+    busy = painter.page.evaluate(
         """async () => {
-            let frames = 0;
-            const count = () => { frames++; requestAnimationFrame(count); };
-            requestAnimationFrame(count);
-            const strength = document.getElementById('strength');
-            const until = performance.now() + 1500;
-            while (performance.now() < until) {
-                strength.value = 50 + frames % 50;
-                strength.dispatchEvent(new Event('input'));
-                await new Promise(resolve => setTimeout(resolve, 20));
-            }
-            return frames;
+            const size = document.getElementById('size');
+            size.value = size.options[size.options.length - 1].value;
+            size.dispatchEvent(new Event('change'));
+            for (let frames = 0; frames < 5; frames++) await new Promise(requestAnimationFrame);
+            return document.getElementById('frame').getAttribute('aria-busy');
         }"""
     )
-    assert frames >= 10
-    painter.settle()
+    assert busy == "true"
+    painter.change("#size", "256")
+    assert painter.pixels().shape == (171, 256, 4)
 
 
 def test_nothing_leaves_the_page(new_context: Callable[..., BrowserContext], url: str) -> None:
