@@ -1,5 +1,6 @@
 """Find the image files in a folder."""
 
+import logging
 import os
 import re
 from collections import Counter
@@ -11,6 +12,8 @@ from pathlib import Path
 from PIL import Image
 
 from styletransfer.errors import ImageError
+
+_log = logging.getLogger(__name__)
 
 # A short list, not all that Pillow opens: some of its readers run programs (EPS) or take any
 # bytes for a picture (TGA). JPEG comes with MPO, what many phones write under the name .jpg.
@@ -60,7 +63,7 @@ def passed_over(where: str | os.PathLike[str], suffixes: Mapping[str, int]) -> s
 
 
 def find_images(
-    folder: str | os.PathLike[str], report: Callable[[str], object] | None = None
+    folder: str | os.PathLike[str], report: Callable[[str], object] = _log.warning
 ) -> list[Path]:
     """List the files below a folder whose suffix is that of a readable image format.
 
@@ -70,7 +73,7 @@ def find_images(
     Args:
         folder: The folder to search.
         report: Is called with one line where pictures in formats that cannot be read were passed
-            over.
+            over. By default the line is logged as a warning.
 
     Returns:
         The files, sorted. They begin with `folder` as it is given.
@@ -102,7 +105,7 @@ def find_images(
                 found.append(Path(parent, name))
             elif is_unreadable(suffix):
                 others[suffix] += 1
-    if others and report is not None:
+    if others:
         report(passed_over(folder, others))
     return sorted(found)
 

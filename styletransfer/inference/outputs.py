@@ -1,5 +1,6 @@
 """Which picture is written where, decided and checked before any work is done."""
 
+import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -9,6 +10,8 @@ from stat import S_ISDIR
 
 from styletransfer.errors import OutputError, RequestError
 from styletransfer.images import WRITABLE, find_images
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Task:
 
 
 def gather(
-    paths: Iterable[Path], out: Path, report: Callable[[str], object] | None = None
+    paths: Iterable[Path], out: Path, report: Callable[[str], object] = _log.warning
 ) -> list[Input]:
     """List the images of files and folders.
 
@@ -71,7 +74,7 @@ def plan_outputs(
     each: bool,
     overwrite: bool,
     spared: Iterable[Path] = (),
-    report: Callable[[str], object] | None = None,
+    report: Callable[[str], object] = _log.warning,
 ) -> list[Task]:
     """Decide which file every input is written to. Nothing is made on disk.
 

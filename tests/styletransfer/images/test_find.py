@@ -39,7 +39,9 @@ def test_find_images_in_what_is_no_folder(tmp_path: Path) -> None:
         assert str(tmp_path / name) in str(caught.value)
 
 
-def test_pictures_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
+def test_pictures_that_cannot_be_read_are_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     names = ["a.PSD", "b.psd", "sub/c.jxl", "d.cr2", "e.tga", "notes.txt", "f.png", ".g.psd"]
     for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -53,7 +55,9 @@ def test_pictures_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
     assert lines[1] == f"{tmp_path / 'sub'}: passed over 1 picture that cannot be read (1 .jxl)"
     (tmp_path / "sub" / "c.jxl").unlink()
     find_images(tmp_path / "sub", lines.append)
-    assert len(lines) == 2
+    assert len(lines) == 2 and caplog.messages == []
+    find_images(tmp_path)
+    assert caplog.messages == [lines[0].replace("5 pictures", "4 pictures").replace("1 .jxl, ", "")]
 
 
 @pytest.mark.parametrize("installed", [True, False])
