@@ -108,6 +108,8 @@ def load(image: ImageFile.ImageFile, name: str, max_pixels: int) -> None:
                     image.load()
                 return
         image.load()
+    except MemoryError:
+        raise
     except Exception as error:  # Pillow answers damaged bytes with almost any exception there is
         codec = image.info.get("compression")
         if image.format == "TIFF" and codec and codec_is_missing(codec):
@@ -148,6 +150,8 @@ def _parsed(kind: str, file: IO[bytes], name: str, max_pixels: int) -> ImageFile
             file.seek(0)
             with _limit_lock, _pillow_limit(max_pixels):
                 return factory(file, "")
+    except MemoryError:
+        raise
     except Exception as error:
         if kind == "TIFF" and (found := unsupported_kind(file)):
             fault = f"{found} is not supported; convert it to PNG or JPEG first"

@@ -83,6 +83,17 @@ def test_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert_refused(tmp_path / "a.png", "Permission denied", "you may read")
 
 
+def test_a_lack_of_memory_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(image: ImageFile.ImageFile) -> None:
+        raise MemoryError
+
+    path = tmp_path / "a.png"
+    Image.fromarray(noise(8, 8)).save(path)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", fail)
+    with pytest.raises(MemoryError):
+        read_image(path)
+
+
 def test_pixel_limit_is_checked_before_decoding(tmp_path: Path) -> None:
     path = tmp_path / "bomb.png"
     png(path, 1, 0, np.zeros((1, 8), np.uint8))
