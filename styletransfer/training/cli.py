@@ -24,6 +24,10 @@ from styletransfer.training.restyle import read_checkpoint
 from styletransfer.training.saving import Checkpoints, WholeCheckpointIO
 
 LAST = "last"
+FOLDERS = {
+    "photographs": "Folder of photographs to learn on.",
+    "paintings": "Folder of paintings, the styles.",
+}
 
 
 class SaveConfig(SaveConfigCallback):
@@ -45,10 +49,10 @@ class TrainingCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Give the photographs and the paintings the names that they have in every command."""
-        parser.add_argument("--photographs", type=Path, help="Folder of photographs to learn on.")
-        parser.add_argument("--paintings", type=Path, help="Folder of paintings, the styles.")
-        parser.link_arguments("photographs", "data.photographs")
-        parser.link_arguments("paintings", "model.styles")
+        for name, what in FOLDERS.items():
+            parser.add_argument(f"--{name}", type=Path, help=what)
+        parser.link_arguments("photographs", "data.photographs", compute_fn=_photographs)
+        parser.link_arguments("paintings", "model.styles", compute_fn=_paintings)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse `args`; those of the process are not looked at.
@@ -115,7 +119,12 @@ def run_training(words: Sequence[str]) -> None:
                 args=_with_recipes(words),
                 seed_everything_default=0,
                 save_config_callback=SaveConfig,
-                parser_kwargs={**strict, "fit": dict(strict), "validate": dict(strict)},
+                parser_kwargs={
+                    "prog": "styletransfer train",
+                    **strict,
+                    "fit": dict(strict),
+                    "validate": dict(strict),
+                },
                 trainer_defaults={
                     "callbacks": [TrainingMetrics(), SampleGrid(), checkpoints],
                     "check_val_every_n_epoch": None,
@@ -126,6 +135,18 @@ def run_training(words: Sequence[str]) -> None:
     # What Lightning says of options that contradict each other.
     except MisconfigurationException as error:
         raise RequestError(str(error)) from error
+
+
+def _photographs(folder: Path | None) -> Path:
+    if folder is None:
+        raise RequestError("give a folder of photographs to learn on: --photographs DIR")
+    return folder
+
+
+def _paintings(folder: Path | None) -> Path:
+    if folder is None:
+        raise RequestError("give a folder of paintings, one for each style: --paintings DIR")
+    return folder
 
 
 def _last_checkpoint(trainer: pl.Trainer) -> Path:
