@@ -1,5 +1,6 @@
 """Files that a command is about to write: nothing of the user's is lost."""
 
+import io
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -28,5 +29,7 @@ def write_checkpoint(checkpoint: dict[str, Any], output: Path) -> None:
     """Write a checkpoint, whole or not at all."""
     import torch
 
+    content = io.BytesIO()  # torch has errors of its own for a file that takes no more
+    torch.save(checkpoint, content)
     with written_whole(output) as file:
-        torch.save(checkpoint, file)
+        file.write(content.getbuffer())
