@@ -45,7 +45,7 @@ BLUR = 10.0
 BLOCK = 16
 DRAWS = 5
 
-NEIGHBOURS = 5
+NEIGHBORS = 5
 
 Photographs = list[tuple[Path, int]]  # each with its class
 
@@ -187,16 +187,16 @@ def compare_embedding(classifier: Classifier, paths: list[Path]) -> None:
         middle = time.perf_counter()
     points = tsne(features)
     end = time.perf_counter()
-    trust = trustworthiness(features, points, n_neighbors=NEIGHBOURS)
+    trust = trustworthiness(features, points, n_neighbors=NEIGHBORS)
     print(f"\n| {len(features)} photographs, {torch.get_num_threads()} threads | |\n| --- | --- |")
     print(f"| features, s | {middle - start:.0f} |\n| t-SNE, s | {end - middle:.0f} |")
-    print(f"| trustworthiness at k = {NEIGHBOURS} | {trust:.3f} |")
+    print(f"| trustworthiness at k = {NEIGHBORS} | {trust:.3f} |")
     for metric, name in (("l2", "euclidean"), ("cosine", "cosine")):
-        oracle = NearestNeighbors(n_neighbors=NEIGHBOURS, algorithm="brute", metric=name)
+        oracle = NearestNeighbors(n_neighbors=NEIGHBORS, algorithm="brute", metric=name)
         _, theirs = oracle.fit(features.astype(np.float64)).kneighbors(features.astype(np.float64))
-        ours, _ = nearest(features, features, NEIGHBOURS, metric)  # type: ignore[arg-type]
+        ours, _ = nearest(features, features, NEIGHBORS, metric)  # type: ignore[arg-type]
         same = (ours == theirs).mean()
-        print(f"| neighbours that are scikit-learn's, {metric} | {same:.2%} |", flush=True)
+        print(f"| neighbors that are scikit-learn's, {metric} | {same:.2%} |", flush=True)
 
 
 def options(count: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -268,7 +268,7 @@ def deletion(
 @main.command()
 @options(1000)
 def embedding(folder: Path, model: str, weights: str, photographs: int) -> None:
-    """Features of the photographs, their neighbours beside scikit-learn's, and t-SNE."""
+    """Features of the photographs, their neighbors beside scikit-learn's, and t-SNE."""
     classifier, chosen = prepared(folder, model, weights, photographs)
     compare_embedding(classifier, [path for path, _ in chosen])
 

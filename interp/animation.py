@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from interp.errors import WorkError
 from interp.figures import resized
 from styletransfer.atomic import written_whole
+from styletransfer.errors import WorkError
 from styletransfer.images import Pixels
 
 FRAMES_PER_SECOND = 20
 
 
 def write_gif(path: Path, frames: Sequence[Pixels]) -> None:
-    """Write uint8 H×W×3 frames as an endless GIF of 20 a second, each with 256 colours of its own.
+    """Write uint8 H×W×3 frames as an endless GIF of 20 a second, each with 256 colors of its own.
 
     Smaller frames are scaled to the size of the largest. Raises ValueError for no frames, and
     WorkError where the file cannot be written.

@@ -28,27 +28,27 @@ _DPI = 100
 _FONT = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
 
 
-def to_grey(values: Array, low: float | None = None, high: float | None = None) -> Pixels:
-    """H×W values to grey, `low` (by default the least) as black and `high` (the greatest) as white.
+def to_gray(values: Array, low: float | None = None, high: float | None = None) -> Pixels:
+    """H×W values to gray, `low` (by default the least) as black and `high` (the greatest) as white.
 
     Values that are all equal come out black.
     """
     return np.repeat(_levels(values, low, high)[..., None], 3, axis=2)
 
 
-def to_colour(values: Array, low: float | None = None, high: float | None = None) -> Pixels:
-    """3×H×W values to RGB, scaled by the one `low` and `high` of all three, as in `to_grey`."""
+def to_color(values: Array, low: float | None = None, high: float | None = None) -> Pixels:
+    """3×H×W values to RGB, scaled by the one `low` and `high` of all three, as in `to_gray`."""
     return np.ascontiguousarray(_levels(values, low, high).transpose(1, 2, 0))
 
 
 def heat_map(
     values: Array,
-    colours: str = "inferno",
+    colors: str = "inferno",
     low: float | None = None,
     high: float | None = None,
 ) -> Pixels:
-    """H×W values in the colours of a matplotlib map, scaled as in `to_grey`."""
-    return _coloured(_levels(values, low, high), colours)
+    """H×W values in the colors of a matplotlib map, scaled as in `to_gray`."""
+    return _colored(_levels(values, low, high), colors)
 
 
 def signed_map(values: Array) -> Pixels:
@@ -141,28 +141,28 @@ def table(rows: Sequence[Sequence[Cell]], *, gap: int = 8) -> Pixels:
     return np.asarray(sheet)
 
 
-def framed(pixels: Pixels, colour: tuple[int, int, int], width: int = 3) -> Pixels:
-    """The picture with its outermost `width` pixels in `colour`; its size stays."""
+def framed(pixels: Pixels, color: tuple[int, int, int], width: int = 3) -> Pixels:
+    """The picture with its outermost `width` pixels in `color`; its size stays."""
     result = pixels.copy()
-    result[:width], result[-width:] = colour, colour
-    result[:, :width], result[:, -width:] = colour, colour
+    result[:width], result[-width:] = color, color
+    result[:, :width], result[:, -width:] = color, color
     return result
 
 
 def scatter(points: Array, labels: Sequence[str], *, title: str = "") -> Pixels:
-    """N×2 points, coloured by their label, with a legend where the labels are not too many."""
+    """N×2 points, colored by their label, with a legend where the labels are not too many."""
     figure, axes = _chart(title)
     names = sorted(set(labels))
     if len(names) <= 10:
-        colours = matplotlib.colormaps["tab10"]
+        colors = matplotlib.colormaps["tab10"]
     elif len(names) <= 20:
-        colours = matplotlib.colormaps["tab20"]
+        colors = matplotlib.colormaps["tab20"]
     else:
-        colours = matplotlib.colormaps["turbo"].resampled(len(names))
+        colors = matplotlib.colormaps["turbo"].resampled(len(names))
     kinds = np.array(labels)
     for index, name in enumerate(names):
         x, y = points[kinds == name].T
-        axes.scatter(x, y, s=14, color=colours(index), label=name or None)
+        axes.scatter(x, y, s=14, color=colors(index), label=name or None)
     axes.set_xticks([])
     axes.set_yticks([])
     if 1 < len(names) <= 20:
@@ -213,8 +213,8 @@ def _levels(values: Array, low: float | None, high: float | None) -> Pixels:
     return np.rint(np.clip(scaled, 0, 1) * 255).astype(np.uint8)
 
 
-def _coloured(levels: Pixels, colours: str) -> Pixels:
-    palette = matplotlib.colormaps[colours](np.arange(256), bytes=True)[:, :3]
+def _colored(levels: Pixels, colors: str) -> Pixels:
+    palette = matplotlib.colormaps[colors](np.arange(256), bytes=True)[:, :3]
     picture: Pixels = np.ascontiguousarray(palette[levels])
     return picture
 

@@ -10,11 +10,11 @@ from torch import Tensor
 from interp.animation import write_gif, write_mp4
 from interp.commands import options
 from interp.commands.files import Outputs, check_output
-from interp.errors import RequestError
 from interp.figures import grid
 from interp.network.photographs import shown
 from interp.synthesis.loop import Progress
 from styletransfer.commands.extras import extra
+from styletransfer.errors import RequestError
 from styletransfer.images import WRITABLE, Picture, Pixels, write_image
 
 # Of an animation for which --save-every does not say how many.

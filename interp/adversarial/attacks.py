@@ -3,7 +3,7 @@
 An untargeted attack climbs the cross-entropy of the right class, a targeted one descends that of
 the class which the model is to see. After each step the change δ is projected back to ‖δ‖ ≤ ε and
 the image to 0..1. All sizes are in pixel values of 0..1: what a model does to its input, such as
-a normalisation, belongs inside it (`interp.network.classifier.Classifier`).
+a normalization, belongs inside it (`interp.network.classifier.Classifier`).
 """
 
 from typing import Literal
@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from interp.errors import RequestError, WorkError
 from interp.network.taps import frozen
+from styletransfer.errors import RequestError, WorkError
 
 Norm = Literal["linf", "l2"]
 
@@ -128,7 +128,7 @@ def _check(
     if not (low >= 0 and high <= 1):
         raise RequestError(
             f"the pixels reach from {low:.3g} to {high:.3g}; give them in 0..1, and the "
-            "normalisation to Classifier(model, mean=…, std=…)"
+            "normalization to Classifier(model, mean=…, std=…)"
         )
     if classes.shape != images.shape[:1]:
         raise RequestError(f"{len(images)} images need as many classes, not {len(classes)}")

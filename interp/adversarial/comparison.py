@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from interp.adversarial.attacks import pgd, random_targets
-from interp.figures import Cell, table, to_colour
+from interp.figures import Cell, table, to_color
 from interp.network.classifier import Classifier
 from interp.network.photographs import shown
 from interp.network.taps import frozen
@@ -68,7 +68,7 @@ def draw_comparisons(comparisons: Sequence[Comparison], names: Sequence[str] = (
 
     Below an image stand the class that is seen and its probability, and those of the goal where
     it is another class; `names` are the classes'. The difference is amplified by a whole number,
-    as far as no value is cut off, and grey is no change.
+    as far as no value is cut off, and gray is no change.
     """
     rows: list[list[Cell]] = []
     for each in comparisons:
@@ -79,7 +79,7 @@ def draw_comparisons(comparisons: Sequence[Comparison], names: Sequence[str] = (
         rows.append(
             [
                 (shown(each.image), _said(each.before, each.goal, names)),
-                (to_colour((factor * change).numpy(), -0.5, 0.5), sizes),
+                (to_color((factor * change).numpy(), -0.5, 0.5), sizes),
                 (shown(each.adversarial), _said(each.after, each.goal, names)),
             ]
         )

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from interp.commands.files import Source
-from interp.errors import RequestError
 from interp.network.classifier import Classifier
+from styletransfer.errors import RequestError
 
 SORTED = "sorted"
 

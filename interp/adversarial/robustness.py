@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from interp.adversarial.attacks import Norm, pgd, random_targets
-from interp.errors import WorkError
 from interp.figures import curves
 from interp.network.taps import frozen
+from styletransfer.errors import WorkError
 from styletransfer.images import Pixels
 
 Integers = npt.NDArray[np.int64]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from interp.errors import RequestError, WorkError
 from styletransfer.atomic import written_whole
+from styletransfer.errors import RequestError, WorkError
 from styletransfer.images import WRITABLE, Picture, Pixels, find_images, read_image, write_image
 
 
@@ -58,7 +58,7 @@ def read_opaque(path: Path, size: int | None, report: Callable[[str], None]) -> 
 
 
 def over_white(picture: Picture) -> Pixels:
-    """The picture's colours, over white where it is transparent."""
+    """The picture's colors, over white where it is transparent."""
     if picture.alpha is None:
         return picture.rgb
     share = picture.alpha[..., None] / 255

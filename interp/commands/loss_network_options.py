@@ -1,4 +1,4 @@
-"""What the commands on a loss network share: its options, the optimiser's, and making both."""
+"""What the commands on a loss network share: its options, the optimizer's, and making both."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -41,7 +41,7 @@ def optimization(command: Command) -> Command:
         type=click.IntRange(min=1),
         default=200,
         show_default=True,
-        help="Of the optimiser, at each level. Example: --steps 500",
+        help="Of the optimizer, at each level. Example: --steps 500",
     )
     optimizer = click.option(
         "--optimizer",
@@ -70,14 +70,16 @@ def open_network(
     pooling: Literal["max", "average"] = "max",
 ) -> "LossNetwork":
     """The loss network; RequestError for what it cannot be, WorkError for weights it cannot get."""
-    from interp.errors import RequestError, WorkError
-    from styletransfer.errors import StyleTransferError
+    from styletransfer.errors import RequestError, WorkError
     from styletransfer.losses import LossNetwork
 
     try:
         return LossNetwork(model, taps, weights, pooling=pooling)
-    except StyleTransferError as error:
+    except FileNotFoundError as error:
         raise RequestError(str(error)) from error
+    except ValueError as error:
+        shallower = "; name shallower taps" if "deepest tap" in str(error) else ""
+        raise RequestError(f"{error}{shallower}") from error
     # Whatever a damaged file or the download raises.
     except Exception as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
@@ -88,8 +90,8 @@ def make_optimizer(
     name: str, rate: float | None
 ) -> "Callable[[list[Tensor]], torch.optim.Optimizer]":
     """What `--optimizer` and `--rate` ask for; RequestError for a rate of L-BFGS."""
-    from interp.errors import RequestError
     from interp.synthesis.loop import adam, lbfgs
+    from styletransfer.errors import RequestError
 
     if name == "adam":
         return adam(0.02 if rate is None else rate)

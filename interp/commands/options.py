@@ -132,8 +132,8 @@ def parsed_place(words: str | None) -> tuple[int, int] | None:
 @contextmanager
 def refusals() -> Iterator[None]:
     """Turn failures into click's errors: status 2 for a wrong call, 1 for work that failed."""
-    from interp.errors import RequestError, WorkError
-    from styletransfer.errors import ImageError
+    from styletransfer.errors import RequestError, WorkError
+    from styletransfer.images import ImageError
 
     try:
         with extra("interp"):

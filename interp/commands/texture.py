@@ -69,7 +69,7 @@ def texture(
 ) -> None:
     """Make a texture like SAMPLE from noise, by the Gram matrices of a network (Gatys 2015).
 
-    Its colours are in the end those of SAMPLE. Ctrl-C writes what there is. --data holds `image`,
+    Its colors are in the end those of SAMPLE. Ctrl-C writes what there is. --data holds `image`,
     3×H×W in 0..1, and `losses`, the loss before each step, level after level.
 
     Example: interp texture petals.png --size 512 -o more.png

@@ -1,4 +1,4 @@
-"""`interp transfer`: style transfer by optimisation."""
+"""`interp transfer`: style transfer by optimization."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,9 +125,9 @@ def transfer(
     seed: int,
     recording: options.Recording,
 ) -> None:
-    """Paint PHOTOGRAPH in the style of one painting or more, by optimisation (Gatys 2016).
+    """Paint PHOTOGRAPH in the style of one painting or more, by optimization (Gatys 2016).
 
-    What is minimised is the loss that the networks of `styletransfer` are trained by, so it tells
+    What is minimized is the loss that the networks of `styletransfer` are trained by, so it tells
     how good they are; they need a thousandth of the time. Ctrl-C writes what there is. --data holds
     `image`, 3×H×W in 0..1, and before each step, level after level, `losses` and their relative
     `style` and `content`.
@@ -198,7 +198,7 @@ def transfer(
 
 def _shares(blend: str | None, masks: tuple[str, ...], styles: int) -> list[float]:
     """The weights of the styles: they sum to 1, or are 1 where each has a place of its own."""
-    from interp.errors import RequestError
+    from styletransfer.errors import RequestError
 
     if masks:
         return [1.0] * styles
@@ -221,7 +221,7 @@ def _regions(masks: tuple[str, ...], photograph: "Pixels", styles: int) -> "list
     """The mask of each style, 1×1×H×W of the photograph's size in 0..1, with soft borders."""
     import torch
 
-    from interp.errors import RequestError
+    from styletransfer.errors import RequestError
     from styletransfer.inference.masks import Region, read_masks, weight_maps
 
     if not masks:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from interp.errors import RequestError
-from interp.figures import Cell, fitted, resized, table, to_grey
+from interp.figures import Cell, fitted, resized, table, to_gray
 from interp.network.classifier import Classifier
 from interp.network.taps import activations
+from styletransfer.errors import RequestError
 from styletransfer.images import Pixels
 
 
@@ -34,13 +34,13 @@ def strongest_channels(maps: Tensor) -> list[int]:
 def draw_activation_maps(
     photograph: Pixels, maps: Tensor, channels: Sequence[int], *, columns: int = 8, side: int = 112
 ) -> Pixels:
-    """The photograph, then the maps of `channels`, each grey from its least to its greatest value.
+    """The photograph, then the maps of `channels`, each gray from its least to its greatest value.
 
     Below each stand the channel and its greatest value.
     """
     cells: list[Cell] = [(fitted(photograph, side), "image")]
     for channel in channels:
-        tile = to_grey(maps[channel].cpu().numpy())
+        tile = to_gray(maps[channel].cpu().numpy())
         scale = side / max(tile.shape[:2])
         size = [max(1, round(scale * length)) for length in tile.shape[:2]]
         greatest = float(maps[channel].max())

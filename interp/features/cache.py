@@ -59,8 +59,8 @@ def model_digest(classifier: Classifier) -> str:
     """A SHA-256 of the structure, the weights and the preprocessing of `classifier`."""
     fed = (classifier.resize, classifier.size, classifier.interpolation)
     digest = hashlib.sha256(f"{classifier.model}{fed}".encode())
-    normalisation = {"mean": classifier.mean, "std": classifier.std}
-    for key, value in (classifier.model.state_dict() | normalisation).items():
+    normalization = {"mean": classifier.mean, "std": classifier.std}
+    for key, value in (classifier.model.state_dict() | normalization).items():
         digest.update(key.encode())
         digest.update(value.detach().cpu().contiguous().view(-1).numpy().tobytes())
     return digest.hexdigest()

@@ -10,8 +10,8 @@ from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
-from interp.errors import RequestError
 from interp.figures import grid
+from styletransfer.errors import RequestError
 from styletransfer.images import Pixels
 
 Array = npt.NDArray[np.floating]
@@ -35,7 +35,7 @@ def tsne(features: Array, *, perplexity: float = 30, seed: int = 0) -> npt.NDArr
     """N×D features in the plane, near ones near: N×2.
 
     It starts from PCA, so that the large distances mean something too. `perplexity`, about the
-    number of neighbours that count, is at most a third of the images. The same seed gives the
+    number of neighbors that count, is at most a third of the images. The same seed gives the
     same bits. Van der Maaten and Hinton 2008, "Visualizing Data using t-SNE". RequestError for
     fewer than 3 images.
     """

@@ -9,11 +9,11 @@ import numpy.typing as npt
 import torch.nn.functional as F
 from torch import Tensor
 
-from interp.errors import RequestError, WorkError
 from interp.features.cache import FeatureCache, file_digest
 from interp.network.classifier import Classifier
 from interp.network.photographs import Report, read_batches
 from interp.network.taps import activations, last_hidden_layer
+from styletransfer.errors import RequestError, WorkError
 
 Array = npt.NDArray[np.float32]
 

@@ -1,11 +1,11 @@
-"""The filters of a first layer as pictures: what patterns of colour and of edges it matches."""
+"""The filters of a first layer as pictures: what patterns of color and of edges it matches."""
 
 import torch
 from torch import Tensor, nn
 
-from interp.errors import RequestError
-from interp.figures import grid, to_colour
+from interp.figures import grid, to_color
 from interp.network.taps import find_layer, layer_names
+from styletransfer.errors import RequestError
 from styletransfer.images import Pixels
 
 
@@ -40,4 +40,4 @@ def draw_filters(weights: Tensor, *, side: int = 64) -> Pixels:
     `side` is about that of a filter in the figure, in pixels; each weight is a square.
     """
     zoom = max(1, round(side / weights.shape[-1]))
-    return grid([to_colour(filter_.numpy()) for filter_ in weights], gap=4, zoom=zoom)
+    return grid([to_color(filter_.numpy()) for filter_ in weights], gap=4, zoom=zoom)

@@ -1,4 +1,4 @@
-"""Nearest neighbours in feature space, exact."""
+"""Nearest neighbors in feature space, exact."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.distance import cdist
 
-from interp.errors import RequestError
 from interp.figures import Cell, table
+from styletransfer.errors import RequestError
 from styletransfer.images import Pixels
 
 Array = npt.NDArray[np.floating]
@@ -29,7 +29,7 @@ def nearest(
     2012, "ImageNet Classification with Deep Convolutional Neural Networks", section 6.1.
     """
     if not 1 <= count <= len(features):
-        raise RequestError(f"there are {len(features)} images, so no {count} neighbours of one")
+        raise RequestError(f"there are {len(features)} images, so no {count} neighbors of one")
     indices = np.empty((len(queries), count), np.int64)
     distances = np.empty((len(queries), count))
     for start in range(0, len(queries), _CHUNK):
@@ -43,7 +43,7 @@ def nearest(
 
 
 def draw_neighbors(rows: Sequence[tuple[str, Pixels, Sequence[tuple[Pixels, float]]]]) -> Pixels:
-    """A strip for each row: what the space is called, the query, its neighbours and distances."""
+    """A strip for each row: what the space is called, the query, its neighbors and distances."""
     cells: list[list[Cell]] = [
         [(query, name), *((picture, f"{distance:.4g}") for picture, distance in found)]
         for name, query, found in rows

@@ -9,12 +9,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from interp.errors import RequestError
 from interp.figures import Cell, resized, table
 from interp.network.classifier import Classifier
 from interp.network.photographs import Report, read_batches, read_pixels, shown
 from interp.network.receptive_field import receptive_fields
 from interp.network.taps import activations
+from styletransfer.errors import RequestError
 from styletransfer.images import Pixels
 
 _BEYOND = 200
@@ -80,7 +80,7 @@ def top_patches(
 def draw_patches(
     classifier: Classifier, paths: Sequence[Path], patches: Patches, *, side: int = 96
 ) -> Pixels:
-    """A row for each channel: its patches with their values; what is beyond an image is grey."""
+    """A row for each channel: its patches with their values; what is beyond an image is gray."""
     rows: list[list[Cell]] = []
     for channel, values, images, boxes in zip(
         patches.channels, patches.values, patches.images, patches.boxes, strict=True
@@ -110,7 +110,7 @@ def _maps(values: Tensor, layer: str, channels: Sequence[int]) -> Tensor:
 
 
 def _in_frame(pixels: Pixels, box: npt.NDArray[np.int64], side: tuple[int, int]) -> Pixels:
-    """The box of `pixels` in a grey frame of the whole receptive field, at the side it is cut."""
+    """The box of `pixels` in a gray frame of the whole receptive field, at the side it is cut."""
     top, left, bottom, right = box
     frame = np.full((*side, 3), _BEYOND, np.uint8)
     down = side[0] - (bottom - top) if top == 0 else 0

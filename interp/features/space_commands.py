@@ -23,7 +23,7 @@ SHOWN = 4
     "queries",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="An image whose neighbours are wanted; may be repeated. By default every image is one, "
+    help="An image whose neighbors are wanted; may be repeated. By default every image is one, "
     f"and the first {SHOWN} are drawn. Example: --query cat.jpg",
 )
 @click.option(
@@ -31,7 +31,7 @@ SHOWN = 4
     type=click.IntRange(min=1),
     default=8,
     show_default=True,
-    help="Neighbours of each, itself included if it is among the images. Example: --count 5",
+    help="Neighbors of each, itself included if it is among the images. Example: --count 5",
 )
 @click.option(
     "--metric",
@@ -138,7 +138,7 @@ def neighbors(
     type=click.FloatRange(min=1),
     default=30,
     show_default=True,
-    help="Of t-SNE: about how many neighbours count. Example: --perplexity 10",
+    help="Of t-SNE: about how many neighbors count. Example: --perplexity 10",
 )
 @options.seed
 @options.outputs
@@ -158,7 +158,7 @@ def embed(
 ) -> None:
     """Draw images where their features put them in the plane.
 
-    The class of an image, for the colours of a scatter plot, is its sub-folder. --data holds
+    The class of an image, for the colors of a scatter plot, is its sub-folder. --data holds
     `coordinates` N×2, the `features` N×D, the `places` N×2 (row, column) on the regular grid, and
     the files' names (`paths`).
 

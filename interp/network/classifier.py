@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as vision
 
-from interp.errors import RequestError, WorkError
 from interp.network.weights import load_weights
+from styletransfer.errors import RequestError, WorkError
 from styletransfer.images import Picture
 
 # A picture longer than this many short sides is cut before it is resized: its middle is all
@@ -25,7 +25,7 @@ _LONGEST = 8
 
 
 class Classifier(nn.Module):
-    """A classifier that takes pixels N×3×H×W in 0..1, its normalisation inside.
+    """A classifier that takes pixels N×3×H×W in 0..1, its normalization inside.
 
     Args:
         model: the module; it gets `(pixels − mean) / std` and returns class scores N×K.
@@ -33,7 +33,7 @@ class Classifier(nn.Module):
         size: side of the square input that the model is meant for, in pixels.
         resize: what `preprocess` scales the short side to before it cuts the middle out; `size`
             by default.
-        mean, std: of the normalisation, for each of R, G and B.
+        mean, std: of the normalization, for each of R, G and B.
         interpolation: of the scaling.
 
     Attributes:
@@ -68,14 +68,14 @@ class Classifier(nn.Module):
         self.training = model.training
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """The unnormalised class scores N×K of `pixels`, N×3×H×W in 0..1."""
+        """The unnormalized class scores N×K of `pixels`, N×3×H×W in 0..1."""
         scores: Tensor = self.model((pixels - self.mean) / self.std)
         return scores
 
     def preprocess(self, picture: Picture) -> Tensor:
         """`picture` scaled and its middle cut out: 1×3×size×size in 0..1, on the model's device.
 
-        The same as the `transforms()` of torchvision's weights, without their normalisation.
+        The same as the `transforms()` of torchvision's weights, without their normalization.
         Transparent parts are shown over white.
         """
         image = Image.fromarray(picture.rgb)
@@ -151,7 +151,7 @@ def load_classifier(
         near = ", ".join(difflib.get_close_matches(name, known, 3, 0))
         raise RequestError(f"torchvision has no classifier {name!r}; near it: {near}")
     preset = torchvision.models.get_model_weights(name).DEFAULT
-    # Inception's side heads serve training alone; its own normalisation belongs to its weights.
+    # Inception's side heads serve training alone; its own normalization belongs to its weights.
     inception = {"transform_input": True, "aux_logits": False, "init_weights": False}
     options = inception if name in ("googlenet", "inception_v3") else {}
     if weights == "default":

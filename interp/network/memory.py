@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from interp.errors import RequestError
+from styletransfer.errors import RequestError
 
 # torch is slow to import, and only a gradient needs it.
 if TYPE_CHECKING:

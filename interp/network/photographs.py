@@ -7,10 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from interp.errors import WorkError
 from interp.network.classifier import Classifier
-from styletransfer.errors import ImageError
-from styletransfer.images import Pixels, read_image, to_pixels
+from styletransfer.errors import WorkError
+from styletransfer.images import ImageError, Pixels, read_image, to_pixels
 
 Report = Callable[[str], object]
 

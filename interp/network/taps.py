@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from interp.errors import RequestError
 from interp.network.classifier import Classifier
+from styletransfer.errors import RequestError
 
 _INPUT = ":input"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from interp.errors import RequestError, WorkError
+from styletransfer.errors import RequestError, WorkError
 
 # torchvision's own DenseNet files predate its module names, and have `norm.1` for `norm1`.
 _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12])\.")

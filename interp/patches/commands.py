@@ -48,7 +48,7 @@ def texture_grow(
     """Make more of a small texture, pixel by pixel from the middle (Efros and Leung 1999).
 
     Every pixel is one of SAMPLE, whose surroundings are like those that it gets. A step is a ring
-    of pixels. Ctrl-C writes what there is, the rest grey. --data holds `image`, 3×H×W in 0..1, and
+    of pixels. Ctrl-C writes what there is, the rest gray. --data holds `image`, 3×H×W in 0..1, and
     `places`, H×W×2: row and column in SAMPLE of each pixel.
 
     Example: interp texture-grow leaves.png --size 128 -o more.png
@@ -103,7 +103,7 @@ def quilt(
 
     The blocks overlap, and are cut where they differ least. With --onto they are chosen to be as
     light and as dark as a photograph, in three passes of smaller and smaller blocks. A step is a
-    block. Ctrl-C writes what there is, the rest grey. --data holds `image`, 3×H×W in 0..1, and
+    block. Ctrl-C writes what there is, the rest gray. --data holds `image`, 3×H×W in 0..1, and
     `places`, H×W×2: row and column in SAMPLE of each pixel.
 
     Example: interp quilt petals.png --size 512 -o more.png
@@ -154,7 +154,7 @@ def _write(texture: "Texture", files: "Outputs", recorder: "Recorder") -> None:
         raise KeyboardInterrupt
     files.write(texture.pixels, image=to_tensor(texture.pixels)[0], places=texture.places)
     if unknown:
-        options.report(f"{unknown:.0%} of the picture is still grey")
+        options.report(f"{unknown:.0%} of the picture is still gray")
     recorder.finish(interrupted=texture.interrupted)
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from interp.errors import RequestError
 from interp.network.memory import check_memory
 from interp.patches.texture import Texture, blank, check_sample
+from styletransfer.errors import RequestError
 from styletransfer.images import Pixels
 
 WINDOW = 11
@@ -48,10 +48,10 @@ def grow_texture(
             regular feature; larger windows take longer and repeat more of the sample.
         seed: of all that is random. The result is the same on every machine.
         on_step: called after each of `count_rings` with the picture, uint8 H×W×3, what is unknown
-            grey. It is the one that is worked on: copy what you keep.
+            gray. It is the one that is worked on: copy what you keep.
         done: called with the number of pixels that have been added.
 
-    An interrupt (Ctrl-C) ends the growth; what is unknown stays grey.
+    An interrupt (Ctrl-C) ends the growth; what is unknown stays gray.
 
     Raises:
         RequestError: an even window, a sample smaller than it, a result smaller than 3×3, or not

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from interp.errors import RequestError
 from interp.network.memory import check_memory
 from interp.patches.search import BlockSearch, Demand
 from interp.patches.texture import Texture, blank, check_sample
+from styletransfer.errors import RequestError
 from styletransfer.images import Pixels
 
 BLOCK = 36
 SMALLEST_BLOCK = 3
 OVERLAP = 1 / 6  # of a block
 TOLERANCE = 0.1  # the error may be so much greater than the least
-COLOURS = slice(0, 3)
+COLORS = slice(0, 3)
 _BYTES_PER_PIXEL = 60  # of the result
 _BYTES_PER_SAMPLE_PIXEL = 400
 
@@ -45,11 +45,11 @@ def quilt(
         block: side of the blocks, at least 3. It should be larger than the texture's features,
             and several times smaller than the sample.
         seed: of all that is random. The result is the same on every machine.
-        on_step: called with the picture, uint8 H×W×3, what is unknown grey, after each block. It
+        on_step: called with the picture, uint8 H×W×3, what is unknown gray, after each block. It
             is the one that is worked on: copy what you keep.
         done: called with 1 after each block, of `count_blocks`.
 
-    An interrupt (Ctrl-C) ends the work; what is unknown stays grey.
+    An interrupt (Ctrl-C) ends the work; what is unknown stays gray.
 
     Raises:
         RequestError: a sample or a result smaller than the block, or not enough memory.
@@ -67,7 +67,7 @@ def quilt(
                 row, column = random.integers(search.positions)
                 return int(row), int(column)
             target = np.moveaxis(canvas.pixels[top : top + block, left : left + block], 2, 0)
-            demand = Demand(COLOURS, target, shared.astype(np.int64))
+            demand = Demand(COLORS, target, shared.astype(np.int64))
             return drawn(search.costs([demand]), random)
 
         lay_blocks(canvas, sample, block, choose, on_step=on_step, done=done)
@@ -172,7 +172,7 @@ def drawn(costs: Integers, random: np.random.Generator) -> tuple[int, int]:
 
 
 def overlap_of(block: int) -> int:
-    """How many pixels two neighbouring blocks share in one direction."""
+    """How many pixels two neighboring blocks share in one direction."""
     return max(1, round(OVERLAP * block))
 
 

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from interp.errors import RequestError
+from styletransfer.errors import RequestError
 from styletransfer.images import Pixels
 
-UNKNOWN = 128  # the grey of pixels that are still to be made
+UNKNOWN = 128  # the gray of pixels that are still to be made
 
 
 @dataclass(frozen=True)
 class Texture:
     """A texture of H×W pixels.
 
-    pixels: uint8 H×W×3; what an interrupt left unknown is grey.
+    pixels: uint8 H×W×3; what an interrupt left unknown is gray.
     places: int32 H×W×2, row and column of the pixel of the sample that each pixel is; −1 where it
         is unknown. Whatever else belongs to the sample, such as a map of depth, becomes that of
         the texture by `layer[places[..., 0], places[..., 1]]`.

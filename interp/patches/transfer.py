@@ -5,9 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from interp.errors import RequestError
 from interp.patches.quilting import (
-    COLOURS,
+    COLORS,
     SMALLEST_BLOCK,
     Canvas,
     check_blocks,
@@ -17,6 +16,7 @@ from interp.patches.quilting import (
 )
 from interp.patches.search import BlockSearch, Demand
 from interp.patches.texture import Texture
+from styletransfer.errors import RequestError
 from styletransfer.images import Pixels
 
 BLOCK = 24
@@ -51,7 +51,7 @@ def transfer_texture(
         passes: at least 1.
         seed, on_step, done: as in `quilt`; `done` gets 1 for each of `count_transfer` blocks.
 
-    An interrupt (Ctrl-C) ends the work; what is unknown stays grey, or as the pass before had it.
+    An interrupt (Ctrl-C) ends the work; what is unknown stays gray, or as the pass before had it.
 
     Raises:
         RequestError: a sample or a photograph smaller than the block, blocks that become smaller
@@ -124,8 +124,8 @@ def _chooser(
     def choose(top: int, left: int, shared: npt.NDArray[np.bool_]) -> tuple[int, int]:
         area = slice(top, top + block), slice(left, left + block)
         demands = [
-            Demand(COLOURS, np.moveaxis(canvas.pixels[area], 2, 0), alpha * shared),
-            Demand(COLOURS, np.moveaxis(before[area], 2, 0), alpha * known[area]),
+            Demand(COLORS, np.moveaxis(canvas.pixels[area], 2, 0), alpha * shared),
+            Demand(COLORS, np.moveaxis(before[area], 2, 0), alpha * known[area]),
             Demand(_LUMINANCE, wanted[None][(slice(None), *area)], (_PARTS - alpha) * everywhere),
         ]
         return drawn(search.costs(demands), random)

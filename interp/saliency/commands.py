@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 @click.option("--stride", type=int, help="Steps of the window, 16 by default. Example: --stride 8")
 @click.option(
     "--baseline",
-    type=click.Choice(["grey", "blur", "zero"]),
-    help="What covers, grey by default. Example: --baseline blur",
+    type=click.Choice(["gray", "blur", "zero"]),
+    help="What covers, gray by default. Example: --baseline blur",
 )
 @click.option(
     "--probability",
@@ -166,7 +166,7 @@ def sanity(
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    """Randomise the layers from the last to the first, and see whether the maps of IMAGE change.
+    """Randomize the layers from the last to the first, and see whether the maps of IMAGE change.
 
     A map that explains the network must change; below each is the rank correlation of its absolute
     values with those of the first. --data holds `correlations` M×L, `map` M×(L+1)×H×W, the
@@ -182,7 +182,7 @@ def sanity(
         from interp.network.photographs import read_pixels, shown
         from interp.saliency.drawing import draw_sanity
         from interp.saliency.methods import Settings, saliency_map
-        from interp.saliency.sanity import cascading_randomisation, layers_from_the_top
+        from interp.saliency.sanity import cascading_randomization, layers_from_the_top
         from interp.saliency.targets import Target, class_score
 
         files = Outputs(output, data, quiet)
@@ -201,7 +201,7 @@ def sanity(
                 ) -> Tensor:
                     return saliency_map(method, network, x, of, Settings(seed=seed))
 
-                test = cascading_randomisation(
+                test = cascading_randomization(
                     classifier, pixels, target, explain, seed=seed, done=bar.update
                 )
                 tests.append((method, test))

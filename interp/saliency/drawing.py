@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from interp.figures import PAPER, Cell, heat_map, overlay, signed_map, table, to_colour
+from interp.figures import PAPER, Cell, heat_map, overlay, signed_map, table, to_color
 from interp.saliency.methods import SIGNED
 from interp.saliency.names import Method
 from interp.saliency.sanity import Sanity
@@ -28,19 +28,19 @@ def draw_map(method: Method, values: Map) -> Pixels:
 
 
 def draw_gradient(values: Map) -> Pixels:
-    """A gradient 3×H×W in colour: grey is 0."""
+    """A gradient 3×H×W in color: gray is 0."""
     reach = float(np.percentile(np.abs(values), _TOP)) or 1.0
-    return to_colour(values, -reach, reach)
+    return to_color(values, -reach, reach)
 
 
 def saliency_row(
     method: Method, photograph: Pixels, caption: str, values: Map, gradient: Map | None
 ) -> list[Cell]:
-    """The photograph, its map, and the map over it; for guided backprop, its gradient in colour."""
+    """The photograph, its map, and the map over it; for guided backprop, its gradient in color."""
     drawn = draw_map(method, values)
     cells = [(photograph, caption), (drawn, method)]
     if gradient is not None:
-        return [*cells, (draw_gradient(gradient), "in colour")]
+        return [*cells, (draw_gradient(gradient), "in color")]
     reach = float(np.percentile(np.abs(values), _TOP))
     return [*cells, (overlay(photograph, heat_map(values, low=0.0, high=reach), 0.5), "over it")]
 
@@ -65,8 +65,8 @@ def segmentation_row(
 ) -> list[Cell]:
     """The photograph, its seeds (red object, blue not), the mask, and the object on white."""
     marked = photograph.copy()
-    for seeds, colour in ((foreground, (230, 40, 40)), (background, (40, 70, 230))):
-        marked[seeds] = (0.4 * photograph[seeds] + 0.6 * np.array(colour)).astype(np.uint8)
+    for seeds, color in ((foreground, (230, 40, 40)), (background, (40, 70, 230))):
+        marked[seeds] = (0.4 * photograph[seeds] + 0.6 * np.array(color)).astype(np.uint8)
     white = np.repeat(mask[..., None] * np.uint8(255), 3, axis=2)
     cut = np.where(mask[..., None], photograph, np.uint8(PAPER))
     return [(photograph, caption), (marked, "seeds"), (white, "mask"), (cut, "cut out")]

@@ -4,9 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from interp.errors import RequestError
 from interp.network.taps import find_layer, frozen, layer_names, tapped
 from interp.saliency.targets import Target
+from styletransfer.errors import RequestError
 
 
 def grad_cam(

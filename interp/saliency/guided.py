@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from interp.errors import RequestError
 from interp.saliency.gradients import gradient
 from interp.saliency.targets import Target
+from styletransfer.errors import RequestError
 
 _Function = Callable[..., Any]
 

@@ -29,7 +29,7 @@ class Settings:
     layer: str | None = None
     window: int = WINDOW
     stride: int = STRIDE
-    baseline: Baseline = "grey"
+    baseline: Baseline = "gray"
     seed: int = 0
 
 

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 from torchvision.transforms import functional as vision
 
-from interp.errors import RequestError, WorkError
 from interp.network.taps import frozen
 from interp.saliency.targets import Target
+from styletransfer.errors import RequestError, WorkError
 
-Baseline = Literal["grey", "blur", "zero"]
+Baseline = Literal["gray", "blur", "zero"]
 Box = tuple[int, int, int, int]
 
 WINDOW = 32
@@ -27,7 +27,7 @@ def occlusion(
     *,
     window: int = WINDOW,
     stride: int = STRIDE,
-    baseline: Baseline | Tensor = "grey",
+    baseline: Baseline | Tensor = "gray",
     batch: int = BATCH,
     done: Callable[[int], object] = lambda count: None,
 ) -> Tensor:
@@ -41,7 +41,7 @@ def occlusion(
         images: N×3×H×W in 0..1.
         target: what falls: `class_score`, `class_probability`, or a neuron.
         window, stride: in pixels; the stride is at most the window.
-        baseline: what covers: grey (0.5), the blurred image, zero (black), or a tensor that can
+        baseline: what covers: gray (0.5), the blurred image, zero (black), or a tensor that can
             be broadcast to 3×H×W.
         batch: windows in one forward pass; it is halved each time that memory runs out.
         done: called with the number of windows after each batch.
@@ -108,7 +108,7 @@ def _covering(image: Tensor, baseline: Baseline | Tensor) -> Tensor:
         reach = min(round(3 * _BLUR), min(image.shape[1:]) - 1)
         blurred: Tensor = vision.gaussian_blur(image, [2 * reach + 1] * 2, [_BLUR] * 2)
         return blurred
-    return torch.full_like(image, 0.5 if baseline == "grey" else 0.0)
+    return torch.full_like(image, 0.5 if baseline == "gray" else 0.0)
 
 
 def _covered(image: Tensor, covering: Tensor, boxes: list[Box]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Does a saliency map depend on what the network learned? Randomise the network and look."""
+"""Does a saliency map depend on what the network learned? Randomize the network and look."""
 
 import copy
 from collections.abc import Callable, Iterable
@@ -19,10 +19,10 @@ Explain = Callable[[nn.Module, Tensor, Target], Tensor]
 
 @dataclass(frozen=True)
 class Sanity:
-    """The maps of one image while a network is randomised from its last layer to its first.
+    """The maps of one image while a network is randomized from its last layer to its first.
 
     Attributes:
-        layers: L names, in the order of their randomisation; each stays random afterwards.
+        layers: L names, in the order of their randomization; each stays random afterwards.
         maps: (L+1)×H×W float32, the first of the network as it was.
         correlations: L numbers in −1..1, Spearman's rank correlation of the absolute values of
             each further map with those of the first. Near 0 is as it should be; a map that stays
@@ -34,7 +34,7 @@ class Sanity:
     correlations: npt.NDArray[np.float64]
 
 
-def cascading_randomisation(
+def cascading_randomization(
     model: nn.Module,
     image: Tensor,
     target: Target,
@@ -44,15 +44,15 @@ def cascading_randomisation(
     layers: Iterable[str] | None = None,
     done: Callable[[int], object] = lambda count: None,
 ) -> Sanity:
-    """The randomisation test of one image 1×3×H×W in 0..1, for the saliency method `explain`.
+    """The randomization test of one image 1×3×H×W in 0..1, for the saliency method `explain`.
 
     Each parameter is drawn anew from the normal distribution with its own mean and deviation, so
     that the scale of what the network computes stays. `layers` are by default
     `layers_from_the_top`; the model itself is not changed. `done` is called with 1 after each map.
     Adebayo et al. 2018, "Sanity Checks for Saliency Maps".
     """
-    randomised = copy.deepcopy(model)
-    modules: dict[str, nn.Module] = dict(randomised.named_modules())
+    randomized = copy.deepcopy(model)
+    modules: dict[str, nn.Module] = dict(randomized.named_modules())
     names = layers_from_the_top(model, image) if layers is None else list(layers)
     random = torch.Generator().manual_seed(seed)
     maps = [_explained(explain, model, image, target)]
@@ -61,7 +61,7 @@ def cascading_randomisation(
     for name in names:
         for parameter in _own(modules, name, called):
             _redraw(parameter, random)
-        maps.append(_explained(explain, randomised, image, target))
+        maps.append(_explained(explain, randomized, image, target))
         done(1)
     correlations = [rank_correlation(maps[0], later) for later in maps[1:]]
     # A layer is called as everywhere, by its name in the module that the classifier wraps.

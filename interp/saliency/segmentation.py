@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
-from interp.errors import RequestError
+from styletransfer.errors import RequestError
 from styletransfer.images import Pixels
 
 Mask = npt.NDArray[np.bool_]
@@ -31,7 +31,7 @@ def segment(photograph: Pixels, saliency: npt.NDArray[np.floating]) -> Mask:
     """The mask H×W of the object in `photograph`, uint8 H×W×3, found from its saliency H×W.
 
     The `seeds` are kept; between them, what is above the median is probably object, and the rest
-    probably not. This begins two mixtures of Gaussians over the colours, and graph cuts assign the
+    probably not. This begins two mixtures of Gaussians over the colors, and graph cuts assign the
     pixels between the seeds. Simonyan et al. 2014, "Deep Inside Convolutional Networks", section
     3.2; Rother et al. 2004, "GrabCut". Raises RequestError for a map that is the same everywhere.
     """

@@ -9,14 +9,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from interp.errors import RequestError
 from interp.network.taps import activations
+from styletransfer.errors import RequestError
 
 Target = Callable[[nn.Module, Tensor], Tensor]
 
 
 def class_score(index: int) -> Target:
-    """The unnormalised score of class `index`; RequestError at the call if there is none."""
+    """The unnormalized score of class `index`; RequestError at the call if there is none."""
 
     def target(model: nn.Module, images: Tensor) -> Tensor:
         return _of_class(model(images), index)

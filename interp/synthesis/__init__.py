@@ -1,1 +1,1 @@
-"""Pictures made by optimisation: one loop, and the techniques that are a few lines each."""
+"""Pictures made by optimization: one loop, and the techniques that are a few lines each."""

@@ -1,11 +1,11 @@
-"""How the image that is optimised is held: as its pixels, or as its spectrum."""
+"""How the image that is optimized is held: as its pixels, or as its spectrum."""
 
 import torch
 from torch import Tensor
 
-# Standard deviations and directions of the colours of ImageNet's pixels: the square root of their
+# Standard deviations and directions of the colors of ImageNet's pixels: the square root of their
 # covariance, scaled to a norm of 1. Olah, Mordvintsev and Schubert 2017, "Feature Visualization".
-_COLOURS = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
+_COLORS = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 
 # As lucid has it; with it, rates of about 0.05 suit Adam.
 _DAMPING = 4
@@ -29,7 +29,7 @@ class PixelCanvas:
 
 
 class FourierCanvas:
-    """Fourier coefficients of decorrelated colours, and a sigmoid: always within 0..1.
+    """Fourier coefficients of decorrelated colors, and a sigmoid: always within 0..1.
 
     In this basis a gradient step is not dominated by single pixels: every frequency is scaled as
     it is in photographs, by 1/f. Olah, Mordvintsev and Schubert 2017, "Feature Visualization".
@@ -37,8 +37,8 @@ class FourierCanvas:
     Args:
         count, height, width: of the images.
         seed: of the noise that they start from.
-        spread: standard deviation of the noise; small, so that they start grey.
-        start: N×3×H×W in 0..1, which the noise is added to; mid-grey by default.
+        spread: standard deviation of the noise; small, so that they start gray.
+        start: N×3×H×W in 0..1, which the noise is added to; mid-gray by default.
         device: where the parameters live.
     """
 
@@ -63,8 +63,8 @@ class FourierCanvas:
         noise = torch.randn(
             count, 3, *frequency.shape, 2, generator=torch.Generator().manual_seed(seed)
         )
-        colours = torch.tensor(_COLOURS)
-        self.colours = (colours / colours.norm(dim=0).max()).to(device)
+        colors = torch.tensor(_COLORS)
+        self.colors = (colors / colors.norm(dim=0).max()).to(device)
         spectrum = (spread * noise).to(device)
         if start is not None:
             spectrum += self._spectrum(start.to(device))
@@ -78,10 +78,10 @@ class FourierCanvas:
         """N×3×H×W within 0..1."""
         planes = torch.fft.irfft2(torch.view_as_complex(self.spectrum) * self.scale, s=self.size)
         planes = planes / _DAMPING
-        return torch.einsum("oc,nchw->nohw", self.colours, planes).sigmoid()
+        return torch.einsum("oc,nchw->nohw", self.colors, planes).sigmoid()
 
     def _spectrum(self, image: Tensor) -> Tensor:
         """What `picture` makes `image` of, whose black and white become nearly so."""
         logits = image.clamp(_NEARLY, 1 - _NEARLY).logit()
-        planes = torch.einsum("oc,nchw->nohw", self.colours.inverse(), logits) * _DAMPING
+        planes = torch.einsum("oc,nchw->nohw", self.colors.inverse(), logits) * _DAMPING
         return torch.view_as_real(torch.fft.rfft2(planes) / self.scale)

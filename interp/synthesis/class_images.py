@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from interp.errors import RequestError, WorkError
 from interp.network.classifier import Classifier
 from interp.network.taps import frozen
 from interp.saliency.targets import Target
@@ -27,6 +26,7 @@ from interp.synthesis.loop import (
 )
 from interp.synthesis.recipes import Recipe
 from interp.synthesis.redirected import RedirectedReLUs
+from styletransfer.errors import RequestError, WorkError
 
 _NOISE = 0.05
 
@@ -43,7 +43,7 @@ def class_image(
     """Raise `target` as `recipe` says; the picture is N×3×size×size in 0..1.
 
     Args:
-        classifier: decides on the size, and on the mean colour.
+        classifier: decides on the size, and on the mean color.
         target: `class_score(index)`, `layer_value(layer, channel, place)`, or a function alike.
         recipe: one of `PRESETS`, or settings of one's own.
         start: N×3×H×W in 0..1 to begin with, instead of what the recipe says.
@@ -93,13 +93,13 @@ def class_image(
 
 
 def start_image(classifier: Classifier, recipe: Recipe, seed: int = 0) -> Tensor:
-    """1×3×size×size: mid-grey, the mean colour of what the model was trained on, or that and noise.
+    """1×3×size×size: mid-gray, the mean color of what the model was trained on, or that and noise.
 
     The noise has a standard deviation of 0.05.
     """
     shape = (1, 3, classifier.size, classifier.size)
-    if recipe.start == "grey":
-        return torch.full(shape, priors.GREY)
+    if recipe.start == "gray":
+        return torch.full(shape, priors.GRAY)
     mean = classifier.mean.cpu().expand(shape)
     if recipe.start == "mean":
         return mean.clone()
@@ -129,10 +129,10 @@ def _transforms(recipe: Recipe) -> Sequence[Transform]:
 
 def _shapes(recipe: Recipe) -> Sequence[GradientShape]:
     chosen: list[GradientShape] = []
-    if recipe.centre_bias:
-        chosen.append(shapes.centre_bias(recipe.steps, recipe.centre_bias))
-    if recipe.optimizer == "normalised":
-        chosen.append(shapes.normalised)
+    if recipe.center_bias:
+        chosen.append(shapes.center_bias(recipe.steps, recipe.center_bias))
+    if recipe.optimizer == "normalized":
+        chosen.append(shapes.normalized)
     return chosen
 
 
@@ -157,8 +157,8 @@ def _refuse_pixel_work(recipe: Recipe) -> None:
         "--blur": recipe.blur,
         "--norm-percentile": recipe.norm_percentile,
         "--contribution-percentile": recipe.contribution_percentile,
-        "--centre-bias": recipe.centre_bias,
-        "--optimizer normalised": recipe.optimizer == "normalised",
+        "--center-bias": recipe.center_bias,
+        "--optimizer normalized": recipe.optimizer == "normalized",
     }
     for option, given in of_pixels.items():
         if given:

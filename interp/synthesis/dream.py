@@ -11,13 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from interp.errors import RequestError
 from interp.network.taps import activations
 from interp.synthesis.canvas import PixelCanvas
 from interp.synthesis.loop import Progress, descent, optimize_image
 from interp.synthesis.projections import within
-from interp.synthesis.shapes import normalised
+from interp.synthesis.shapes import normalized
 from interp.synthesis.transforms import jitter as jittered
+from styletransfer.errors import RequestError
 
 Dreamed = Callable[[Tensor], Tensor]  # of an image 1×3×H×W, one number to be raised
 
@@ -83,7 +83,7 @@ def deep_dream(
             steps=settings.steps,
             optimizer=descent(settings.step),
             transforms=[jittered(settings.jitter)],
-            shapes=[normalised],
+            shapes=[normalized],
             projections=[within],
             seed=seed * settings.octaves + octave,
             on_step=on_step,

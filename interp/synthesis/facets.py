@@ -1,7 +1,7 @@
 """The different looks of one class, each the start of an image of its own.
 
 Nguyen, Yosinski and Clune 2016, "Multifaceted Feature Visualization": a class of bell peppers in
-baskets, halved, and of all colours has one image for each only if it is begun where they are.
+baskets, halved, and of all colors has one image for each only if it is begun where they are.
 """
 
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from torch import Tensor
 
-from interp.errors import RequestError
 from interp.network.classifier import Classifier
 from interp.network.photographs import read_pixels
+from styletransfer.errors import RequestError
 
 # As in the paper: what k-means sees of the features, and how many images make a mean.
 _DIMENSIONS = 50
@@ -28,7 +28,7 @@ def facets(
 ) -> list[npt.NDArray[np.int64]]:
     """Cluster N×D features of images of one class into `count` facets, the largest first.
 
-    Each is the indices of its members nearest to its centre, 15 at most, the nearest first: the
+    Each is the indices of its members nearest to its center, 15 at most, the nearest first: the
     mean of those images starts the facet's image. The features go to 50 dimensions by PCA, and to
     clusters by k-means (the paper has t-SNE between the two). RequestError for fewer images than
     facets, and for fewer different ones.

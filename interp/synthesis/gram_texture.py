@@ -34,7 +34,7 @@ def texture_loss(
 ) -> Tensor:
     """Σ_l w_l / (4·N_l²·M_l²) · Σ_ij (G_ij − Ĝ_ij)², over the taps l of `targets`.
 
-    There G_ij = Σ_k F_ik·F_jk is an unnormalised sum over the M_l positions of N_l channels. The
+    There G_ij = Σ_k F_ik·F_jk is an unnormalized sum over the M_l positions of N_l channels. The
     matrices given here are `gram_matrix`'s, N×C×C, which are divided by M_l already: so the
     loss is the paper's where image and sample are of one size, and compares means over positions
     where they are not. N images give the sum of their losses.
@@ -108,7 +108,7 @@ def synthesize_texture(
         levels: of `coarse_to_fine`, the first from noise; the sample shrinks along. By default
             `texture_levels(sample)`. One is the paper's; structures that are larger than what
             the deepest tap sees need more.
-        steps: of the optimiser, at each level.
+        steps: of the optimizer, at each level.
         optimizer: L-BFGS by default.
         seed: of the noise.
 

@@ -1,4 +1,4 @@
-"""Histogram matching: the colours of one image in the order of another's."""
+"""Histogram matching: the colors of one image in the order of another's."""
 
 import numpy as np
 import torch
@@ -20,6 +20,6 @@ def match_histogram(image: Tensor, sample: Tensor) -> Tensor:
         places = (np.arange(wanted.size) + 0.5) / wanted.size
         quantiles = np.empty(values.size)
         quantiles[np.argsort(values, kind="stable")] = (np.arange(values.size) + 0.5) / values.size
-        colours = np.interp(quantiles, places, np.sort(wanted))
-        matched[0, channel] = colours.reshape(image.shape[2:])
+        colors = np.interp(quantiles, places, np.sort(wanted))
+        matched[0, channel] = colors.reshape(image.shape[2:])
     return torch.from_numpy(matched).to(image.device)

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from interp.errors import RequestError, WorkError
 from interp.network.taps import activations, find_layer, frozen, layer_names
 from interp.synthesis.canvas import FourierCanvas
 from interp.synthesis.loop import Progress, lbfgs, optimize_image
 from interp.synthesis.priors import alpha_norm, total_variation
+from styletransfer.errors import RequestError, WorkError
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def invert(
     """Find an image whose features at `layer` are those of `image`, 1×3×H×W in 0..1.
 
     ‖Φ(x) − Φ₀‖²/‖Φ₀‖² plus `norm_weight` times the α-norm and `total_variation_weight` times TV^β,
-    from faint noise on grey, by L-BFGS on the frequencies of decorrelated colours: with VGG19 at
+    from faint noise on gray, by L-BFGS on the frequencies of decorrelated colors: with VGG19 at
     relu3_4 it leaves a relative error of 0.04 after 200 steps, and on pixels 0.13.
 
     Args:
@@ -53,7 +53,7 @@ def invert(
         steps: of L-BFGS.
         total_variation_weight, beta: of `priors.total_variation`. More of it is smoother, and
             fits the features less.
-        norm_weight, alpha: of `priors.alpha_norm` of twice the distance from grey, which is 1 at
+        norm_weight, alpha: of `priors.alpha_norm` of twice the distance from gray, which is 1 at
             black and white.
         seed: of the noise.
         on_step: called after each step.

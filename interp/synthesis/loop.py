@@ -1,7 +1,7 @@
 """The loop that every technique here is made of: change an image until its objective is least.
 
 A technique says what is wanted (an objective on a transformed image, priors on the image itself),
-how the image is held (a canvas), and how it is changed (an optimiser, gradient shapes before its
+how the image is held (a canvas), and how it is changed (an optimizer, gradient shapes before its
 step and projections after it).
 """
 
@@ -12,11 +12,11 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from interp.errors import WorkError
 from interp.synthesis.canvas import FourierCanvas, PixelCanvas
+from styletransfer.errors import WorkError
 
 # All take an image N×3×H×W.
-Objective = Callable[[Tensor], dict[str, Tensor]]  # named terms, each one number, to be minimised
+Objective = Callable[[Tensor], dict[str, Tensor]]  # named terms, each one number, to be minimized
 Prior = Callable[[Tensor], Tensor]  # one number, added to the objective
 Transform = Callable[[Tensor, torch.Generator], Tensor]  # what the objective sees instead
 
@@ -28,7 +28,7 @@ class Projection(Protocol):
 
 
 class GradientShape(Protocol):
-    """The gradient that the optimiser gets, from the true one and the step's number."""
+    """The gradient that the optimizer gets, from the true one and the step's number."""
 
     def __call__(self, gradient: Tensor, step: int) -> Tensor: ...
 
@@ -94,12 +94,12 @@ def optimize_image(
     seed: int = 0,
     on_step: Callable[[Progress], None] | None = None,
 ) -> Outcome:
-    """Minimise the sum of `objective(transformed image)` and the `priors`; see the module's text.
+    """Minimize the sum of `objective(transformed image)` and the `priors`; see the module's text.
 
     Args:
         canvas: holds the start, and the result.
         objective: of the image after `transforms`, in their order.
-        steps: of the optimiser.
+        steps: of the optimizer.
         optimizer: makes one for the canvas' parameters: `adam(…)`, `descent(…)`, `lbfgs()`.
         priors: of the image itself, by name.
         transforms: each gets its own random numbers in every step, the same in all evaluations

@@ -9,17 +9,17 @@ from torch import Tensor
 
 from interp.synthesis.loop import Prior
 
-GREY = 0.5
+GRAY = 0.5
 
 
-def squared_norm(weight: float, zero: Tensor | float = GREY) -> Prior:
+def squared_norm(weight: float, zero: Tensor | float = GRAY) -> Prior:
     """`weight`·‖x − zero‖² a pixel: the L2 penalty of Simonyan, Vedaldi and Zisserman 2014, "Deep
     Inside Convolutional Networks"; `zero` is a number or 1×3×1×1."""
     return alpha_norm(weight, 2, zero)
 
 
-def alpha_norm(weight: float, alpha: float = 6, zero: Tensor | float = GREY) -> Prior:
-    """`weight`·Σ|x − zero|^α over the colours, a pixel: keeps values in range for a large α.
+def alpha_norm(weight: float, alpha: float = 6, zero: Tensor | float = GRAY) -> Prior:
+    """`weight`·Σ|x − zero|^α over the colors, a pixel: keeps values in range for a large α.
 
     Mahendran and Vedaldi 2015, "Understanding Deep Image Representations by Inverting Them".
     """
@@ -31,10 +31,10 @@ def alpha_norm(weight: float, alpha: float = 6, zero: Tensor | float = GREY) -> 
 
 
 def total_variation(weight: float, beta: float = 2) -> Prior:
-    """`weight`·Σ(down² + across²)^(β/2) over the colours, a pixel: `TV^β` of differences between
-    neighbours.
+    """`weight`·Σ(down² + across²)^(β/2) over the colors, a pixel: `TV^β` of differences between
+    neighbors.
 
-    The last row and column have no neighbours and do not count. β = 2 prefers what is smooth; 1
+    The last row and column have no neighbors and do not count. β = 2 prefers what is smooth; 1
     allows edges, but also spikes (Mahendran and Vedaldi 2015).
     """
 

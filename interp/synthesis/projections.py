@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from interp.synthesis.loop import Projection
-from interp.synthesis.priors import GREY
+from interp.synthesis.priors import GRAY
 
 
 def within(pixels: Tensor, gradient: Tensor, step: int) -> Tensor:
@@ -19,7 +19,7 @@ def within(pixels: Tensor, gradient: Tensor, step: int) -> Tensor:
     return pixels.clamp(0, 1)
 
 
-def decay(rate: float, zero: Tensor | float = GREY) -> Projection:
+def decay(rate: float, zero: Tensor | float = GRAY) -> Projection:
     """Moved towards `zero` by `rate` of the distance."""
 
     def project(pixels: Tensor, gradient: Tensor, step: int) -> Tensor:
@@ -43,8 +43,8 @@ def blur(sigma: float, every: int = 1, *, end: float | None = None, steps: int =
     return project
 
 
-def clip_small_norm(percentile: float, zero: Tensor | float = GREY) -> Projection:
-    """Pixels whose distance from `zero`, over the colours, is below the percentile become it."""
+def clip_small_norm(percentile: float, zero: Tensor | float = GRAY) -> Projection:
+    """Pixels whose distance from `zero`, over the colors, is below the percentile become it."""
 
     def project(pixels: Tensor, gradient: Tensor, step: int) -> Tensor:
         return _cleared(pixels, (pixels - zero).norm(dim=1, keepdim=True), percentile, zero)
@@ -52,11 +52,11 @@ def clip_small_norm(percentile: float, zero: Tensor | float = GREY) -> Projectio
     return project
 
 
-def clip_small_contribution(percentile: float, zero: Tensor | float = GREY) -> Projection:
+def clip_small_contribution(percentile: float, zero: Tensor | float = GRAY) -> Projection:
     """Pixels that matter little become `zero`: those whose contribution is below the percentile.
 
     The contribution is the change of the objective if the pixel became `zero`, by its gradient:
-    |Σ (x − zero)·g| over the colours.
+    |Σ (x − zero)·g| over the colors.
     """
 
     def project(pixels: Tensor, gradient: Tensor, step: int) -> Tensor:

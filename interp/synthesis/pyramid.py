@@ -1,4 +1,4 @@
-"""Coarse to fine: optimise a small picture, enlarge it, and go on from there.
+"""Coarse to fine: optimize a small picture, enlarge it, and go on from there.
 
 A loss network sees a few dozen pixels at once. In a small picture those hold what is large in the
 great one, so its layout is settled first, and cheaply. Gatys, Ecker, Bethge, Hertzmann and
@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from interp.errors import RequestError
 from interp.synthesis.canvas import PixelCanvas
 from interp.synthesis.loop import Objective, Outcome, Progress, optimize_image
+from styletransfer.errors import RequestError
 
 # Below this side, in pixels, a picture has no statistics that are worth matching.
 LEAST = 16
@@ -75,13 +75,13 @@ def coarse_to_fine(
     range_weight: float,
     on_step: Callable[[Progress], None] | None = None,
 ) -> Outcome:
-    """Optimise from `start` at each of the scales, coarsest first.
+    """Optimize from `start` at each of the scales, coarsest first.
 
     Args:
         start: N×3×H×W, of the size of the result.
         objective_at: the objective at a scale, of images that are as large as `scaled(start, …)`.
         levels: how many scales.
-        steps: of the optimiser, at each.
+        steps: of the optimizer, at each.
         range_weight: of the prior `out_of_range`.
         optimizer, on_step: as `optimize_image` takes them.
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-Start = Literal["grey", "mean", "noise"]
-Optimizer = Literal["adam", "normalised", "gradient"]
+Start = Literal["gray", "mean", "noise"]
+Optimizer = Literal["adam", "normalized", "gradient"]
 Basis = Literal["fourier", "pixels"]
 
 
@@ -32,13 +32,11 @@ class Recipe:
     )
     basis: Basis = field(
         default="fourier",
-        metadata=_said(
-            "What is changed: frequencies of decorrelated colours, or pixels.", "pixels"
-        ),
+        metadata=_said("What is changed: frequencies of decorrelated colors, or pixels.", "pixels"),
     )
     start: Start = field(
-        default="grey",
-        metadata=_said("Mid-grey, the model's mean colour, or that and noise.", "noise"),
+        default="gray",
+        metadata=_said("Mid-gray, the model's mean color, or that and noise.", "noise"),
     )
     l2: float = field(default=0.0, metadata=_said("Weight of the L2 penalty.", "10"))
     total_variation: float = field(
@@ -64,7 +62,7 @@ class Recipe:
         default=0.0,
         metadata=_said("Clear this percentage of the pixels, of the least contribution.", "20"),
     )
-    centre_bias: float = field(
+    center_bias: float = field(
         default=0.0,
         metadata=_said(
             "Begin in the middle, within a σ of this part of the sides, and grow.", "0.15"
@@ -93,14 +91,14 @@ PRESETS = {
     "nguyen": Recipe(
         steps=300,
         rate=11 / 255,
-        optimizer="normalised",
+        optimizer="normalized",
         basis="pixels",
         start="mean",
         total_variation=10.0,
         jitter=16,
         blur=2.5,
         blur_end=0.5,
-        centre_bias=0.15,
+        center_bias=0.15,
     ),
     # Olah, Mordvintsev and Schubert 2017, "Feature Visualization".
     "lucid": Recipe(steps=512, rate=0.05, jitter=8, scale=0.1, rotation=10),

@@ -1,6 +1,6 @@
 """ReLUs that let a gradient through where all of it would be lost.
 
-From a grey image a class or a channel is often below zero everywhere. Behind a ReLU (SqueezeNet's
+From a gray image a class or a channel is often below zero everywhere. Behind a ReLU (SqueezeNet's
 scores come from one) it then has no gradient at all, and could never be raised.
 """
 
@@ -17,7 +17,7 @@ from interp.saliency.guided import as_relu
 class RedirectedReLUs(TorchFunctionMode):
     """While open, a ReLU whose whole gradient for an image is zero passes what would raise it.
 
-    Any other gradient is the true one. It is for objectives to be minimised: what raises a value
+    Any other gradient is the true one. It is for objectives to be minimized: what raises a value
     has a negative gradient. Olah, Mordvintsev and Schubert 2017, "Feature Visualization".
     """
 

@@ -1,4 +1,4 @@
-"""Gradient shapes: which gradient the optimiser gets, instead of the true one, N×3×H×W."""
+"""Gradient shapes: which gradient the optimizer gets, instead of the true one, N×3×H×W."""
 
 import torch
 from torch import Tensor
@@ -6,7 +6,7 @@ from torch import Tensor
 from interp.synthesis.loop import GradientShape
 
 
-def normalised(gradient: Tensor, step: int) -> Tensor:
+def normalized(gradient: Tensor, step: int) -> Tensor:
     """Scaled to a mean absolute value of 1 for each image, so that the rate is the mean change.
 
     A gradient of zero stays zero. Mordvintsev, Olah and Tyka 2015, "Inceptionism".
@@ -15,7 +15,7 @@ def normalised(gradient: Tensor, step: int) -> Tensor:
     return gradient / size.clamp(min=torch.finfo(gradient.dtype).tiny)
 
 
-def centre_bias(steps: int, start: float = 0.15, end: float = 1.0) -> GradientShape:
+def center_bias(steps: int, start: float = 0.15, end: float = 1.0) -> GradientShape:
     """Strongest in the middle, and growing outwards: a Gaussian, 1 in the middle of the image.
 
     Its standard deviation goes from `start` to `end` of each side within `steps`, evenly. So the

@@ -1,4 +1,4 @@
-"""Neural style transfer by optimisation: the photograph's content in the styles of paintings.
+"""Neural style transfer by optimization: the photograph's content in the styles of paintings.
 
 Gatys, Ecker and Bethge 2016, "Image Style Transfer Using Convolutional Neural Networks", with the
 relative losses that the feed-forward networks are trained by (`styletransfer.losses`), so that
@@ -13,10 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from interp.errors import RequestError
 from interp.network.memory import require_gradient_memory
 from interp.synthesis.loop import Objective, Outcome, Progress, lbfgs
 from interp.synthesis.pyramid import coarse_to_fine, noise, require_levels, resized_to, scaled
+from styletransfer.errors import RequestError
 from styletransfer.losses import LossNetwork, content_loss, gram_matrix, style_loss
 
 Start = Literal["photograph", "style", "noise"]
@@ -30,7 +30,7 @@ STYLE_SIZE = 384
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is minimised: `style_weight`·style + `content_weight`·content, read at these taps.
+    """What is minimized: `style_weight`·style + `content_weight`·content, read at these taps.
 
     The defaults are what the feed-forward networks are trained by. Without content it is a Gram
     reconstruction of the painting, without style a reconstruction of the photograph's content.
@@ -142,11 +142,11 @@ def transfer_style(
         network: reads `recipe.taps()`.
         photograph: its size is the result's.
         styles: may be none where `recipe.style_weight` is 0.
-        recipe: what is minimised.
+        recipe: what is minimized.
         start: the photograph, the first painting, its middle scaled to the photograph's size, or
             noise.
         levels: of `coarse_to_fine`; photograph, paintings and masks shrink along.
-        steps: of the optimiser, at each level.
+        steps: of the optimizer, at each level.
         optimizer: L-BFGS by default.
         seed: of the noise.
 

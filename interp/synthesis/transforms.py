@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from interp.synthesis.loop import Transform
-from interp.synthesis.priors import GREY
+from interp.synthesis.priors import GRAY
 
 
 def jitter(reach: int) -> Transform:
@@ -30,7 +30,7 @@ def jitter(reach: int) -> Transform:
 
 
 def scale(reach: float) -> Transform:
-    """Enlarge about the middle by a factor of 1 − `reach` to 1 + `reach`, with grey around."""
+    """Enlarge about the middle by a factor of 1 − `reach` to 1 + `reach`, with gray around."""
 
     def transform(image: Tensor, generator: torch.Generator) -> Tensor:
         return turned(image, factor=1 + _between(-reach, reach, generator))
@@ -39,7 +39,7 @@ def scale(reach: float) -> Transform:
 
 
 def rotation(reach: float) -> Transform:
-    """Turn about the middle by up to `reach` degrees either way, with grey around."""
+    """Turn about the middle by up to `reach` degrees either way, with gray around."""
 
     def transform(image: Tensor, generator: torch.Generator) -> Tensor:
         return turned(image, degrees=_between(-reach, reach, generator))
@@ -55,8 +55,8 @@ def turned(image: Tensor, *, factor: float = 1.0, degrees: float = 0.0) -> Tenso
     rows = [[cosine, -sine * height / width, 0], [sine * width / height, cosine, 0]]
     matrix = torch.tensor(rows, dtype=image.dtype, device=image.device)
     places = F.affine_grid(matrix.expand(len(image), 2, 3), list(image.shape), align_corners=False)
-    # The border is zero, so grey must be.
-    return F.grid_sample(image - GREY, places, align_corners=False) + GREY
+    # The border is zero, so gray must be.
+    return F.grid_sample(image - GRAY, places, align_corners=False) + GRAY
 
 
 def _between(low: float, high: float, generator: torch.Generator) -> float:

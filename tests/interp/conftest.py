@@ -48,7 +48,7 @@ def classifier() -> Classifier:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Twelve small photographs of noise and colour, in two sub-folders."""
+    """Twelve small photographs of noise and color, in two sub-folders."""
     random = np.random.default_rng(0)
     for index in range(12):
         path = tmp_path / "photos" / ("red" if index % 2 else "blue") / f"{index:02}.png"

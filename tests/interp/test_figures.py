@@ -6,15 +6,15 @@ import pytest
 from interp import figures
 
 
-def test_grey_is_scaled_from_least_to_greatest() -> None:
-    grey = figures.to_grey(np.array([[-1.0, 0.0], [0.5, 1.0]]))
-    assert grey[..., 0].tolist() == [[0, 128], [191, 255]]
-    assert (grey == grey[..., :1]).all()
-    assert figures.to_grey(np.full((2, 2), 7.0)).max() == 0
-    assert figures.to_grey(np.array([[0.5, 3.0]]), 0, 1)[0, :, 0].tolist() == [128, 255]
+def test_gray_is_scaled_from_least_to_greatest() -> None:
+    gray = figures.to_gray(np.array([[-1.0, 0.0], [0.5, 1.0]]))
+    assert gray[..., 0].tolist() == [[0, 128], [191, 255]]
+    assert (gray == gray[..., :1]).all()
+    assert figures.to_gray(np.full((2, 2), 7.0)).max() == 0
+    assert figures.to_gray(np.array([[0.5, 3.0]]), 0, 1)[0, :, 0].tolist() == [128, 255]
 
 
-def test_signs_have_their_colours() -> None:
+def test_signs_have_their_colors() -> None:
     (below, zero, above) = figures.signed_map(np.array([[-2.0, 0.0, 1.0]]))[0].astype(int)
     assert below[2] > below[0]
     assert zero.min() > 240
@@ -53,14 +53,14 @@ def test_captions_have_the_signs_that_are_used() -> None:
 
 
 def test_pictures_lie_at_their_points() -> None:
-    colours = [np.full((4, 4, 3), value, np.uint8) for value in (10, 20, 30)]
-    sheet = figures.picture_map(np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 1.0]]), colours, side=24)
+    colors = [np.full((4, 4, 3), value, np.uint8) for value in (10, 20, 30)]
+    sheet = figures.picture_map(np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 1.0]]), colors, side=24)
     assert sheet.shape == (14, 24, 3)
     assert sheet[-1, 0, 0] == 10
     assert sheet[-1, -1, 0] == 20
     assert sheet[0, 0, 0] == 30
-    one = figures.picture_map(np.array([[5.0, 5.0]]), colours[:1], side=24)
-    np.testing.assert_array_equal(one, colours[0])
+    one = figures.picture_map(np.array([[5.0, 5.0]]), colors[:1], side=24)
+    np.testing.assert_array_equal(one, colors[0])
 
 
 def test_charts_leave_no_state_behind() -> None:

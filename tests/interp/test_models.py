@@ -10,8 +10,8 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
-from interp.errors import RequestError, WorkError
 from interp.network.classifier import Classifier, load_classifier
+from styletransfer.errors import RequestError, WorkError
 from styletransfer.images import Picture
 from tests.assets import asset
 
@@ -52,7 +52,7 @@ def test_transparent_parts_are_white(classifier: Classifier) -> None:
     assert classifier.preprocess(Picture(black, black[..., 0], ())).min() == 1
 
 
-def test_scores_are_the_models_of_normalised_pixels(classifier: Classifier) -> None:
+def test_scores_are_the_models_of_normalized_pixels(classifier: Classifier) -> None:
     pixels = torch.rand(2, 3, 24, 24)
     expected = classifier.model(pixels - torch.tensor([0.5, 0.4, 0.3]).view(3, 1, 1))
     torch.testing.assert_close(classifier(pixels), expected)

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import VisionTransformer
 
-from interp.errors import RequestError
 from interp.network.classifier import Classifier, load_classifier
 from interp.network.layers import list_layers
 from interp.network.receptive_field import receptive_fields
 from interp.network.taps import activations
+from styletransfer.errors import RequestError
 
 # A size that is small, and layers before and after what is special in each family.
 FAMILIES = {

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from interp.errors import RequestError
 from interp.network.classifier import Classifier, load_classifier
 from interp.network.taps import activations, find_layer, last_hidden_layer, layer_names, tapped
+from styletransfer.errors import RequestError
 
 # Each with a size that is small and that it takes, and the length of its last hidden layer.
 FAMILIES = {

@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from interp.adversarial.attacks import EPSILON, Norm, fgsm, pgd, random_targets
-from interp.errors import RequestError, WorkError
 from interp.network.classifier import Classifier, load_classifier
 from interp.network.photographs import read_pixels
+from styletransfer.errors import RequestError, WorkError
 from tests.assets import asset
 
 NORMS: list[Norm] = ["linf", "l2"]
@@ -244,8 +244,8 @@ def test_the_model_is_as_before(classifier: Classifier, images: Tensor, classes:
     assert torch.equal(found, pgd(classifier.eval(), images, classes, restarts=2))
 
 
-def test_normalisation_is_the_models_own(images: Tensor, classes: Tensor) -> None:
-    """The same network behind another normalisation, undone by its weights: the same attack."""
+def test_normalization_is_the_models_own(images: Tensor, classes: Tensor) -> None:
+    """The same network behind another normalization, undone by its weights: the same attack."""
     torch.manual_seed(0)
     plain, scaled = nn.Linear(3 * 32 * 32, 5), nn.Linear(3 * 32 * 32, 5)
     with torch.no_grad():

@@ -12,8 +12,8 @@ from interp.adversarial.attacks import fgsm, pgd
 from interp.adversarial.labels import read_classes
 from interp.adversarial.robustness import draw_robustness, robustness
 from interp.commands.files import Source, gather
-from interp.errors import RequestError, WorkError
 from interp.network.classifier import Classifier
+from styletransfer.errors import RequestError, WorkError
 
 EPSILONS = (0.02, 0.1, 0.6)
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from interp.errors import RequestError, WorkError
 from interp.features import extraction
 from interp.features.extraction import extract, extract_pixels
 from interp.network.classifier import Classifier
 from interp.network.photographs import read_pixels
 from interp.network.taps import activations
+from styletransfer.errors import RequestError, WorkError
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import torch
 from PIL import Image
 from torch import nn
 
-from interp.errors import RequestError, WorkError
 from interp.features import patches as patches_module
 from interp.features.activation_maps import (
     activation_maps,
@@ -21,6 +20,7 @@ from interp.network.classifier import Classifier
 from interp.network.photographs import read_batches, read_pixels
 from interp.network.receptive_field import receptive_fields
 from interp.network.taps import activations
+from styletransfer.errors import RequestError, WorkError
 
 
 def test_filters_are_the_scaled_weights(classifier: Classifier) -> None:

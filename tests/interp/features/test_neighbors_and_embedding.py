@@ -1,4 +1,4 @@
-"""Feature space: neighbours as scikit-learn finds them, maps that keep neighbours together."""
+"""Feature space: neighbors as scikit-learn finds them, maps that keep neighbors together."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,9 @@ from sklearn.datasets import load_digits
 from sklearn.manifold import trustworthiness
 from sklearn.neighbors import NearestNeighbors
 
-from interp.errors import RequestError
 from interp.features.embedding import draw_grid, grid_places, pca, tsne
 from interp.features.neighbors import Metric, draw_neighbors, nearest
+from styletransfer.errors import RequestError
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def digits() -> np.ndarray:
 
 
 @pytest.mark.parametrize(("metric", "name"), [("l2", "euclidean"), ("cosine", "cosine")])
-def test_neighbours_are_those_of_brute_force(digits: np.ndarray, metric: Metric, name: str) -> None:
+def test_neighbors_are_those_of_brute_force(digits: np.ndarray, metric: Metric, name: str) -> None:
     noisy = digits + np.random.default_rng(0).random(digits.shape)  # no two distances are equal
     indices, distances = nearest(noisy, noisy, 9, metric)
     search = NearestNeighbors(n_neighbors=9, algorithm="brute", metric=name).fit(noisy)
@@ -33,11 +33,11 @@ def test_ties_and_zeros() -> None:
     assert nearest(features, features[:1], 3)[0].tolist() == [[0, 2, 3]]
     indices, distances = nearest(features, features[3:], 4, "cosine")
     assert (indices.tolist(), distances.tolist()) == ([[0, 1, 2, 3]], [[1, 1, 1, 1]])
-    with pytest.raises(RequestError, match="no 5 neighbours"):
+    with pytest.raises(RequestError, match="no 5 neighbors"):
         nearest(features, features, 5)
 
 
-def test_a_strip_shows_query_and_neighbours() -> None:
+def test_a_strip_shows_query_and_neighbors() -> None:
     tile = np.full((128, 128, 3), 9, np.uint8)
     strip = draw_neighbors([("features", tile, [(tile, 0.0), (tile, 1.25)])])
     assert np.count_nonzero((strip == 9).all(2)) >= 3 * 128 * 128
@@ -45,14 +45,14 @@ def test_a_strip_shows_query_and_neighbours() -> None:
 
 def test_pca_is_that_of_the_covariance(digits: np.ndarray) -> None:
     points = pca(digits)
-    centred = digits - digits.mean(0)
-    variances = np.linalg.eigvalsh(np.cov(centred.T))[::-1][:2]
+    centerd = digits - digits.mean(0)
+    variances = np.linalg.eigvalsh(np.cov(centerd.T))[::-1][:2]
     np.testing.assert_allclose(points.var(0, ddof=1), variances, rtol=1e-5)
     assert abs(np.corrcoef(points.T)[0, 1]) < 1e-9
     np.testing.assert_array_equal(points, pca(digits))
 
 
-def test_tsne_keeps_neighbours_and_repeats(digits: np.ndarray) -> None:
+def test_tsne_keeps_neighbors_and_repeats(digits: np.ndarray) -> None:
     points = tsne(digits, seed=3)
     np.testing.assert_array_equal(points, tsne(digits, seed=3))
     assert trustworthiness(digits, points, n_neighbors=5) > 0.9

@@ -7,10 +7,10 @@ from itertools import product
 import numpy as np
 import pytest
 
-from interp.errors import RequestError
 from interp.network import memory
 from interp.patches import growing
 from interp.patches.growing import count_rings, gaussian, grow_texture
+from styletransfer.errors import RequestError
 from styletransfer.images import Pixels
 
 
@@ -128,7 +128,7 @@ def test_weights_are_whole_and_as_wide_as_they_should() -> None:
     assert gaussian(299).sum() * 3 * 255**2 * 2 < 2**53
 
 
-def test_an_interrupt_leaves_the_rest_grey(sample: Pixels) -> None:
+def test_an_interrupt_leaves_the_rest_gray(sample: Pixels) -> None:
     shown: list[Pixels] = []
     counts: list[int] = []
 

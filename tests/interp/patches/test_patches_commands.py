@@ -105,8 +105,8 @@ def test_intermediate_pictures(
     if names:
         final = np.asarray(Image.open(folder / "f.png"))
         earlier = [np.asarray(Image.open(folder / name)) for name in names]
-        grey = [int((picture == 128).all(axis=2).sum()) for picture in (*earlier, final)]
-        assert grey == sorted(grey, reverse=True)
+        gray = [int((picture == 128).all(axis=2).sum()) for picture in (*earlier, final)]
+        assert gray == sorted(gray, reverse=True)
         assert any((picture != final).any() for picture in earlier)
         (folder / "f.png").unlink()
         assert f"{names[0]} exists already; --overwrite" in refused(*words)
@@ -196,8 +196,8 @@ def test_ctrl_c_writes_what_there_is(call: str, files: dict[str, Path], tmp_path
         stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stderr
     assert stdout == f"wrote {figure}\n"
-    grey, said = stderr.splitlines()
-    assert re.fullmatch(r"\d+% of the picture is still grey", grey)
+    gray, said = stderr.splitlines()
+    assert re.fullmatch(r"\d+% of the picture is still gray", gray)
     assert re.fullmatch(r"interrupted after \w+ \d+ of \d+; what there was is written", said)
     picture, earlier = np.asarray(Image.open(figure)), np.asarray(Image.open(first))
     assert picture.shape == (700, 700, 3)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from interp.commands.files import over_white
-from interp.errors import RequestError
 from interp.network import memory
 from interp.patches import quilting
 from interp.patches.quilting import count_blocks, minimum_cut, overlap_of, quilt
@@ -18,6 +17,7 @@ from interp.patches.transfer import (
     matched,
     transfer_texture,
 )
+from styletransfer.errors import RequestError
 from styletransfer.images import Picture, Pixels
 
 
@@ -148,7 +148,7 @@ def test_pixels_come_from_the_sample_in_blocks(size: tuple[int, int], block: int
     rows, columns = texture.places[..., 0], texture.places[..., 1]
     np.testing.assert_array_equal(texture.pixels, sample[rows, columns])
     assert sum(steps) == count_blocks(*size, block)
-    # What no other block overlaps is as in the sample, each pixel beside its neighbours.
+    # What no other block overlaps is as in the sample, each pixel beside its neighbors.
     inner = slice(0, block - overlap_of(block))
     offsets = texture.places[inner, inner] - np.stack(np.mgrid[inner, inner], axis=2)
     assert (offsets == offsets[0, 0]).all()
@@ -228,8 +228,8 @@ def test_luminance_is_matched_in_order() -> None:
         assert abs(np.quantile(result, share) - np.quantile(reference, share)) < 10
     order = np.argsort(values, axis=None)
     assert (np.diff(result.ravel()[order].astype(int)) >= 0).all()
-    grey = np.full((2, 2, 3), 77, np.uint8)
-    assert (luminance(grey) == 77).all()
+    gray = np.full((2, 2, 3), 77, np.uint8)
+    assert (luminance(gray) == 77).all()
     assert luminance(np.array([[[0, 255, 0]]], np.uint8))[0, 0] == 150
 
 

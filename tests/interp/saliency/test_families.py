@@ -5,13 +5,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from interp.errors import RequestError
 from interp.network.classifier import load_classifier
 from interp.network.taps import find_layer
 from interp.saliency.grad_cam import grad_cam, last_map_layer
 from interp.saliency.gradients import gradient
 from interp.saliency.guided import guided_backprop
 from interp.saliency.targets import class_score
+from styletransfer.errors import RequestError
 
 # The layer that Grad-CAM takes, and whether Captum finds every ReLU: it passes over functional
 # ones (GoogLeNet, Inception, DenseNet) and ReLU6.

@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from interp.errors import RequestError, WorkError
 from interp.network.classifier import Classifier
 from interp.saliency.grad_cam import grad_cam, last_map_layer
 from interp.saliency.gradients import gradient, input_x_gradient, integrated_gradients, smoothgrad
@@ -16,8 +15,9 @@ from interp.saliency.guided import guided_backprop
 from interp.saliency.methods import attribution, saliency_map
 from interp.saliency.names import METHODS
 from interp.saliency.occlusion import occlusion, windows
-from interp.saliency.sanity import cascading_randomisation, layers_from_the_top, rank_correlation
+from interp.saliency.sanity import cascading_randomization, layers_from_the_top, rank_correlation
 from interp.saliency.targets import class_probability, class_score, layer_value
+from styletransfer.errors import RequestError, WorkError
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-7}
 
@@ -105,17 +105,17 @@ def test_occlusion_equals_captums(plain: Plain, images: Tensor, window: int, str
     torch.testing.assert_close(ours, theirs[:, 0].to(ours), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("baseline", ["grey", "zero", torch.rand(3, 12, 14)])
+@pytest.mark.parametrize("baseline", ["gray", "zero", torch.rand(3, 12, 14)])
 def test_occlusion_equals_a_loop(plain: Plain, images: Tensor, baseline: str | Tensor) -> None:
     image, target = images[:1], class_probability(3)
-    colour = {"grey": 0.5, "zero": 0.0}.get(baseline, 0) if isinstance(baseline, str) else baseline
+    color = {"gray": 0.5, "zero": 0.0}.get(baseline, 0) if isinstance(baseline, str) else baseline
     total, count = np.zeros((12, 14)), np.zeros((12, 14))
     whole = plain(image).softmax(1)[0, 3].item()
     for top in (0, 3, 6, 9):
         for left in (0, 3, 6, 9):
             inside = torch.zeros(12, 14, dtype=torch.bool)
             inside[top : top + 5, left : left + 5] = True
-            fall = whole - float(plain(torch.where(inside, colour, image)).softmax(1)[0, 3])
+            fall = whole - float(plain(torch.where(inside, color, image)).softmax(1)[0, 3])
             total[inside] += fall
             count[inside] += 1
     ours = occlusion(plain, image, target, window=5, stride=3, baseline=baseline)[0]
@@ -315,7 +315,7 @@ def test_grad_cam_refuses_layers_without_maps(plain: Plain, images: Tensor) -> N
         grad_cam(patches, images, class_score(0))
 
 
-def test_randomisation(plain: Plain, images: Tensor) -> None:
+def test_randomization(plain: Plain, images: Tensor) -> None:
     before = {name: value.clone() for name, value in plain.state_dict().items()}
     assert layers_from_the_top(plain, images) == ["head", "features.3", "features.0"]
 
@@ -326,7 +326,7 @@ def test_randomisation(plain: Plain, images: Tensor) -> None:
         return x.diff(dim=3).sum(1)
 
     first, second = (
-        cascading_randomisation(plain, images[:1], class_score(0), explain, seed=3)
+        cascading_randomization(plain, images[:1], class_score(0), explain, seed=3)
         for _ in range(2)
     )
     assert np.array_equal(first.maps, second.maps)
@@ -335,7 +335,7 @@ def test_randomisation(plain: Plain, images: Tensor) -> None:
         first.maps[0], saliency_map("gradient", plain, images[:1], class_score(0))[0]
     )
     assert abs(first.correlations[-1]) < 0.5
-    constant = cascading_randomisation(plain, images[:1], class_score(0), edges)
+    constant = cascading_randomization(plain, images[:1], class_score(0), edges)
     np.testing.assert_allclose(constant.correlations, 1)
     assert all(torch.equal(value, before[name]) for name, value in plain.state_dict().items())
 
@@ -356,8 +356,8 @@ def test_grabcut_finds_a_planted_blob() -> None:
     random = np.random.default_rng(0)
     rows, columns = np.mgrid[:96, :96]
     blob = (rows - 40) ** 2 / 30**2 + (columns - 55) ** 2 / 20**2 < 1
-    colours = np.where(blob[..., None], (200, 60, 40), (60, 120, 90))
-    photograph = np.clip(colours + random.normal(0, 12, (96, 96, 3)), 0, 255).astype(np.uint8)
+    colors = np.where(blob[..., None], (200, 60, 40), (60, 120, 90))
+    photograph = np.clip(colors + random.normal(0, 12, (96, 96, 3)), 0, 255).astype(np.uint8)
     # The map knows only about where the blob is.
     saliency = np.exp(-((rows - 42) ** 2 + (columns - 52) ** 2) / 300) + random.random((96, 96)) / 5
     mask = segment(photograph, saliency)

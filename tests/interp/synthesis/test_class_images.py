@@ -8,7 +8,6 @@ import torch
 from sklearn.metrics import adjusted_rand_score
 from torch import Tensor, nn
 
-from interp.errors import RequestError, WorkError
 from interp.network.classifier import Classifier
 from interp.saliency.targets import Target, class_score, layer_value
 from interp.synthesis.class_images import class_image, start_image
@@ -16,6 +15,7 @@ from interp.synthesis.facets import facets
 from interp.synthesis.projections import blurred
 from interp.synthesis.recipes import PRESETS, Recipe
 from interp.synthesis.redirected import RedirectedReLUs
+from styletransfer.errors import RequestError, WorkError
 
 PLAIN = Recipe(steps=3, rate=0.01, optimizer="gradient", basis="pixels", start="mean")
 
@@ -75,10 +75,10 @@ def test_settings_are_their_formulas(classifier: Classifier) -> None:
         {"rotation": 30.0},
         {"norm_percentile": 40.0},
         {"contribution_percentile": 40.0},
-        {"centre_bias": 0.1},
-        {"start": "grey"},
+        {"center_bias": 0.1},
+        {"start": "gray"},
         {"start": "noise"},
-        {"optimizer": "normalised"},
+        {"optimizer": "normalized"},
         {"optimizer": "adam"},
         {"basis": "fourier"},
     ],
@@ -92,11 +92,11 @@ def test_every_setting_matters(classifier: Classifier, setting: dict[str, object
 
 
 def test_starts(classifier: Classifier) -> None:
-    grey, mean, noise = (
+    gray, mean, noise = (
         start_image(classifier, replace(PLAIN, start=start), seed=1)
-        for start in ("grey", "mean", "noise")
+        for start in ("gray", "mean", "noise")
     )
-    assert (grey == 0.5).all()
+    assert (gray == 0.5).all()
     assert torch.equal(mean, classifier.mean.expand(1, 3, 24, 24).clone())
     assert (noise - mean)[:, :2].std().item() == pytest.approx(0.05, rel=0.1)
 
@@ -135,8 +135,8 @@ def test_the_model_is_left_as_it_was(classifier: Classifier) -> None:
     [
         ({"blur": 1.0}, "--blur"),
         ({"decay": 0.1}, "--decay"),
-        ({"centre_bias": 0.1}, "--centre-bias"),
-        ({"optimizer": "normalised"}, "--optimizer normalised"),
+        ({"center_bias": 0.1}, "--center-bias"),
+        ({"optimizer": "normalized"}, "--optimizer normalized"),
     ],
 )
 def test_fourier_has_no_pixels(
@@ -190,9 +190,9 @@ def test_facets_are_the_clusters() -> None:
     random = np.random.default_rng(0)
     sizes = (40, 25, 9)
     labels = np.repeat(np.arange(3), sizes)
-    centres = random.normal(0, 10, (3, 70))
+    centers = random.normal(0, 10, (3, 70))
     order = random.permutation(len(labels))
-    features = (centres[labels] + random.normal(0, 1, (len(labels), 70)))[order].astype(np.float32)
+    features = (centers[labels] + random.normal(0, 1, (len(labels), 70)))[order].astype(np.float32)
     found = facets(features, 3, seed=1)
     assert [len(indices) for indices in found] == [15, 15, 9]
     members = np.concatenate(found)

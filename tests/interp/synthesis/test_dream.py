@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from interp.errors import RequestError
 from interp.network.classifier import Classifier
 from interp.network.taps import activations
 from interp.synthesis.dream import (
@@ -20,6 +19,7 @@ from interp.synthesis.dream import (
     strength,
 )
 from interp.synthesis.loop import Progress
+from styletransfer.errors import RequestError
 
 SETTINGS = DreamSettings(octaves=3, steps=4, jitter=3)
 

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from interp.errors import RequestError, WorkError
 from interp.network import memory
 from interp.synthesis.gram_texture import (
     equal_weights,
@@ -21,6 +20,7 @@ from interp.synthesis.gram_texture import (
 from interp.synthesis.histogram import match_histogram
 from interp.synthesis.loop import Outcome, Progress, adam, lbfgs
 from interp.synthesis.pyramid import coarse_to_fine, level_scales, noise, out_of_range
+from styletransfer.errors import RequestError, WorkError
 from styletransfer.losses import LossNetwork, gram_matrix, style_loss
 
 TAPS = ("relu1", "pool1", "fire3")
@@ -33,10 +33,10 @@ def network() -> LossNetwork:
 
 @pytest.fixture
 def sample() -> Tensor:
-    """Stripes of two colours, 40×48 pixels, and some noise."""
+    """Stripes of two colors, 40×48 pixels, and some noise."""
     stripes = (torch.arange(48) // 4 % 2).float().expand(40, 48)
-    colours = torch.stack([0.8 * stripes, 0.3 + 0.2 * stripes, 0.9 - 0.7 * stripes])[None]
-    return (colours + 0.1 * noise(40, 48, 1)).clamp(0, 1)
+    colors = torch.stack([0.8 * stripes, 0.3 + 0.2 * stripes, 0.9 - 0.7 * stripes])[None]
+    return (colors + 0.1 * noise(40, 48, 1)).clamp(0, 1)
 
 
 def random_features(seed: int, *sizes: tuple[int, int, int]) -> dict[str, Tensor]:
@@ -137,7 +137,7 @@ def test_average_pooling_has_other_statistics(network: LossNetwork, sample: Tens
 
 
 def target_at(size: tuple[int, int]) -> Callable[[float], Callable[[Tensor], dict[str, Tensor]]]:
-    """Half grey, at each scale of `size`."""
+    """Half gray, at each scale of `size`."""
 
     def objective_at(scale: float) -> Callable[[Tensor], dict[str, Tensor]]:
         def objective(image: Tensor) -> dict[str, Tensor]:
@@ -167,7 +167,7 @@ def test_each_level_goes_on_from_the_last() -> None:
     made = descend(3, lambda progress: seen.append(tuple(progress.picture.shape[2:])))
     assert seen == [(9, 12)] * 4 + [(18, 25)] * 4 + [(37, 50)] * 4
     assert made.picture.shape == (1, 3, 37, 50)
-    # Noise is far from grey only where the work began.
+    # Noise is far from gray only where the work began.
     assert made.losses[0] > 1e-3 > 1e-6 > made.losses[4]
 
 

@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from interp.errors import RequestError, WorkError
 from interp.network.classifier import Classifier, load_classifier
 from interp.network.taps import activations
 from interp.synthesis.canvas import FourierCanvas
 from interp.synthesis.inversion import invert, psnr, readable_layers
+from styletransfer.errors import RequestError, WorkError
 from tests.assets import asset
 
 

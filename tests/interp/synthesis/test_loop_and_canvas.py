@@ -1,4 +1,4 @@
-"""The loop against optimisation by hand, and its promises; what the canvases hold."""
+"""The loop against optimization by hand, and its promises; what the canvases hold."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from interp.errors import WorkError
 from interp.synthesis.canvas import FourierCanvas, PixelCanvas
 from interp.synthesis.loop import Progress, adam, descent, lbfgs, optimize_image
-from interp.synthesis.shapes import normalised
+from interp.synthesis.shapes import normalized
 from interp.synthesis.transforms import jitter
+from styletransfer.errors import WorkError
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_the_mean_change_is_the_step(image: Tensor, wanted: Tensor) -> None:
         towards(wanted),
         steps=4,
         optimizer=descent(0.02),
-        shapes=[normalised],
+        shapes=[normalized],
         on_step=lambda progress: pictures.append(progress.picture),
     )
     for before, after in pairwise(pictures):
@@ -168,7 +168,7 @@ def test_only_pixels_are_shaped_and_projected(wanted: Tensor) -> None:
             towards(wanted),
             steps=1,
             optimizer=adam(1),
-            shapes=[normalised],
+            shapes=[normalized],
         )
 
 
@@ -189,17 +189,17 @@ def test_fourier_canvas_is_its_formula(size: tuple[int, int]) -> None:
     values = (coefficients[..., 0] + 1j * coefficients[..., 1]) / frequency
     values *= np.sqrt(height * width)
     planes = np.fft.irfft2(values, s=size) / 4
-    colours = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
-    colours /= np.linalg.norm(colours, axis=0).max()
-    expected = 1 / (1 + np.exp(-np.einsum("oc,nchw->nohw", colours, planes)))
+    colors = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
+    colors /= np.linalg.norm(colors, axis=0).max()
+    expected = 1 / (1 + np.exp(-np.einsum("oc,nchw->nohw", colors, planes)))
     np.testing.assert_allclose(canvas.picture().detach().numpy(), expected, rtol=0, atol=1e-5)
 
 
-def test_fourier_canvas_starts_grey_or_from_an_image(image: Tensor) -> None:
-    grey = FourierCanvas(2, 16, 16, seed=1).picture()
-    assert grey.shape == (2, 3, 16, 16)
-    assert (grey - 0.5).abs().max() < 0.05
-    assert not torch.equal(grey[0], grey[1])
-    assert torch.equal(grey, FourierCanvas(2, 16, 16, seed=1).picture())
+def test_fourier_canvas_starts_gray_or_from_an_image(image: Tensor) -> None:
+    gray = FourierCanvas(2, 16, 16, seed=1).picture()
+    assert gray.shape == (2, 3, 16, 16)
+    assert (gray - 0.5).abs().max() < 0.05
+    assert not torch.equal(gray[0], gray[1])
+    assert torch.equal(gray, FourierCanvas(2, 16, 16, seed=1).picture())
     exact = FourierCanvas(1, 6, 5, spread=0, start=image).picture()
     torch.testing.assert_close(exact, image.clamp(1 / 255, 254 / 255), rtol=0, atol=1e-5)

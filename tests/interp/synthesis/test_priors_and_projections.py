@@ -57,16 +57,16 @@ def test_images_of_a_batch_do_not_know_of_each_other(prior: priors.Prior, image:
     assert prior(image).item() == pytest.approx(alone, rel=1e-5)
 
 
-def test_normalised_gradient(gradient: Tensor) -> None:
+def test_normalized_gradient(gradient: Tensor) -> None:
     gradient[1] *= 1e-9
-    found = shapes.normalised(gradient, 0)
+    found = shapes.normalized(gradient, 0)
     torch.testing.assert_close(found.abs().mean((1, 2, 3)), torch.ones(2))
     torch.testing.assert_close(found[0], gradient[0] / gradient[0].abs().mean())
-    assert (shapes.normalised(torch.zeros(1, 3, 4, 4), 0) == 0).all()
+    assert (shapes.normalized(torch.zeros(1, 3, 4, 4), 0) == 0).all()
 
 
-def test_centre_bias_is_a_gaussian_that_grows() -> None:
-    shape = shapes.centre_bias(11, 0.1, 0.6)
+def test_center_bias_is_a_gaussian_that_grows() -> None:
+    shape = shapes.center_bias(11, 0.1, 0.6)
     ones = torch.ones(1, 3, 9, 5)
     for step, spread in [(0, 0.1), (5, 0.35), (10, 0.6), (99, 0.6)]:
         found = shape(ones, step)

@@ -10,11 +10,11 @@ from PIL import Image, ImageSequence
 
 from interp.animation import write_gif, write_mp4
 from interp.commands.options import Recording
-from interp.errors import RequestError
 from interp.network import memory
 from interp.network.memory import require_gradient_memory
 from interp.recording import Recorder
 from interp.synthesis.loop import Progress
+from styletransfer.errors import RequestError
 from styletransfer.images import Pixels
 
 

@@ -9,7 +9,6 @@ from PIL import Image
 from torch import Tensor
 from torch.testing import assert_close
 
-from interp.errors import RequestError
 from interp.network import memory
 from interp.synthesis.pyramid import noise
 from interp.synthesis.style_transfer import (
@@ -20,6 +19,7 @@ from interp.synthesis.style_transfer import (
     transfer_objective,
     transfer_style,
 )
+from styletransfer.errors import RequestError
 from styletransfer.evaluation import losses as evaluation
 from styletransfer.losses import LossNetwork, gram_matrix
 from tests.assets import asset
@@ -34,7 +34,7 @@ def network() -> LossNetwork:
 
 @pytest.fixture
 def photograph() -> Tensor:
-    """A disc on a slope of grey, 40×56 pixels."""
+    """A disc on a slope of gray, 40×56 pixels."""
     y, x = torch.meshgrid(torch.arange(40.0), torch.arange(56.0), indexing="ij")
     disc = ((y - 20) ** 2 + (x - 25) ** 2 < 150).float()
     return torch.stack([0.2 + 0.6 * disc, x / 80, 0.5 - 0.3 * disc])[None]
@@ -42,7 +42,7 @@ def photograph() -> Tensor:
 
 @pytest.fixture
 def paintings() -> list[Tensor]:
-    """Stripes across, and checks of other colours."""
+    """Stripes across, and checks of other colors."""
     y, x = torch.meshgrid(torch.arange(36.0), torch.arange(44.0), indexing="ij")
     stripes, checks = (y // 3 % 2), ((y // 4 + x // 4) % 2)
     return [

@@ -53,7 +53,7 @@ def test_scaling_by_two_is_the_middle_interpolated(image: Tensor) -> None:
     torch.testing.assert_close(found[..., 1:-1, 1:-1], expected[..., 1:-1, 1:-1])
 
 
-def test_shrinking_leaves_grey_around(image: Tensor) -> None:
+def test_shrinking_leaves_gray_around(image: Tensor) -> None:
     found = turned(image, factor=0.5)
     torch.testing.assert_close(found[..., 3:9, 4:12], F.avg_pool2d(image, 2), rtol=0, atol=1e-6)
     assert (found[..., :2, :] == 0.5).all() and (found[..., :3] == 0.5).all()
