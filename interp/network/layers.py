@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from interp.network.classifier import Classifier
 from interp.network.receptive_field import receptive_fields
-from interp.network.taps import frozen, layer_names
+from interp.network.taps import calls, layer_names, run_through
 
 
 @dataclass(frozen=True)
@@ -38,21 +37,12 @@ def list_layers(classifier: Classifier) -> list[Layer]:
 def _shapes(classifier: Classifier) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
 
-    def note(name: str, output: object) -> None:
-        value = output[0] if isinstance(output, tuple) and output else output
+    def note(name: str, _module: nn.Module, made: object) -> None:
+        value = made[0] if isinstance(made, tuple) and made else made
         if isinstance(value, Tensor):
             shapes.setdefault(name, tuple(value.shape[1:]))
 
-    def hook(name: str, module: nn.Module) -> torch.utils.hooks.RemovableHandle:
-        return module.register_forward_hook(lambda _module, _inputs, output: note(name, output))
-
-    modules = dict(classifier.model.named_modules())
-    handles = [hook(name, modules[name]) for name in layer_names(classifier)]
     image = classifier.mean.new_zeros(1, 3, classifier.size, classifier.size)
-    try:
-        with frozen(classifier), torch.no_grad():
-            classifier(image)
-    finally:
-        for handle in handles:
-            handle.remove()
+    with calls(classifier, layer_names(classifier), note):
+        run_through(classifier, image)
     return shapes

@@ -1,10 +1,11 @@
 """Will the work fit in memory? Said before it begins."""
 
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import psutil
 
 from styletransfer.errors import RequestError
 
@@ -12,7 +13,6 @@ from styletransfer.errors import RequestError
 if TYPE_CHECKING:
     from torch import Tensor
 
-_MEMINFO = Path("/proc/meminfo")
 # Beside what is kept for the gradient: the gradient, L-BFGS's history, and what lives for one
 # operation.
 _MARGIN = 3
@@ -22,11 +22,8 @@ _GROUP = Path("/sys/fs/cgroup")  # of a container, whose memory may be less than
 
 
 def available_memory() -> int:
-    """The bytes that can still be taken without swapping; where nothing tells, all there are."""
-    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if _MEMINFO.exists():
-        sizes = dict(line.split(":") for line in _MEMINFO.read_text().splitlines())
-        machine = int(sizes["MemAvailable"].split()[0]) * 1024
+    """The bytes that can still be taken without swapping, within the limit of a container."""
+    machine = int(psutil.virtual_memory().available)
     try:
         limit = int((_GROUP / "memory.max").read_text())
         return min(machine, limit - int((_GROUP / "memory.current").read_text()))

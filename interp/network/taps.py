@@ -7,7 +7,7 @@ ones are the values of the layers that follow, or of the block.
 """
 
 import difflib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -20,18 +20,30 @@ from styletransfer.errors import RequestError
 _INPUT = ":input"
 
 
+# Hears a layer's name, its module, and what goes in or comes out of each of its calls.
+Hear = Callable[[str, nn.Module, Any], None]
+
+
 class _AllRead(Exception):
     """Ends a forward pass whose remainder nobody needs."""
 
 
+def named_layers(model: nn.Module) -> dict[str, nn.Module]:
+    """All modules by their dotted names, the model itself by the name "".
+
+    Those of a `Classifier` are its model's.
+    """
+    return dict(_inner(model).named_modules())
+
+
 def layer_names(model: nn.Module) -> list[str]:
     """The dotted names of all layers; those of a `Classifier` are its model's."""
-    return [name for name, _ in _inner(model).named_modules() if name]
+    return [name for name in named_layers(model) if name]
 
 
 def find_layer(model: nn.Module, name: str) -> nn.Module:
     """The module called `name`; RequestError with the nearest names where there is none."""
-    modules: dict[str, nn.Module] = dict(_inner(model).named_modules())
+    modules = named_layers(model)
     modules.pop("")
     plain = name.removesuffix(_INPUT)
     if plain not in modules:
@@ -85,24 +97,61 @@ def activations(
         return dict(values)
 
 
-def last_hidden_layer(model: nn.Module, images: Tensor) -> str:
-    """The name under which the last hidden layer is read: the input of the last weights.
+@contextmanager
+def calls(
+    model: nn.Module, layers: Iterable[str], hear: Hear, *, inputs: bool = False
+) -> Iterator[None]:
+    """While open, call `hear` at each call of one of `layers`, in the order of the calls.
 
-    `images`, N×3×H×W, are computed once to see which weights come last. That is `classifier.6:
-    input` for AlexNet (4,096 numbers) and `fc:input` for a ResNet.
+    Args:
+        model: Left without hooks afterwards.
+        layers: Names as `layer_names` gives them.
+        hear: Called with the layer's name, its module and its output.
+        inputs: Give the tuple of inputs instead of the output, before the layer computes.
     """
-    called: list[str] = []
-    handles = [
-        module.register_forward_pre_hook(lambda _module, _inputs, name=name: called.append(name))
-        for name, module in _inner(model).named_modules()
-        if name and isinstance(module, (nn.Linear, nn.Conv2d))
-    ]
+    modules = named_layers(model)
+    handles = []
     try:
-        with frozen(model), torch.no_grad():
-            model(images)
+        for name in layers:
+            module = modules[name]
+            if inputs:
+                handles.append(
+                    module.register_forward_pre_hook(
+                        lambda module, given, name=name: hear(name, module, given)
+                    )
+                )
+            else:
+                handles.append(
+                    module.register_forward_hook(
+                        lambda module, _given, made, name=name: hear(name, module, made)
+                    )
+                )
+        yield
     finally:
         for handle in handles:
             handle.remove()
+
+
+def run_through(model: nn.Module, images: Tensor) -> None:
+    """One forward pass in eval mode, without gradients: for what `calls` hears of it."""
+    with frozen(model), torch.no_grad():
+        model(images)
+
+
+def last_hidden_layer(model: nn.Module, images: Tensor) -> str:
+    """The name under which the last hidden layer is read: the input of the last weights.
+
+    `images`, N×3×H×W, are computed once to see which weights come last. The name is
+    `classifier.6:input` for AlexNet (4,096 numbers) and `fc:input` for a ResNet.
+    """
+    called: list[str] = []
+    weighted = [
+        name
+        for name, module in named_layers(model).items()
+        if isinstance(module, (nn.Linear, nn.Conv2d))
+    ]
+    with calls(model, weighted, lambda name, _module, _given: called.append(name), inputs=True):
+        run_through(model, images)
     if not called:
         raise RequestError("the model has no linear or convolution layer; name a --layer")
     return called[-1] + _INPUT

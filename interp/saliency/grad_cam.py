@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from interp.network.taps import find_layer, frozen, layer_names, tapped
+from interp.network.taps import calls, find_layer, frozen, layer_names, run_through, tapped
 from interp.saliency.targets import Target
 from styletransfer.errors import RequestError
 
@@ -67,18 +67,8 @@ def last_map_layer(model: nn.Module, images: Tensor) -> str:
         if first and not after_pooling:
             found.append(name)
 
-    handles = [
-        find_layer(model, name).register_forward_hook(
-            lambda module, _inputs, value, name=name: look(name, module, value)
-        )
-        for name in layer_names(model)
-    ]
-    try:
-        with frozen(model), torch.no_grad():
-            model(images)
-    finally:
-        for handle in handles:
-            handle.remove()
+    with calls(model, layer_names(model), look):
+        run_through(model, images)
     start = find_layer(model, found[0]) if found else None
     if not isinstance(start, nn.Conv2d) or start.in_channels == 3:
         raise RequestError(

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.stats import rankdata
+from scipy.stats import spearmanr
 from torch import Tensor, nn
 
-from interp.network.classifier import Classifier
-from interp.network.taps import frozen
+from interp.network.taps import calls, named_layers, run_through
 from interp.saliency.targets import Target
 
 Explain = Callable[[nn.Module, Tensor, Target], Tensor]
@@ -52,7 +51,7 @@ def cascading_randomization(
     Adebayo et al. 2018, "Sanity Checks for Saliency Maps".
     """
     randomized = copy.deepcopy(model)
-    modules: dict[str, nn.Module] = dict(randomized.named_modules())
+    modules = named_layers(randomized)
     names = layers_from_the_top(model, image) if layers is None else list(layers)
     random = torch.Generator().manual_seed(seed)
     maps = [_explained(explain, model, image, target)]
@@ -64,34 +63,30 @@ def cascading_randomization(
         maps.append(_explained(explain, randomized, image, target))
         done(1)
     correlations = [rank_correlation(maps[0], later) for later in maps[1:]]
-    # A layer is called as everywhere, by its name in the module that the classifier wraps.
-    plain = [n.removeprefix("model.") if isinstance(model, Classifier) else n for n in names]
-    return Sanity(tuple(plain), np.stack(maps), np.array(correlations))
+    # The parameters that no layer holds, such as a class token, are the model's own.
+    plain = tuple(name or "model" for name in names)
+    return Sanity(plain, np.stack(maps), np.array(correlations))
 
 
 def layers_from_the_top(model: nn.Module, image: Tensor) -> list[str]:
     """The layers with parameters of their own by when they are first called, the last first."""
     called: list[str] = []
-    handles = [
-        module.register_forward_pre_hook(lambda _module, _inputs, name=name: called.append(name))
-        for name, module in model.named_modules()
+    own = [
+        name
+        for name, module in named_layers(model).items()
         if any(True for _ in module.parameters(recurse=False))
     ]
-    try:
-        with frozen(model), torch.no_grad():
-            model(image)
-    finally:
-        for handle in handles:
-            handle.remove()
+    with calls(model, own, lambda name, _module, _given: called.append(name), inputs=True):
+        run_through(model, image)
     return list(dict.fromkeys(called))[::-1]
 
 
 def rank_correlation(one: npt.NDArray[np.floating], other: npt.NDArray[np.floating]) -> float:
     """Spearman's ρ of the absolute values of two maps; 0 where one of them is constant."""
-    ranks = [rankdata(np.abs(values)) for values in (one.ravel(), other.ravel())]
-    if any(np.ptp(r) == 0 for r in ranks):
+    one, other = np.abs(one).ravel(), np.abs(other).ravel()
+    if np.ptp(one) == 0 or np.ptp(other) == 0:
         return 0.0
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(spearmanr(one, other).statistic)
 
 
 def _explained(
@@ -112,7 +107,11 @@ def _own(modules: dict[str, nn.Module], name: str, called: set[str]) -> list[nn.
 
 
 def _inside_another(below: str, name: str, called: set[str]) -> bool:
-    return any(below.startswith(f"{other}.") for other in called if other.startswith(f"{name}."))
+    return any(
+        below.startswith(f"{other}.")
+        for other in called
+        if other != name and other.startswith(f"{name}." if name else "")
+    )
 
 
 def _redraw(parameter: nn.Parameter, random: torch.Generator) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from interp.network.classifier import Classifier
 from interp.network.taps import frozen
 from interp.saliency.targets import Target
-from interp.synthesis import priors, projections, shapes, transforms
+from interp.synthesis import regularizers, transforms
 from interp.synthesis.canvas import FourierCanvas, PixelCanvas
 from interp.synthesis.loop import (
     GradientShape,
@@ -25,7 +25,7 @@ from interp.synthesis.loop import (
     optimize_image,
 )
 from interp.synthesis.recipes import Recipe
-from interp.synthesis.redirected import RedirectedReLUs
+from interp.synthesis.redirected import redirected_relus
 from styletransfer.errors import RequestError, WorkError
 
 _NOISE = 0.05
@@ -68,7 +68,7 @@ def class_image(
     before = canvas.picture().detach().clone()
 
     def objective(image: Tensor) -> dict[str, Tensor]:
-        with RedirectedReLUs():
+        with redirected_relus():
             return {"score": -target(classifier, image).sum()}
 
     with frozen(classifier):
@@ -99,7 +99,7 @@ def start_image(classifier: Classifier, recipe: Recipe, seed: int = 0) -> Tensor
     """
     shape = (1, 3, classifier.size, classifier.size)
     if recipe.start == "gray":
-        return torch.full(shape, priors.GRAY)
+        return torch.full(shape, regularizers.GRAY)
     mean = classifier.mean.cpu().expand(shape)
     if recipe.start == "mean":
         return mean.clone()
@@ -110,9 +110,9 @@ def start_image(classifier: Classifier, recipe: Recipe, seed: int = 0) -> Tensor
 def _priors(recipe: Recipe, zero: Tensor) -> dict[str, Callable[[Tensor], Tensor]]:
     chosen = {}
     if recipe.l2:
-        chosen["l2"] = priors.squared_norm(recipe.l2, zero)
+        chosen["l2"] = regularizers.squared_norm(recipe.l2, zero)
     if recipe.total_variation:
-        chosen["total variation"] = priors.total_variation(recipe.total_variation)
+        chosen["total variation"] = regularizers.total_variation(recipe.total_variation)
     return chosen
 
 
@@ -130,24 +130,28 @@ def _transforms(recipe: Recipe) -> Sequence[Transform]:
 def _shapes(recipe: Recipe) -> Sequence[GradientShape]:
     chosen: list[GradientShape] = []
     if recipe.center_bias:
-        chosen.append(shapes.center_bias(recipe.steps, recipe.center_bias))
+        chosen.append(regularizers.center_bias(recipe.steps, recipe.center_bias))
     if recipe.optimizer == "normalized":
-        chosen.append(shapes.normalized)
+        chosen.append(regularizers.normalized)
     return chosen
 
 
 def _projections(recipe: Recipe, zero: Tensor) -> Sequence[Projection]:
     chosen: list[Projection] = []
     if recipe.decay:
-        chosen.append(projections.decay(recipe.decay, zero))
+        chosen.append(regularizers.decay(recipe.decay, zero))
     if recipe.blur:
         end = recipe.blur_end or None
-        chosen.append(projections.blur(recipe.blur, recipe.blur_every, end=end, steps=recipe.steps))
+        chosen.append(
+            regularizers.blur(recipe.blur, recipe.blur_every, end=end, steps=recipe.steps)
+        )
     if recipe.norm_percentile:
-        chosen.append(projections.clip_small_norm(recipe.norm_percentile, zero))
+        chosen.append(regularizers.clip_small_norm(recipe.norm_percentile, zero))
+    if recipe.gradient_percentile:
+        chosen.append(regularizers.clip_small_gradient(recipe.gradient_percentile, zero))
     if recipe.contribution_percentile:
-        chosen.append(projections.clip_small_contribution(recipe.contribution_percentile, zero))
-    return [*chosen, projections.within]
+        chosen.append(regularizers.clip_small_contribution(recipe.contribution_percentile, zero))
+    return [*chosen, regularizers.within]
 
 
 def _refuse_pixel_work(recipe: Recipe) -> None:
@@ -156,6 +160,7 @@ def _refuse_pixel_work(recipe: Recipe) -> None:
         "--decay": recipe.decay,
         "--blur": recipe.blur,
         "--norm-percentile": recipe.norm_percentile,
+        "--gradient-percentile": recipe.gradient_percentile,
         "--contribution-percentile": recipe.contribution_percentile,
         "--center-bias": recipe.center_bias,
         "--optimizer normalized": recipe.optimizer == "normalized",

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from interp.network.taps import activations
 from interp.synthesis.canvas import PixelCanvas
 from interp.synthesis.loop import Progress, descent, optimize_image
-from interp.synthesis.projections import within
-from interp.synthesis.shapes import normalized
+from interp.synthesis.regularizers import normalized, within
 from interp.synthesis.transforms import jitter as jittered
 from styletransfer.errors import RequestError
 

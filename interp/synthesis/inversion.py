@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from interp.network.taps import activations, find_layer, frozen, layer_names
+from interp.network.taps import activations, calls, named_layers, run_through
 from interp.synthesis.canvas import FourierCanvas
 from interp.synthesis.loop import Progress, lbfgs, optimize_image
-from interp.synthesis.priors import alpha_norm, total_variation
+from interp.synthesis.regularizers import alpha_norm, total_variation
 from styletransfer.errors import RequestError, WorkError
 
 
@@ -98,25 +98,24 @@ def readable_layers(model: nn.Module, image: Tensor) -> list[str]:
     names of at most one dot, which are not sequences of such. Dropout changes nothing, and what
     lies behind the last weights of a file of some layers only cannot be read.
     """
-    names_there = [name for name in layer_names(model) if name.count(".") <= 1]
-    modules = {name: find_layer(model, name) for name in names_there}
+    modules = {
+        name: module
+        for name, module in named_layers(model).items()
+        if name and name.count(".") <= 1
+    }
     containers = {name.partition(".")[0] for name in modules if "." in name}
     names: list[str] = []
-
-    def hook(name: str) -> Callable[[nn.Module, object, object], None]:
-        return lambda _module, _inputs, _output: names.append(name)
-
-    handles = [
-        module.register_forward_hook(hook(name))
+    changing = [
+        name
         for name, module in modules.items()
         if name not in containers and not isinstance(module, nn.Dropout | nn.Identity | nn.Flatten)
     ]
-    try:
-        with frozen(model), torch.no_grad(), suppress(RequestError):
-            model(image)
-    finally:
-        for handle in handles:
-            handle.remove()
+
+    def note(name: str, _module: nn.Module, _made: object) -> None:
+        names.append(name)
+
+    with calls(model, changing, note), suppress(RequestError):
+        run_through(model, image)
     return list(dict.fromkeys(names))
 
 

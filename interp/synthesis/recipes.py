@@ -21,10 +21,13 @@ class Recipe:
     is r/255² here, and a mean change of r is r/255.
     """
 
-    steps: int = field(default=500, metadata=_said("How many steps.", "200"))
+    steps: int = field(default=500, metadata=_said("Number of steps.", "200"))
     rate: float = field(
         default=0.05,
-        metadata=_said("Of Adam, the mean change of a pixel, or factor of the gradient.", "0.02"),
+        metadata=_said(
+            "Learning rate of Adam, mean change of a pixel (normalized), or factor of the gradient.",
+            "0.02",
+        ),
     )
     optimizer: Optimizer = field(
         default="adam",
@@ -36,36 +39,54 @@ class Recipe:
     )
     start: Start = field(
         default="gray",
-        metadata=_said("Mid-gray, the model's mean color, or that and noise.", "noise"),
+        metadata=_said(
+            "First image: mid-gray, the model's mean color, or the mean with noise.", "noise"
+        ),
     )
     l2: float = field(default=0.0, metadata=_said("Weight of the L2 penalty.", "10"))
     total_variation: float = field(
         default=0.0, metadata=_said("Weight of the total variation, with β = 2.", "1")
     )
-    jitter: int = field(default=0, metadata=_said("Shift by up to so many pixels.", "16"))
-    scale: float = field(default=0.0, metadata=_said("Scale by up to this part either way.", "0.1"))
+    jitter: int = field(
+        default=0, metadata=_said("Greatest random shift of the image, in pixels.", "16")
+    )
+    scale: float = field(
+        default=0.0, metadata=_said("Greatest random change of the scale, as a part of it.", "0.1")
+    )
     rotation: float = field(
-        default=0.0, metadata=_said("Turn by up to so many degrees either way.", "10")
+        default=0.0, metadata=_said("Greatest random rotation, in degrees.", "10")
     )
     decay: float = field(
-        default=0.0, metadata=_said("Part of the distance from the mean lost in a step.", "0.0001")
+        default=0.0,
+        metadata=_said(
+            "Part of the distance from the mean color that is lost in a step.", "0.0001"
+        ),
     )
     blur: float = field(default=0.0, metadata=_said("σ of a Gaussian blur, in pixels.", "1"))
     blur_end: float = field(
-        default=0.0, metadata=_said("σ of the last step, if it is to change evenly.", "0.5")
+        default=0.0, metadata=_said("σ of the blur in the last step; it changes evenly.", "0.5")
     )
-    blur_every: int = field(default=1, metadata=_said("Blur after every so many steps.", "4"))
+    blur_every: int = field(
+        default=1, metadata=_said("Number of steps from one blur to the next.", "4")
+    )
     norm_percentile: float = field(
-        default=0.0, metadata=_said("Clear this percentage of the pixels, of the least norm.", "20")
+        default=0.0,
+        metadata=_said("Percentage of pixels to clear: those nearest to the mean color.", "20"),
+    )
+    gradient_percentile: float = field(
+        default=0.0,
+        metadata=_said("Percentage of pixels to clear: those with the smallest gradient.", "20"),
     )
     contribution_percentile: float = field(
         default=0.0,
-        metadata=_said("Clear this percentage of the pixels, of the least contribution.", "20"),
+        metadata=_said(
+            "Percentage of pixels to clear: those with the smallest |pixel × gradient|.", "20"
+        ),
     )
     center_bias: float = field(
         default=0.0,
         metadata=_said(
-            "Begin in the middle, within a σ of this part of the sides, and grow.", "0.15"
+            "First σ of a Gaussian that grows from the middle, as a part of the sides.", "0.15"
         ),
     )
 

@@ -4,36 +4,23 @@ From a gray image a class or a channel is often below zero everywhere. Behind a 
 scores come from one) it then has no gradient at all, and could never be raised.
 """
 
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
-from interp.saliency.guided import as_relu
+from interp.network.relus import ReplacedReLUs
 
 
-class RedirectedReLUs(TorchFunctionMode):
+def redirected_relus() -> ReplacedReLUs:
     """While open, a ReLU whose whole gradient for an image is zero passes what would raise it.
 
     Any other gradient is the true one. It is for objectives to be minimized: what raises a value
-    has a negative gradient. Olah, Mordvintsev and Schubert 2017, "Feature Visualization".
-    """
+    has a negative gradient.
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        call = as_relu(func, args, dict(kwargs or {}))
-        if call is None:
-            return func(*args, **(kwargs or {}))
-        values, top, in_place = call
-        result = _RedirectedReLU.apply(values, top)
-        return values.copy_(result) if in_place else result
+    Reference: Olah, Mordvintsev and Schubert 2017, "Feature Visualization".
+    """
+    return ReplacedReLUs(_RedirectedReLU.apply)
 
 
 class _RedirectedReLU(torch.autograd.Function):

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from interp.synthesis.loop import Transform
-from interp.synthesis.priors import GRAY
+from interp.synthesis.regularizers import GRAY
 
 
 def jitter(reach: int) -> Transform:

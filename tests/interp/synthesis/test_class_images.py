@@ -12,9 +12,9 @@ from interp.network.classifier import Classifier
 from interp.saliency.targets import Target, class_score, layer_value
 from interp.synthesis.class_images import class_image, start_image
 from interp.synthesis.facets import facets
-from interp.synthesis.projections import blurred
 from interp.synthesis.recipes import PRESETS, Recipe
-from interp.synthesis.redirected import RedirectedReLUs
+from interp.synthesis.redirected import redirected_relus
+from interp.synthesis.regularizers import blurred
 from styletransfer.errors import RequestError, WorkError
 
 PLAIN = Recipe(steps=3, rate=0.01, optimizer="gradient", basis="pixels", start="mean")
@@ -169,7 +169,7 @@ def test_other_gradients_of_a_relu_are_the_true_ones(classifier: Classifier) -> 
     slopes = []
     for redirected in (False, True):
         if redirected:
-            with RedirectedReLUs():
+            with redirected_relus():
                 scores = classifier(images)
         else:
             scores = classifier(images)
@@ -179,7 +179,7 @@ def test_other_gradients_of_a_relu_are_the_true_ones(classifier: Classifier) -> 
 
 def test_redirection_by_hand() -> None:
     values = torch.tensor([[-1.0, -2.0], [-1.0, 2.0]], requires_grad=True)
-    with RedirectedReLUs():
+    with redirected_relus():
         result = values.relu()
     slope = torch.tensor([[-3.0, 4.0], [-3.0, 5.0]])
     (found,) = torch.autograd.grad(result, values, slope)

@@ -12,12 +12,12 @@ from torch.testing import assert_close
 from interp.network import memory
 from interp.synthesis.gram_texture import (
     equal_weights,
+    match_histogram,
     synthesize_texture,
     texture_levels,
     texture_loss,
     texture_objective,
 )
-from interp.synthesis.histogram import match_histogram
 from interp.synthesis.loop import Outcome, Progress, adam, lbfgs
 from interp.synthesis.pyramid import coarse_to_fine, level_scales, noise, out_of_range
 from styletransfer.errors import RequestError, WorkError

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from interp.synthesis.canvas import FourierCanvas, PixelCanvas
 from interp.synthesis.loop import Progress, adam, descent, lbfgs, optimize_image
-from interp.synthesis.shapes import normalized
+from interp.synthesis.regularizers import normalized
 from interp.synthesis.transforms import jitter
 from styletransfer.errors import WorkError
 

@@ -6,7 +6,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from interp.synthesis import priors, projections, shapes
+from interp.synthesis import regularizers
 
 ZERO = torch.tensor([0.2, 0.5, 0.7]).view(1, 3, 1, 1)
 
@@ -23,9 +23,11 @@ def gradient() -> Tensor:
 
 def test_norms(image: Tensor) -> None:
     expected = 3 * ((image - ZERO).double() ** 2).sum() / (7 * 9)
-    assert priors.squared_norm(3, ZERO)(image).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert regularizers.squared_norm(3, ZERO)(image).item() == pytest.approx(
+        expected.item(), rel=1e-5
+    )
     sixth = 0.5 * ((image - 0.5).double() ** 6).sum() / (7 * 9)
-    assert priors.alpha_norm(0.5, 6)(image).item() == pytest.approx(sixth.item(), rel=1e-5)
+    assert regularizers.alpha_norm(0.5, 6)(image).item() == pytest.approx(sixth.item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("beta", [1.0, 2.0, 3.0])
@@ -38,35 +40,38 @@ def test_total_variation(image: Tensor, beta: float) -> None:
                     down = plane[row + 1, column] - plane[row, column]
                     across = plane[row, column + 1] - plane[row, column]
                     expected += (down**2 + across**2) ** (beta / 2) / (6 * 8)
-    found = priors.total_variation(2.0, beta)(image).item()
+    found = regularizers.total_variation(2.0, beta)(image).item()
     assert found == pytest.approx(2 * expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("beta", [0.5, 1.0, 2.0])
 def test_total_variation_of_a_flat_image_has_a_gradient(beta: float) -> None:
     flat = torch.full((1, 3, 4, 4), 0.3, requires_grad=True)
-    (found,) = torch.autograd.grad(priors.total_variation(1.0, beta)(flat), flat)
+    (found,) = torch.autograd.grad(regularizers.total_variation(1.0, beta)(flat), flat)
     assert (found == 0).all()
 
 
 @pytest.mark.parametrize(
-    "prior", [priors.squared_norm(1), priors.alpha_norm(1), priors.total_variation(1, 1)]
+    "prior",
+    [regularizers.squared_norm(1), regularizers.alpha_norm(1), regularizers.total_variation(1, 1)],
 )
-def test_images_of_a_batch_do_not_know_of_each_other(prior: priors.Prior, image: Tensor) -> None:
+def test_images_of_a_batch_do_not_know_of_each_other(
+    prior: regularizers.Prior, image: Tensor
+) -> None:
     alone = sum(prior(one[None]).item() for one in image)
     assert prior(image).item() == pytest.approx(alone, rel=1e-5)
 
 
 def test_normalized_gradient(gradient: Tensor) -> None:
     gradient[1] *= 1e-9
-    found = shapes.normalized(gradient, 0)
+    found = regularizers.normalized(gradient, 0)
     torch.testing.assert_close(found.abs().mean((1, 2, 3)), torch.ones(2))
     torch.testing.assert_close(found[0], gradient[0] / gradient[0].abs().mean())
-    assert (shapes.normalized(torch.zeros(1, 3, 4, 4), 0) == 0).all()
+    assert (regularizers.normalized(torch.zeros(1, 3, 4, 4), 0) == 0).all()
 
 
 def test_center_bias_is_a_gaussian_that_grows() -> None:
-    shape = shapes.center_bias(11, 0.1, 0.6)
+    shape = regularizers.center_bias(11, 0.1, 0.6)
     ones = torch.ones(1, 3, 9, 5)
     for step, spread in [(0, 0.1), (5, 0.35), (10, 0.6), (99, 0.6)]:
         found = shape(ones, step)
@@ -78,47 +83,60 @@ def test_center_bias_is_a_gaussian_that_grows() -> None:
 
 
 def test_decay(image: Tensor, gradient: Tensor) -> None:
-    found = projections.decay(0.1, ZERO)(image, gradient, 0)
+    found = regularizers.decay(0.1, ZERO)(image, gradient, 0)
     torch.testing.assert_close(found, ZERO + 0.9 * (image - ZERO))
 
 
 def test_within(image: Tensor, gradient: Tensor) -> None:
-    found = projections.within(3 * image - 1, gradient, 0)
+    found = regularizers.within(3 * image - 1, gradient, 0)
     assert torch.equal(found, (3 * image - 1).clamp(0, 1))
 
 
 @pytest.mark.parametrize("sigma", [0.5, 1.3])
 def test_blur_is_scipys(image: Tensor, sigma: float) -> None:
     expected = gaussian_filter(
-        image.double().numpy(), (0, 0, sigma, sigma), mode="nearest", radius=int(np.ceil(4 * sigma))
+        image.double().numpy(), (0, 0, sigma, sigma), mode="mirror", radius=int(np.ceil(4 * sigma))
     )
     torch.testing.assert_close(
-        projections.blurred(image, sigma), torch.from_numpy(expected).float(), rtol=0, atol=1e-6
+        regularizers.blurred(image, sigma), torch.from_numpy(expected).float(), rtol=0, atol=1e-6
     )
+
+
+def test_blur_of_an_image_smaller_than_its_kernel(image: Tensor) -> None:
+    found = regularizers.blurred(image[..., :3, :5], 2.0)
+    expected = gaussian_filter(
+        image[..., :3, :5].double().numpy(), (0, 0, 2.0, 2.0), mode="mirror", radius=2
+    )
+    torch.testing.assert_close(found, torch.from_numpy(expected).float(), rtol=0, atol=1e-6)
+    assert torch.equal(regularizers.blurred(image[..., :1, :], 2.0), image[..., :1, :])
 
 
 def test_blur_every_few_steps_and_ever_less(image: Tensor, gradient: Tensor) -> None:
-    project = projections.blur(1.0, 4)
+    project = regularizers.blur(1.0, 4)
     for step in range(8):
-        expected = projections.blurred(image, 1.0) if step in (3, 7) else image
+        expected = regularizers.blurred(image, 1.0) if step in (3, 7) else image
         assert torch.equal(project(image, gradient, step), expected)
-    falling = projections.blur(2.0, end=0.0, steps=5)
+    falling = regularizers.blur(2.0, end=0.0, steps=5)
     for step, sigma in [(0, 2.0), (1, 1.5), (4, 0.0), (9, 0.0)]:
-        expected = projections.blurred(image, sigma)
+        expected = regularizers.blurred(image, sigma)
         torch.testing.assert_close(falling(image, gradient, step), expected)
 
 
-@pytest.mark.parametrize("kind", ["norm", "contribution"])
+@pytest.mark.parametrize("kind", ["norm", "gradient", "contribution"])
 def test_small_pixels_are_cleared(image: Tensor, gradient: Tensor, kind: str) -> None:
-    if kind == "norm":
-        project = projections.clip_small_norm(30, ZERO)
-    else:
-        project = projections.clip_small_contribution(30, ZERO)
+    project = {
+        "norm": regularizers.clip_small_norm,
+        "gradient": regularizers.clip_small_gradient,
+        "contribution": regularizers.clip_small_contribution,
+    }[kind](30, ZERO)
     found = project(image, gradient, 0)
     for pixels, slope, result in zip(image, gradient, found, strict=True):
         away = (pixels - ZERO[0]).numpy()
-        by_norm = np.sqrt((away**2).sum(0))
-        sizes = by_norm if kind == "norm" else np.abs((away * slope.numpy()).sum(0))
+        sizes = {
+            "norm": np.sqrt((away**2).sum(0)),
+            "gradient": np.sqrt((slope.numpy() ** 2).sum(0)),
+            "contribution": np.abs((away * slope.numpy()).sum(0)),
+        }[kind]
         cleared = sizes < np.percentile(sizes, 30)
         assert 0 < cleared.sum() < cleared.size / 3
         expected = np.where(cleared, ZERO[0].numpy(), pixels.numpy())
