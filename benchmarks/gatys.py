@@ -30,8 +30,8 @@ from interp.network.photographs import shown
 from interp.synthesis.loop import Objective, Progress
 from interp.synthesis.style_transfer import (
     STYLE_SIZE,
-    Recipe,
     Style,
+    TransferSettings,
     transfer_objective,
     transfer_style,
 )
@@ -39,7 +39,7 @@ from styletransfer.images import Pixels, read_image, to_pixels, to_tensor
 from styletransfer.inference import Stylizer
 from styletransfer.losses import LossNetwork
 
-RECIPE = Recipe()
+RECIPE = TransferSettings()
 # Of the network, after one that does not count.
 ROUNDS = 10
 # Iterations that are done whatever the limit.

@@ -28,10 +28,10 @@ from interp.features.neighbors import nearest
 from interp.network.classifier import Classifier, load_classifier
 from interp.network.photographs import read_pixels
 from interp.network.taps import find_layer
-from interp.saliency.grad_cam import last_map_layer
-from interp.saliency.methods import attribution, saliency_map
-from interp.saliency.names import METHODS, Method
-from interp.saliency.occlusion import STRIDE, WINDOW, occlusion
+from interp.saliency import METHODS, Method
+from interp.saliency.cam import last_map_layer
+from interp.saliency.covering import STRIDE, WINDOW, occlusion
+from interp.saliency.methods import attribution, explain
 from interp.saliency.targets import class_score
 from styletransfer.images import find_images
 
@@ -162,7 +162,7 @@ def compare_deletion(
         blocks = np.stack([random_blocks(classifier.size, random) for _ in range(DRAWS)])
         masks = []
         for method in methods:
-            found = saliency_map(method, classifier, pixels, class_score(index))[0]
+            found = explain(method, classifier, pixels, class_score(index))[0]
             smooth = gaussian_filter(found.numpy().astype(np.float64), SMOOTHING)
             masks.append(smooth > np.quantile(smooth, 1 - SHARE))
         values = falls_of(classifier, pixels, index, np.stack([*masks, *blocks]))

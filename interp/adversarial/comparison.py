@@ -4,13 +4,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from interp.adversarial.attacks import pgd, random_targets
 from interp.figures import Cell, table, to_color
 from interp.network.classifier import Classifier
-from interp.network.photographs import shown
+from interp.network.photographs import Images, Report, each_image, shown
 from interp.network.taps import frozen
 from styletransfer.images import Pixels
 
@@ -63,27 +65,92 @@ def compare(
     )
 
 
-def draw_comparisons(comparisons: Sequence[Comparison], names: Sequence[str] = ()) -> Pixels:
-    """A row for each: the image, the difference, and the result.
+@dataclass(frozen=True)
+class AttackedImages:
+    """Images before and after an attack, with the names of the images and of the classes."""
 
-    Below an image stand the class that is seen and its probability, and those of the goal where
-    it is another class; `names` are the classes'. The difference is amplified by a whole number,
-    as far as no value is cut off, and gray is no change.
+    comparisons: list[Comparison]
+    names: list[str]
+    class_names: Sequence[str] = ()
+
+    @property
+    def images(self) -> npt.NDArray[np.float32]:
+        """The images before, N×3×H×W in 0..1."""
+        return torch.cat([each.image for each in self.comparisons]).cpu().numpy()
+
+    @property
+    def adversarial(self) -> npt.NDArray[np.float32]:
+        """The images after, N×3×H×W in 0..1."""
+        return torch.cat([each.adversarial for each in self.comparisons]).cpu().numpy()
+
+    @property
+    def classes(self) -> npt.NDArray[np.int64]:
+        """The N classes that were attacked or aimed at."""
+        return np.array([each.goal for each in self.comparisons])
+
+    @property
+    def predicted(self) -> npt.NDArray[np.int64]:
+        """The classes that were seen, 2×N: before and after."""
+        chances = [(each.before, each.after) for each in self.comparisons]
+        return np.array([[int(p.argmax()) for p in pair] for pair in chances]).T
+
+    def draw(self) -> Pixels:
+        """A row for each image: the image, the difference, and the result.
+
+        Below an image stand the class that is seen and its probability, and those of the goal
+        where it is another class. The difference is amplified by a whole number, as far as no
+        value is cut off, and gray is no change.
+        """
+        rows: list[list[Cell]] = []
+        for each in self.comparisons:
+            change = (each.adversarial - each.image)[0].cpu()
+            reach, length = float(change.abs().max()), float(change.norm())
+            factor = max(1, int(0.5 / reach)) if reach else 1
+            sizes = f"difference × {factor}\nL∞ {255 * reach:.3g}/255, L2 {length:.3g}"
+            rows.append(
+                [
+                    (shown(each.image), _said(each.before, each.goal, self.class_names)),
+                    (to_color((factor * change).numpy(), -0.5, 0.5), sizes),
+                    (shown(each.adversarial), _said(each.after, each.goal, self.class_names)),
+                ]
+            )
+        return table(rows)
+
+
+def attack_images(
+    classifier: Classifier,
+    images: Images,
+    *,
+    attack: Callable[..., Tensor] = pgd,
+    leave: int | None = None,
+    target: int | Literal["random"] | None = None,
+    seed: int = 0,
+    report: Report | None = None,
+    done: Callable[[int], object] = lambda count: None,
+) -> AttackedImages:
+    """Attack images one by one.
+
+    Args:
+        classifier: The network that is attacked.
+        images: As `each_image` takes them.
+        attack, leave, target: As in `compare`.
+        seed: Seed of the random targets and of the attack; an image adds its number to it.
+        report: Called with a line for each file that cannot be read, which is left out.
+        done: Called with 1 after each image.
+
+    Raises:
+        WorkError: No image can be read. And what `attack` raises.
     """
-    rows: list[list[Cell]] = []
-    for each in comparisons:
-        change = (each.adversarial - each.image)[0].cpu()
-        reach, length = float(change.abs().max()), float(change.norm())
-        factor = max(1, int(0.5 / reach)) if reach else 1
-        sizes = f"difference × {factor}\nL∞ {255 * reach:.3g}/255, L2 {length:.3g}"
-        rows.append(
-            [
-                (shown(each.image), _said(each.before, each.goal, names)),
-                (to_color((factor * change).numpy(), -0.5, 0.5), sizes),
-                (shown(each.adversarial), _said(each.after, each.goal, names)),
-            ]
+    found, names = [], []
+    for number, (name, image) in enumerate(each_image(classifier, images, report)):
+        found.append(
+            compare(
+                classifier, image, attack=attack, leave=leave, target=target, seed=seed + number
+            )
         )
-    return table(rows)
+        names.append(name)
+        done(1)
+    return AttackedImages(found, names, classifier.names)
 
 
 def _probabilities(classifier: Classifier, image: Tensor) -> Tensor:

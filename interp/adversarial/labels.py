@@ -4,7 +4,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from interp.commands.files import Source
+from interp.files import Source
 from interp.network.classifier import Classifier
 from styletransfer.errors import RequestError
 

@@ -1,7 +1,9 @@
 """The accuracy of a classifier under attack, as the attack may change the images more and more."""
 
-from collections.abc import Callable, Iterable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -10,7 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from interp.adversarial.attacks import Norm, pgd, random_targets
+from interp.adversarial.labels import read_classes
 from interp.figures import curves
+from interp.files import gather
+from interp.network.classifier import Classifier
+from interp.network.photographs import Report, read_batches
 from interp.network.taps import frozen
 from styletransfer.errors import WorkError
 from styletransfer.images import Pixels
@@ -47,7 +53,7 @@ class Robustness:
         return [float(share) for share in (self.predicted == self.targets).mean(axis=1)]
 
 
-def robustness(
+def measure_robustness(
     model: nn.Module,
     batches: Iterable[tuple[Tensor, Tensor]],
     epsilons: Sequence[float],
@@ -113,6 +119,51 @@ def robustness(
         np.concatenate(right),
         None if target is None else np.concatenate(wanted),
     )
+
+
+def attack_folder(
+    classifier: Classifier,
+    folder: Path,
+    epsilons: Sequence[float],
+    *,
+    labels: str | None = None,
+    attack: Callable[..., Tensor] = pgd,
+    target: int | Literal["random"] | None = None,
+    seed: int = 0,
+    report: Report = warnings.warn,
+    done: Callable[[int], object] = lambda count: None,
+) -> tuple[Robustness, list[Path]]:
+    """What a classifier sees in the images of a folder, clean and under attack.
+
+    Args:
+        classifier: The network that is attacked.
+        folder: Its images are read one batch at a time.
+        epsilons: The strengths, greater than zero.
+        labels: What tells the right classes; see `read_classes`.
+        attack, target, seed, done: As in `measure_robustness`.
+        report: Called with a line for each file that cannot be read, which is left out.
+
+    Returns:
+        The result, and the files that could be read.
+
+    Raises:
+        RequestError: The folder has no images, or an image no class.
+        WorkError: No image can be read.
+    """
+    sources = gather([folder])
+    classes = read_classes(classifier, folder, sources, labels)
+    paths = [source.path for source in sources]
+    read: list[Path] = []
+
+    def batches() -> Iterator[tuple[Tensor, Tensor]]:
+        for indices, pixels in read_batches(classifier, paths, report):
+            read.extend(paths[index] for index in indices)
+            yield pixels, torch.tensor([classes[i] for i in indices]).to(pixels.device)
+
+    result = measure_robustness(
+        classifier, batches(), epsilons, attack=attack, target=target, seed=seed, done=done
+    )
+    return result, read
 
 
 def draw_robustness(result: Robustness, norm: Norm = "linf") -> Pixels:

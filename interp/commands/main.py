@@ -4,19 +4,51 @@ import warnings
 
 import click
 
-import interp.adversarial.commands as adversarial
-import interp.commands.texture as texture
-import interp.commands.transfer as transfer
-import interp.features.commands as features
-import interp.features.space_commands as feature_space
-import interp.patches.commands as patches
-import interp.saliency.commands as saliency
-import interp.synthesis.class_commands as class_images
-import interp.synthesis.photo_commands as photographs
+from interp.commands.activations import activations
+from interp.commands.attack import attack
+from interp.commands.class_image import class_image
+from interp.commands.dream import dream
+from interp.commands.embed import embed
+from interp.commands.facets import facets
+from interp.commands.filters import filters
+from interp.commands.invert import invert
+from interp.commands.layers import layers
+from interp.commands.neighbors import neighbors
+from interp.commands.patches import patches
+from interp.commands.quilt import quilt
+from interp.commands.saliency import saliency
+from interp.commands.sanity import sanity
+from interp.commands.segment import segment
+from interp.commands.texture import texture
+from interp.commands.texture_grow import texture_grow
+from interp.commands.transfer import transfer
 from styletransfer.commands.command_line import OneLineErrors
+from styletransfer.commands.extras import extra
+from styletransfer.errors import WorkError
+
+# Which extra brings what the base installation lacks; all else comes with `interp`.
+_EXTRAS = {"cv2": "segment", "av": "video"}
 
 
-@click.group(cls=OneLineErrors, invoke_without_command=True)
+class _Commands(OneLineErrors):
+    """Tells of a missing extra and of too little memory in one line, whatever the command."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            with extra(_EXTRAS.get(str(error.name).partition(".")[0], "interp")):
+                raise
+        except MemoryError:
+            raise WorkError("not enough memory; give fewer or smaller images") from None
+
+
+@click.group(
+    cls=_Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(package_name="styletransfer", prog_name="interp")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
     """Look inside an image classifier, and make images with it.
@@ -27,13 +59,12 @@ def cli(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-# The modules of commands import torch and its like inside their functions: `--help` waits for none.
-for area in (features, feature_space, adversarial, saliency):
-    for command in area.COMMANDS:
-        cli.add_command(command)
-for area in (class_images, photographs, texture, transfer, patches):
-    for command in area.COMMANDS:
-        cli.add_command(command)
+# The commands import torch and its like inside their functions: `--help` waits for none.
+for _command in (
+    *(layers, filters, activations, patches, neighbors, embed, attack, saliency, sanity, segment),
+    *(class_image, facets, dream, invert, texture, transfer, texture_grow, quilt),
+):
+    cli.add_command(_command)
 
 
 def main() -> None:

@@ -1,112 +1,199 @@
-"""The options that the commands of `interp` share, and how their failures are told."""
+"""The options that the commands of `interp` share, each defined once.
+
+A decorator here adds options to a command, and gives the command their values as one argument.
+"""
 
 import functools
 import re
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
-from tqdm import tqdm
 
-from styletransfer.commands.extras import extra
+from interp.files import Outputs
+from interp.progress import on_terminal, report
+from interp.recording import Recorder, Recording
+from styletransfer.images import to_tensor
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    from interp.network.classifier import Classifier
+    from interp.patches.texture import Texture
+    from styletransfer.losses import LossNetwork
 
-_PATH = click.Path(path_type=Path)
+Function = Callable[..., Any]
 
-images = click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=_PATH)
+PATH = click.Path(path_type=Path)
+INTERRUPTED = 130
+
+images = click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=PATH)
+image = click.argument("image", type=PATH)
 layer = click.option(
-    "--layer", help="A layer by its dotted name; `interp layers` lists them. Example: --layer fc"
+    "--layer", help="Layer by its dotted name; `interp layers` lists them. Example: --layer fc"
 )
 class_name = click.option(
     "--class",
     "class_name",
-    help="A class by its index, its name or a part of it; by default the one that the model sees. "
+    help="Class by its index, its name or a part of it; by default the one that the model sees. "
     'Example: --class "tiger cat"',
+)
+channel = click.option(
+    "--channel",
+    type=int,
+    help="Channel of --layer, instead of a class. Example: --layer features.9 --channel 12",
+)
+place = click.option(
+    "--place",
+    help="One neuron of the channel, at ROW,COLUMN. Example: --place 6,7",
 )
 seed = click.option(
     "--seed",
     type=int,
     default=0,
     show_default=True,
-    help="Of all that is random. Example: --seed 7",
+    help="Seed of all random numbers. Example: --seed 7",
+)
+_device = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="auto|cpu|cuda[:N]",
+    help="Where the network computes; auto takes a GPU if there is one. Example: --device cuda:1",
 )
 
 
-def model(command: Command) -> Command:
-    """Add `--model` and `--weights`."""
-    named = click.option(
+@dataclass(frozen=True)
+class ModelChoice:
+    """What `--model`, `--weights` and `--device` name."""
+
+    name: str
+    weights: str
+    device: str
+
+    def load(self, *, quiet: bool = False, partial: bool = False) -> "Classifier":
+        """The classifier; see `interp.network.classifier.load_classifier` for its errors."""
+        from interp.network.classifier import find_device, load_classifier
+
+        device = find_device(self.device)
+        return load_classifier(
+            self.name, self.weights, partial=partial, progress=on_terminal(quiet)
+        ).to(device)
+
+    def load_loss_network(
+        self, taps: tuple[str, ...], pooling: Literal["max", "average"] = "max"
+    ) -> "LossNetwork":
+        """The loss network; RequestError for taps that it does not have, WeightsError for weights
+        that cannot be read."""
+        from interp.network.classifier import find_device
+        from styletransfer.losses import LossNetwork
+
+        device = find_device(self.device)
+        return LossNetwork(self.name, taps, self.weights, pooling=pooling).to(device)
+
+
+def _gathered(
+    name: str, kind: type[Any], *options: Callable[[Function], Function]
+) -> Callable[[Function], Function]:
+    """A decorator: the values of `options` become one argument `name`, of the type `kind`."""
+
+    def decorate(command: Function) -> Function:
+        @functools.wraps(command)
+        def gathered(**values: Any) -> Any:
+            chosen = {field.name: values.pop(field.name) for field in fields(kind)}
+            return command(**{name: kind(**chosen)}, **values)
+
+        decorated: Function = gathered
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated
+
+    return decorate
+
+
+model = _gathered(
+    "model",
+    ModelChoice,
+    click.option(
         "--model",
+        "name",
         default="squeezenet1_0",
         show_default=True,
-        help="A classifier, as torchvision names it. Example: --model resnet18",
-    )
-    weighted = click.option(
+        help="Classifier, as torchvision names it. Example: --model resnet18",
+    ),
+    click.option(
         "--weights",
         default="default",
         show_default=True,
         help="'default' for torchvision's, 'random', or a .safetensors or .pth file. "
         "Example: --weights mine.pth",
-    )
-    return named(weighted(command))
+    ),
+    _device,
+)
 
+loss_network = _gathered(
+    "model",
+    ModelChoice,
+    click.option(
+        "--model",
+        "name",
+        default="vgg19",
+        show_default=True,
+        help="Loss network: vgg19, vgg16, squeezenet1_0 or squeezenet1_1. Example: --model vgg16",
+    ),
+    click.option(
+        "--weights",
+        default="default",
+        show_default=True,
+        help="'default' for torchvision's, 'random', or a .safetensors or .pth file, which needs "
+        "no layer beyond the deepest tap. Example: --weights vgg19.safetensors",
+    ),
+    _device,
+)
 
-def outputs(command: Command) -> Command:
-    """Add `-o`, `--data`, `--overwrite` and `--quiet`."""
-    figure = click.option(
-        "-o", "--output", type=_PATH, help="The figure to write. Example: -o figure.png"
-    )
-    data = click.option(
-        "--data", type=_PATH, help="The numbers behind it, to write. Example: --data numbers.npz"
-    )
-    overwrite = click.option(
+outputs = _gathered(
+    "files",
+    Outputs,
+    click.option(
+        "-o", "--output", "figure", type=PATH, help="Figure to write. Example: -o figure.png"
+    ),
+    click.option(
+        "--data", type=PATH, help="Numbers behind the figure, to write. Example: --data numbers.npz"
+    ),
+    click.option(
         "--overwrite", is_flag=True, help="Replace files that exist. Example: -o f.png --overwrite"
-    )
-    quiet = click.option(
-        "--quiet", is_flag=True, help="No progress, no summary. Example: --quiet 2> errors.txt"
-    )
-    return figure(data(overwrite(quiet(command))))
+    ),
+    click.option(
+        "--quiet", is_flag=True, help="Show no progress, no summary. Example: --quiet 2> errors.txt"
+    ),
+)
 
 
-class Recording(NamedTuple):
-    """What the options of `recording` ask for, of work that is long enough to be watched."""
+def recording(command: Function) -> Function:
+    """Add `--save-every`, `--gif`, `--mp4` and those of `outputs`: one argument, `recording`."""
 
-    output: Path | None = None
-    data: Path | None = None
-    save_every: int | None = None
-    gif: Path | None = None
-    mp4: Path | None = None
-    overwrite: bool = False
-    quiet: bool = False
+    @outputs
+    @functools.wraps(command)
+    def gathered(
+        files: Outputs, save_every: int | None, gif: Path | None, mp4: Path | None, **values: Any
+    ) -> Any:
+        return command(recording=Recording(files, save_every, gif, mp4), **values)
 
-
-def recording(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--save-every`, `--gif`, `--mp4` and those of `outputs`: one argument, `recording`.
-
-    `interp.recording` does what they say.
-    """
     every = click.option(
         "--save-every",
         type=click.IntRange(min=1),
-        help="Also write the picture after every so many steps, beside the output, as NAME-0050. "
-        "Example: --save-every 50",
+        help="Number of steps after which the picture is also written, beside the output, as "
+        "NAME-0050. Example: --save-every 50",
     )
-    gif = click.option("--gif", type=_PATH, help="An animation to write. Example: --gif steps.gif")
+    gif = click.option("--gif", type=PATH, help="Animation to write. Example: --gif steps.gif")
     mp4 = click.option(
         "--mp4",
-        type=_PATH,
-        help="A film to write; needs the extra video. Example: --mp4 steps.mp4",
+        type=PATH,
+        help="Film to write; needs the extra video. Example: --mp4 steps.mp4",
     )
-
-    @functools.wraps(command)
-    def gathered(**values: Any) -> Any:
-        asked = Recording(**{name: values.pop(name) for name in Recording._fields})
-        return command(recording=asked, **values)
-
-    return every(gif(mp4(outputs(gathered))))
+    decorated: Function = every(gif(mp4(gathered)))
+    return decorated
 
 
 def parsed_size(size: str) -> tuple[int, int]:
@@ -129,39 +216,26 @@ def parsed_place(words: str | None) -> tuple[int, int] | None:
     return row, column
 
 
-@contextmanager
-def refusals() -> Iterator[None]:
-    """Turn failures into click's errors: status 2 for a wrong call, 1 for work that failed."""
-    from styletransfer.errors import RequestError, WorkError
-    from styletransfer.images import ImageError
-
-    try:
-        with extra("interp"):
-            yield
-    except RequestError as error:
-        raise click.UsageError(str(error)) from None
-    except (WorkError, ImageError) as error:
-        raise click.ClickException(str(error)) from None
-    except MemoryError:
-        raise click.ClickException("not enough memory; give fewer or smaller images") from None
-
-
-def report(line: str) -> None:
-    """Write a line to stderr, above the progress bar if there is one."""
-    tqdm.write(line, file=sys.stderr)
-
-
 def end(whole: bool) -> None:
     """Exit with 1 where some of the images could not be used, after the rest was done."""
     if not whole:
         sys.exit(1)
 
 
-def on_terminal(quiet: bool = False) -> bool:
-    """Whether progress may be shown: on a terminal only, and not if it is to be quiet."""
-    return sys.stderr.isatty() and not quiet
+def finish(recorder: Recorder, interrupted: bool) -> None:
+    """Write the animations; after an interrupt say so on stderr, and exit with 130."""
+    recorder.finish()
+    if interrupted:
+        report(recorder.interruption())
+        sys.exit(INTERRUPTED)
 
 
-def progress(total: int | None, unit: str, *, quiet: bool) -> "tqdm[Any]":
-    """Open a bar with a rate, shown once the work has taken two seconds, and only on a terminal."""
-    return tqdm(total=total, unit=unit, delay=2, disable=not on_terminal(quiet))
+def write_texture(texture: "Texture", files: Outputs, recorder: Recorder) -> None:
+    """Write a texture from patches, and exit with 130 if that is not all of it."""
+    unknown = float((texture.places[..., 0] < 0).mean())
+    if texture.interrupted and unknown == 1:
+        raise KeyboardInterrupt
+    files.write(texture.pixels, image=to_tensor(texture.pixels)[0], places=texture.places)
+    if unknown:
+        report(f"{unknown:.0%} of the picture is still gray")
+    finish(recorder, texture.interrupted)

@@ -6,33 +6,27 @@ from typing import Literal
 import click
 
 from interp.commands import options
-from interp.commands.loss_network_options import (
-    listed,
-    loss_network,
-    make_optimizer,
-    open_network,
-    optimization,
-    planes_of,
-)
-
-_PATH = click.Path(path_type=Path)
+from interp.commands.optimization import listed, make_optimizer, optimization
+from interp.files import read_opaque
+from interp.progress import report
+from interp.recording import Recorder, Recording
 
 
 @click.command()
-@click.argument("sample", type=_PATH)
+@click.argument("sample", type=options.PATH)
 @click.option(
     "--size",
     metavar="WxH|N",
-    help="Of the texture, in pixels; N is N×N. By default the sample's. Example: --size 512",
+    help="Size of the texture in pixels; N is N×N. By default the sample's. Example: --size 512",
 )
 @click.option(
     "--sample-size",
     type=click.IntRange(min=1),
-    help="Scale the sample to this short side first. Example: --sample-size 256",
+    help="Short side to which the sample is scaled first, in pixels. Example: --sample-size 256",
 )
 @click.option(
     "--taps",
-    help="Whose Gram matrices count; by default relu1_1 and pool1 to pool4. "
+    help="Taps whose Gram matrices are compared; by default relu1_1 and pool1 to pool4. "
     "Example: --taps relu1_1,pool1,pool2,pool3",
 )
 @click.option(
@@ -40,15 +34,15 @@ _PATH = click.Path(path_type=Path)
     type=click.Choice(["max", "average"]),
     default="average",
     show_default=True,
-    help="Of the loss network. Example: --pooling max",
+    help="Pooling of the loss network. Example: --pooling max",
 )
 @click.option(
     "--levels",
     type=click.IntRange(min=1),
-    help="Coarse to fine: how many sizes, each twice the one before; by default as many as leave "
+    help="Number of sizes, coarse to fine, each twice the one before; by default as many as leave "
     "the sample 32 pixels. Example: --levels 1",
 )
-@loss_network
+@options.loss_network
 @optimization
 @options.seed
 @options.recording
@@ -58,14 +52,13 @@ def texture(
     sample_size: int | None,
     taps: str | None,
     pooling: Literal["max", "average"],
-    model: str,
-    weights: str,
+    model: options.ModelChoice,
     steps: int,
     levels: int | None,
     optimizer: str,
     rate: float | None,
     seed: int,
-    recording: options.Recording,
+    recording: Recording,
 ) -> None:
     """Make a texture like SAMPLE from noise, by the Gram matrices of a network (Gatys 2015).
 
@@ -75,39 +68,34 @@ def texture(
     Example: interp texture petals.png --size 512 -o more.png
     """
     wanted = None if size is None else options.parsed_size(size)
-    with options.refusals():
-        import numpy as np
+    import numpy as np
 
-        from interp.commands.files import read_opaque
-        from interp.network.photographs import shown
-        from interp.recording import Recorder, checked_outputs
-        from interp.synthesis.gram_texture import TEXTURE_TAPS, synthesize_texture, texture_levels
-        from styletransfer.images import to_tensor
+    from interp.network.photographs import planes_of, shown
+    from interp.synthesis.gram_texture import TEXTURE_TAPS, synthesize_texture, texture_levels
+    from styletransfer.images import to_tensor
 
-        files = checked_outputs(recording, [sample])
-        pixels = read_opaque(sample, sample_size, options.report)
-        image = planes_of(pixels)
-        levels = levels or texture_levels(image)
-        recorder = Recorder(steps * levels, recording, [sample])
-        width, height = wanted or pixels.shape[1::-1]
-        read = TEXTURE_TAPS if taps is None else listed(taps)
-        network = open_network(model, read, weights, pooling=pooling)
-        with recorder:
-            outcome = synthesize_texture(
-                network,
-                image,
-                height,
-                width,
-                taps=read,
-                levels=levels,
-                steps=steps,
-                optimizer=make_optimizer(optimizer, rate),
-                seed=seed,
-                on_step=recorder.step,
-            )
-        made = shown(outcome.picture)
-        files.write(made, image=to_tensor(made)[0], losses=np.array(outcome.losses))
-        recorder.finish(interrupted=outcome.interrupted)
-
-
-COMMANDS = (texture,)
+    files = recording.files
+    files.check([sample])
+    pixels = read_opaque(sample, sample_size, report)
+    image = planes_of(pixels)
+    levels = levels or texture_levels(image)
+    recorder = Recorder(steps * levels, recording, [sample])
+    width, height = wanted or pixels.shape[1::-1]
+    read = TEXTURE_TAPS if taps is None else listed(taps)
+    network = model.load_loss_network(read, pooling)
+    with recorder:
+        outcome = synthesize_texture(
+            network,
+            image.to(network.mean.device),
+            height,
+            width,
+            taps=read,
+            levels=levels,
+            steps=steps,
+            optimizer=make_optimizer(optimizer, rate),
+            seed=seed,
+            on_step=recorder.step,
+        )
+    made = shown(outcome.picture)
+    files.write(made, image=to_tensor(made)[0], losses=np.array(outcome.losses))
+    options.finish(recorder, outcome.interrupted)

@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING
 import click
 
 from interp.commands import options
-from interp.commands.loss_network_options import (
-    listed,
-    loss_network,
-    make_optimizer,
-    open_network,
-    optimization,
-    planes_of,
-)
+from interp.commands.optimization import listed, make_optimizer, optimization
+from interp.files import read_opaque
+from interp.progress import report
+from interp.recording import Recorder, Recording
+from styletransfer.errors import RequestError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,13 +18,12 @@ if TYPE_CHECKING:
     from interp.synthesis.style_transfer import Start
     from styletransfer.images import Pixels
 
-_PATH = click.Path(path_type=Path)
 _REST = "rest"
 
 
 @click.command()
-@click.argument("photograph", type=_PATH)
-@click.argument("styles", metavar="[STYLE]...", nargs=-1, type=_PATH)
+@click.argument("photograph", type=options.PATH)
+@click.argument("paintings", metavar="[PAINTING]...", nargs=-1, type=options.PATH)
 @click.option(
     "--size",
     type=click.IntRange(min=1),
@@ -45,47 +41,48 @@ _REST = "rest"
 )
 @click.option(
     "--blend",
-    help="How much each STYLE counts; by default all alike. Example: --blend 2,1",
+    help="Weight of each PAINTING; by default all alike. Example: --blend 2,1",
 )
 @click.option(
     "--mask",
     "masks",
     multiple=True,
     metavar=f"FILE|{_REST}",
-    help=f"Where each STYLE goes, one for each in their order: an image as large as PHOTOGRAPH, "
-    f"white there, or '{_REST}', what no mask covers. Example: --mask sky.png --mask {_REST}",
+    help=f"Mask of each PAINTING, in their order: an image as large as PHOTOGRAPH, white where the "
+    f"painting goes, or '{_REST}', what no mask covers. Example: --mask sky.png --mask {_REST}",
 )
 @click.option(
     "--start",
     type=click.Choice(["photograph", "style", "noise"]),
     default="photograph",
     show_default=True,
-    help="What is changed. Example: --start noise",
+    help="First picture. Example: --start noise",
 )
 @click.option(
     "--style-weight",
     type=click.FloatRange(min=0),
     default=100.0,
     show_default=True,
-    help="0 rebuilds the content alone. Example: --style-weight 1000",
+    help="Weight of the style; 0 rebuilds the content alone. Example: --style-weight 1000",
 )
 @click.option(
     "--content-weight",
     type=click.FloatRange(min=0),
     default=1.0,
     show_default=True,
-    help="0 rebuilds the style alone. Example: --content-weight 0 --start noise",
+    help="Weight of the content; 0 rebuilds the style alone. "
+    "Example: --content-weight 0 --start noise",
 )
 @click.option(
     "--style-taps",
-    help="Whose Gram matrices are the style; by default relu1_1,relu2_1,relu3_1,relu3_3. "
+    help="Taps whose Gram matrices are the style; by default relu1_1,relu2_1,relu3_1,relu3_3. "
     "Example: --style-taps relu1_1,relu2_1,relu3_1,relu4_1,relu5_1",
 )
 @click.option(
     "--content-tap",
     default="relu3_2",
     show_default=True,
-    help="Whose features are the content. Example: --content-tap relu4_2",
+    help="Tap whose features are the content. Example: --content-tap relu4_2",
 )
 @click.option(
     "--preserve-colors",
@@ -97,15 +94,15 @@ _REST = "rest"
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Coarse to fine: how many sizes, each twice the one before. Example: --levels 3",
+    help="Number of sizes, coarse to fine, each twice the one before. Example: --levels 3",
 )
-@loss_network
+@options.loss_network
 @optimization
 @options.seed
 @options.recording
 def transfer(
     photograph: Path,
-    styles: tuple[Path, ...],
+    paintings: tuple[Path, ...],
     size: int,
     style_size: int,
     blend: str | None,
@@ -116,90 +113,89 @@ def transfer(
     style_taps: str | None,
     content_tap: str,
     preserve_colors: bool,
-    model: str,
-    weights: str,
+    model: options.ModelChoice,
     steps: int,
     levels: int,
     optimizer: str,
     rate: float | None,
     seed: int,
-    recording: options.Recording,
+    recording: Recording,
 ) -> None:
     """Paint PHOTOGRAPH in the style of one painting or more, by optimization (Gatys 2016).
 
-    What is minimized is the loss that the networks of `styletransfer` are trained by, so it tells
-    how good they are; they need a thousandth of the time. Ctrl-C writes what there is. --data holds
-    `image`, 3×H×W in 0..1, and before each step, level after level, `losses` and their relative
-    `style` and `content`.
+    It minimizes a style loss and a content loss, as in the training of `styletransfer`. Ctrl-C
+    writes what there is. --data holds `image`, 3×H×W in 0..1, and before each step, level after
+    level, `losses` and their relative `style` and `content`.
 
     Example: interp transfer photo.jpg starry_night.jpg -o painted.png
     """
     if blend is not None and masks:
         raise click.UsageError("--blend is for styles everywhere, --mask for one a region")
-    with options.refusals():
-        import numpy as np
+    import numpy as np
 
-        from interp.commands.files import read_opaque
-        from interp.figures import resized
-        from interp.network.photographs import shown
-        from interp.recording import Recorder, checked_outputs
-        from interp.synthesis.style_transfer import Recipe, Style, transfer_style
-        from styletransfer.images import to_tensor
-        from styletransfer.inference import color
+    from interp.figures import resized
+    from interp.network.photographs import planes_of, shown
+    from interp.synthesis.style_transfer import Style, TransferSettings, transfer_style
+    from styletransfer.images import to_tensor
+    from styletransfer.inference import color
 
-        sources = [photograph, *styles, *(Path(mask) for mask in masks if mask != _REST)]
-        files = checked_outputs(recording, sources)
-        recorder = Recorder(steps * levels, recording, sources)
-        recipe = Recipe(
-            style_weight if styles else 0.0,
-            content_weight,
-            Recipe.style_taps if style_taps is None else listed(style_taps),
-            content_tap,
+    files = recording.files
+    sources = [photograph, *paintings, *(Path(mask) for mask in masks if mask != _REST)]
+    files.check(sources)
+    recorder = Recorder(steps * levels, recording, sources)
+    settings = TransferSettings(
+        style_weight if paintings else 0.0,
+        content_weight,
+        TransferSettings.style_taps if style_taps is None else listed(style_taps),
+        content_tap,
+    )
+    content = read_opaque(photograph, size, report)
+    shares = _shares(blend, masks, len(paintings))
+    regions = _regions(masks, content, len(paintings))
+    network = model.load_loss_network(settings.taps())
+    device = network.mean.device
+    wanted = [
+        Style(
+            planes_of(read_opaque(path, style_size, report)).to(device),
+            share,
+            None if mask is None else mask.to(device),
         )
-        content = read_opaque(photograph, size, options.report)
-        shares = _shares(blend, masks, len(styles))
-        regions = _regions(masks, content, len(styles))
-        wanted = [
-            Style(planes_of(read_opaque(path, style_size, options.report)), share, mask)
-            for path, share, mask in zip(styles, shares, regions, strict=True)
-        ]
-        network = open_network(model, recipe.taps(), weights)
-        with recorder:
-            outcome = transfer_style(
-                network,
-                planes_of(content),
-                wanted,
-                recipe,
-                start=start,
-                levels=levels,
-                steps=steps,
-                optimizer=make_optimizer(optimizer, rate),
-                seed=seed,
-                on_step=recorder.step,
+        for path, share, mask in zip(paintings, shares, regions, strict=True)
+    ]
+    with recorder:
+        outcome = transfer_style(
+            network,
+            planes_of(content).to(device),
+            wanted,
+            settings,
+            start=start,
+            levels=levels,
+            steps=steps,
+            optimizer=make_optimizer(optimizer, rate),
+            seed=seed,
+            on_step=recorder.step,
+        )
+    made = shown(outcome.picture)
+    if preserve_colors:
+        made = color.preserve_colors(made, resized(content, *made.shape[:2]))
+    files.write(
+        made,
+        image=to_tensor(made)[0],
+        losses=np.array(outcome.losses),
+        **{
+            name: np.array([terms[name] / weight for terms in outcome.history])
+            for name, weight in (
+                ("style", settings.style_weight),
+                ("content", settings.content_weight),
             )
-        made = shown(outcome.picture)
-        if preserve_colors:
-            made = color.preserve_colors(made, resized(content, *made.shape[:2]))
-        files.write(
-            made,
-            image=to_tensor(made)[0],
-            losses=np.array(outcome.losses),
-            **{
-                name: np.array([terms[name] / weight for terms in outcome.history])
-                for name, weight in (
-                    ("style", recipe.style_weight),
-                    ("content", recipe.content_weight),
-                )
-                if weight
-            },
-        )
-        recorder.finish(interrupted=outcome.interrupted)
+            if weight
+        },
+    )
+    options.finish(recorder, outcome.interrupted)
 
 
 def _shares(blend: str | None, masks: tuple[str, ...], styles: int) -> list[float]:
     """The weights of the styles: they sum to 1, or are 1 where each has a place of its own."""
-    from styletransfer.errors import RequestError
-
     if masks:
         return [1.0] * styles
     if blend is None:
@@ -221,7 +217,6 @@ def _regions(masks: tuple[str, ...], photograph: "Pixels", styles: int) -> "list
     """The mask of each style, 1×1×H×W of the photograph's size in 0..1, with soft borders."""
     import torch
 
-    from styletransfer.errors import RequestError
     from styletransfer.inference.masks import Region, read_masks, weight_maps
 
     if not masks:
@@ -234,7 +229,7 @@ def _regions(masks: tuple[str, ...], photograph: "Pixels", styles: int) -> "list
         raise RequestError(f"--mask {_REST} is given twice; one style takes what is left")
     planes, notes = read_masks([Region(None if m == _REST else Path(m), "") for m in masks])
     for note in notes:
-        options.report(note)
+        report(note)
     height, width = photograph.shape[:2]
     for name, plane in zip(masks, planes, strict=True):
         if plane is None:
@@ -248,6 +243,3 @@ def _regions(masks: tuple[str, ...], photograph: "Pixels", styles: int) -> "list
             )
     *maps, _ = weight_maps(planes, height, width)
     return [torch.from_numpy(weights / 255).float()[None, None] for weights in maps]
-
-
-COMMANDS = (transfer,)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from interp.commands.files import write_arrays
+from interp.files import write_arrays
 from interp.network.classifier import Classifier
 
 Rows = dict[str, npt.NDArray[np.float32]]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -10,13 +11,16 @@ from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
-from interp.figures import grid
+from interp.figures import grid, picture_map, resized, scatter
+from interp.network.classifier import Classifier
+from interp.network.photographs import read_pixels, shown
 from styletransfer.errors import RequestError
 from styletransfer.images import Pixels
 
 Array = npt.NDArray[np.floating]
 
 _FEWEST = 3
+_TILE = 48  # side of an image in a figure, in pixels
 
 
 def pca(features: Array) -> npt.NDArray[np.float64]:
@@ -62,6 +66,30 @@ def grid_places(points: Array) -> npt.NDArray[np.int64]:
     _, chosen = linear_sum_assignment(cdist(wanted, places / scale, "sqeuclidean"))
     assigned: npt.NDArray[np.int64] = places[chosen].astype(np.int64)
     return assigned
+
+
+def draw_embedding(
+    classifier: Classifier,
+    paths: Sequence[Path],
+    points: Array,
+    labels: Sequence[str],
+    view: str = "scatter",
+) -> Pixels:
+    """Draw N image files at their points N×2.
+
+    Args:
+        classifier: How it crops the images is how they are drawn.
+        paths: The files.
+        points: Their places in the plane.
+        labels: Their classes, for the colors of a scatter plot.
+        view: "scatter" for points, "map" for the images at their points, "grid" for the images on
+            a regular grid.
+    """
+    if view == "scatter":
+        return scatter(points, labels)
+    read = (shown(read_pixels(classifier, path, lambda note: None)) for path in paths)
+    tiles = [resized(pixels, _TILE, _TILE) for pixels in read]
+    return picture_map(points, tiles) if view == "map" else draw_grid(grid_places(points), tiles)
 
 
 def draw_grid(places: npt.NDArray[np.int64], tiles: Sequence[Pixels]) -> Pixels:

@@ -18,7 +18,7 @@ def first_convolution(model: nn.Module) -> str:
     raise RequestError("the model has no convolution that takes RGB, so no filters to show")
 
 
-def filters(model: nn.Module, layer: str | None = None) -> Tensor:
+def read_filters(model: nn.Module, layer: str | None = None) -> Tensor:
     """The weights of a convolution that takes RGB, C×3×h×w; `layer` is by default the first.
 
     Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks". Raises

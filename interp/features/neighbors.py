@@ -1,21 +1,28 @@
 """Nearest neighbors in feature space, exact."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial.distance import cdist
 
-from interp.figures import Cell, table
-from styletransfer.errors import RequestError
-from styletransfer.images import Pixels
+from interp.features.extraction import extract, extract_pixels
+from interp.figures import Cell, fitted, table
+from interp.network.classifier import Classifier
+from interp.network.photographs import Report, read_pixels
+from styletransfer.errors import RequestError, WorkError
+from styletransfer.images import Pixels, to_pixels
 
 Array = npt.NDArray[np.floating]
 Metric = Literal["l2", "cosine"]
 
 # Queries at a time: the distances of a million images to this many fit in memory.
 _CHUNK = 64
+_TILE = 128  # side of an image in a figure, in pixels
 
 
 def nearest(
@@ -42,10 +49,87 @@ def nearest(
     return indices, distances
 
 
-def draw_neighbors(rows: Sequence[tuple[str, Pixels, Sequence[tuple[Pixels, float]]]]) -> Pixels:
-    """A strip for each row: what the space is called, the query, its neighbors and distances."""
-    cells: list[list[Cell]] = [
-        [(query, name), *((picture, f"{distance:.4g}") for picture, distance in found)]
-        for name, query, found in rows
-    ]
-    return table(cells)
+@dataclass(frozen=True)
+class Neighbors:
+    """The neighbors of Q queries among N images, in feature space and in pixel space.
+
+    Attributes:
+        indices, distances: Q×count, the nearest first; indices of `paths`.
+        pixel_indices, pixel_distances: The same in pixel space.
+        features: float32 N×D.
+        paths, queries: The N and Q files that could be read.
+        whole: Whether all files could be read.
+    """
+
+    indices: npt.NDArray[np.int64]
+    distances: npt.NDArray[np.float64]
+    pixel_indices: npt.NDArray[np.int64]
+    pixel_distances: npt.NDArray[np.float64]
+    features: npt.NDArray[np.float32]
+    paths: list[Path]
+    queries: list[Path]
+    whole: bool
+
+
+def find_neighbors(
+    classifier: Classifier,
+    paths: Sequence[Path],
+    queries: Sequence[Path] = (),
+    layer: str | None = None,
+    count: int = 8,
+    metric: Metric = "l2",
+    *,
+    report: Report = warnings.warn,
+    done: Callable[[int], object] = lambda count: None,
+) -> Neighbors:
+    """Find the images among `paths` that are nearest to each of `queries`.
+
+    Args:
+        classifier: Its features are compared.
+        paths: Files of images.
+        queries: Files of images; by default all of `paths`.
+        layer: Layer of the features; by default the last hidden layer.
+        count: Number of neighbors of each query, at most the number of images.
+        metric: "l2" or "cosine".
+        report: Called with a line for each file that cannot be read, which is left out.
+        done: Called with the number of images that are ready; each is read twice.
+
+    Raises:
+        RequestError: An unknown layer.
+        WorkError: No query, or no image to compare it with, can be read.
+    """
+    everything = list(dict.fromkeys([*paths, *queries]))
+    known = extract(classifier, everything, layer, report=report, done=done)
+    plain = extract_pixels(classifier, known.paths, report=report, done=done)
+    place = {path: index for index, path in enumerate(known.paths)}
+    base = [path for path in paths if path in place]
+    wanted = [path for path in queries or base if path in place]
+    if not base or not wanted:
+        raise WorkError("no query or no image to compare it with can be read")
+    rows, own = [place[path] for path in base], [place[path] for path in wanted]
+    count = min(count, len(base))
+    found, by_pixels = (
+        nearest(space.values[rows], space.values[own], count, metric) for space in (known, plain)
+    )
+    whole = len(known.paths) == len(everything)
+    return Neighbors(*found, *by_pixels, known.values[rows], base, wanted, whole)
+
+
+def draw_neighbors(classifier: Classifier, found: Neighbors, *, shown: int) -> Pixels:
+    """Two strips for each of the first `shown` queries: its neighbors by features and by pixels."""
+
+    def tile(path: Path) -> Pixels:
+        return fitted(
+            to_pixels(read_pixels(classifier, path, lambda note: None).cpu().numpy()), 128
+        )
+
+    rows: list[list[Cell]] = []
+    for number, query in enumerate(found.queries[:shown]):
+        for name, indices, distances in (
+            ("features", found.indices[number], found.distances[number]),
+            ("pixels", found.pixel_indices[number], found.pixel_distances[number]),
+        ):
+            near = zip(indices, distances, strict=True)
+            cells = [(tile(found.paths[i]), f"{distance:.4g}") for i, distance in near]
+            rows.append([(tile(query), name), *cells])
+    return table(rows)

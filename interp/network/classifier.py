@@ -16,7 +16,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as vision
 
 from interp.network.weights import load_weights
-from styletransfer.errors import RequestError, WorkError
+from styletransfer.errors import DeviceError, RequestError, WorkError
 from styletransfer.images import Picture
 
 # A picture longer than this many short sides is cut before it is resized: its middle is all
@@ -90,6 +90,23 @@ class Classifier(nn.Module):
         planes = torch.from_numpy(pixels.transpose(2, 0, 1).copy())[None].float() / 255
         return planes.to(self.mean.device)
 
+    def seen(self, pixels: Tensor, wanted: int | None = None) -> tuple[int, str]:
+        """The class of one image 1×C×H×W in 0..1, and a caption with its name and probability.
+
+        Args:
+            pixels: The image.
+            wanted: A class index to be told of, instead of the most probable class.
+        """
+        with torch.no_grad():
+            probabilities = self(pixels).softmax(-1)[0]
+        index = int(probabilities.argmax()) if wanted is None else wanted
+        share = float(probabilities[index]) if index < len(probabilities) else 0.0
+        return index, f"{self.name_of(index)} {share:.1%}"
+
+    def name_of(self, index: int) -> str:
+        """The name of a class, or its index where it has no name."""
+        return self.names[index] if index < len(self.names) else f"class {index}"
+
     def find_class(self, wanted: str | int) -> int:
         """The index of a class, given by its index, its name, or a part of its name.
 
@@ -121,6 +138,22 @@ class Classifier(nn.Module):
             if near
             else f"this model's classes have no names; give an index instead of {wanted!r}"
         )
+
+
+def find_device(name: str) -> torch.device:
+    """The device of a `--device`: "auto", "cpu", "cuda" or "cuda:1".
+
+    Raises:
+        DeviceError: There is no such device.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    kind, _, number = name.partition(":")
+    count = torch.cuda.device_count()
+    if name == "cpu" or (kind == "cuda" and number in ("", *map(str, range(count))) and count):
+        return torch.device(name)
+    there = ", ".join(["cpu", *(f"cuda:{number}" for number in range(count))])
+    raise DeviceError(f"there is no device {name!r}; there are {there}")
 
 
 def load_classifier(

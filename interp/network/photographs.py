@@ -1,17 +1,25 @@
-"""Image files as the pixels that a classifier takes, one or many."""
+"""Images as the pixels that a classifier takes, one or many."""
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, cast
 
+import numpy as np
+import numpy.typing as npt
 import torch
+from PIL import Image
 from torch import Tensor
 
 from interp.network.classifier import Classifier
-from styletransfer.errors import WorkError
-from styletransfer.images import ImageError, Pixels, read_image, to_pixels
+from styletransfer.errors import RequestError, WorkError
+from styletransfer.images import ImageError, Picture, Pixels, read_image, to_pixels, to_tensor
 
 Report = Callable[[str], object]
+
+# A file, a PIL image, an array uint8 H×W×3, or a tensor C×H×W or N×C×H×W in 0..1.
+OneImage = str | Path | Image.Image | npt.NDArray[Any] | Tensor
+Images = OneImage | Sequence[OneImage]
 
 BATCH = 16
 
@@ -57,6 +65,73 @@ def read_batches(
         raise WorkError("none of the images can be read")
 
 
+def each_image(
+    classifier: Classifier, images: Images, report: Report | None = None
+) -> Iterator[tuple[str, Tensor]]:
+    """The images one by one: a name, and pixels 1×C×H×W in 0..1 on the model's device.
+
+    Files, PIL images and arrays are resized and cropped as the classifier wants it; a tensor is
+    taken as it is, N×C×H×W as N images.
+
+    Args:
+        classifier: Decides on the size.
+        images: One image or a sequence: paths of files, PIL images, arrays uint8 H×W×3, or tensors
+            in 0..1.
+        report: Called with a line for what is odd, and for each file that cannot be read, which is
+            left out. Without it such a file raises its ImageError.
+
+    Raises:
+        WorkError: Not one of the images can be read.
+    """
+    several = isinstance(images, Sequence) and not isinstance(images, str)
+    listed = cast("Sequence[OneImage]", images if several else [images])
+    count = 0
+    for image in listed:
+        if isinstance(image, Tensor):
+            for one in image if image.ndim == 4 else image[None]:
+                yield f"image {count}", one[None].to(classifier.mean.device)
+                count += 1
+            continue
+        if isinstance(image, str | Path):
+            try:
+                pixels = read_pixels(classifier, Path(image), report or warnings.warn)
+            except ImageError as error:
+                if report is None:
+                    raise
+                report(f"Error: {error}")
+                continue
+            yield str(image), pixels
+        else:
+            yield f"image {count}", classifier.preprocess(as_picture(image))
+        count += 1
+    if not count:
+        raise WorkError("none of the images can be read")
+
+
+def as_picture(image: Image.Image | npt.NDArray[Any]) -> Picture:
+    """A PIL image, or an array uint8 H×W×3 or H×W, as a `Picture`.
+
+    Raises:
+        RequestError: An array of another type or shape.
+    """
+    if isinstance(image, Image.Image):
+        if not image.has_transparency_data:
+            return Picture(np.asarray(image.convert("RGB")), None, ())
+        both = np.asarray(image.convert("RGBA"))
+        return Picture(np.ascontiguousarray(both[..., :3]), both[..., 3], ())
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)):
+        raise RequestError(
+            f"an image as an array is uint8 H×W×3, not {image.dtype} "
+            f"{'×'.join(map(str, image.shape))}; give values of 0..1 as a tensor 3×H×W"
+        )
+    return Picture(image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2), None, ())
+
+
 def shown(image: Tensor) -> Pixels:
     """A 3×H×W or 1×3×H×W tensor in 0..1 as uint8 H×W×3, clipped, for a figure."""
     return to_pixels(image.detach().cpu().numpy())
+
+
+def planes_of(pixels: Pixels) -> Tensor:
+    """A picture uint8 H×W×3 as 1×3×H×W in 0..1."""
+    return torch.from_numpy(to_tensor(pixels))

@@ -1,1 +1,15 @@
-"""Where in an image a network looks: occlusion, gradients, guided backprop, and what they miss."""
+"""Where in an image a network looks: saliency maps, a test of them, and a segmentation."""
+
+from typing import Literal, get_args
+
+Method = Literal[
+    "gradient",
+    "smoothgrad",
+    "input-x-gradient",
+    "integrated-gradients",
+    "grad-cam",
+    "guided",
+    "occlusion",
+]
+# Here, and not where they are computed, so that `--help` waits for no torch.
+METHODS: tuple[Method, ...] = get_args(Method)

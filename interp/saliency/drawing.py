@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from interp.figures import PAPER, Cell, heat_map, overlay, signed_map, table, to_color
+from interp.saliency import Method
 from interp.saliency.methods import SIGNED
-from interp.saliency.names import Method
 from interp.saliency.sanity import Sanity
 from styletransfer.images import Pixels
 

@@ -1,11 +1,13 @@
-"""Any saliency method by its name, as one map an image."""
+"""Any saliency method by its name, as one map per image."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from interp.saliency.grad_cam import grad_cam
+from interp.saliency import Method
+from interp.saliency.cam import grad_cam
+from interp.saliency.covering import STRIDE, WINDOW, Baseline, occlusion
 from interp.saliency.gradients import (
     gradient,
     input_x_gradient,
@@ -13,18 +15,23 @@ from interp.saliency.gradients import (
     smoothgrad,
 )
 from interp.saliency.guided import guided_backprop
-from interp.saliency.names import Method
-from interp.saliency.occlusion import STRIDE, WINDOW, Baseline, occlusion
 from interp.saliency.targets import Target
 
 SIGNED: frozenset[Method] = frozenset({"input-x-gradient", "integrated-gradients", "occlusion"})
-"""The methods whose maps tell what speaks against the target, as values below 0."""
+"""The methods whose maps have signs: values below 0 speak against the target."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What single methods take: the layer of Grad-CAM (by default the last with places), the
-    window, stride and baseline of occlusion, the seed of SmoothGrad."""
+    """What single methods take.
+
+    Args:
+        layer: Layer of Grad-CAM; by default the last with places.
+        window: Side of the window of occlusion, in pixels.
+        stride: Step of the window, in pixels.
+        baseline: What covers: "gray", "blur" or "zero".
+        seed: Seed of the noise of SmoothGrad.
+    """
 
     layer: str | None = None
     window: int = WINDOW
@@ -41,8 +48,19 @@ def attribution(
     settings: Settings | None = None,
     done: Callable[[int], object] = lambda count: None,
 ) -> Tensor:
-    """What the method gives for images N×3×H×W in 0..1: N×H×W for grad-cam and occlusion, else
-    N×3×H×W. `done` is called with the windows of occlusion that are done."""
+    """What the method gives for images N×3×H×W in 0..1.
+
+    Args:
+        method: One of `interp.saliency.METHODS`.
+        model: Computes in eval mode, and is left as it was.
+        images: N×3×H×W in 0..1.
+        target: What is explained: `class_score`, `layer_value`, or a function alike.
+        settings: What single methods take.
+        done: Called with the number of windows of occlusion that are done.
+
+    Returns:
+        N×H×W for grad-cam and occlusion, else N×3×H×W.
+    """
     settings = settings or Settings()
     match method:
         case "gradient":
@@ -80,7 +98,7 @@ def as_map(method: Method, values: Tensor) -> Tensor:
     return values.sum(1) if method in SIGNED else values.abs().amax(1)
 
 
-def saliency_map(
+def explain(
     method: Method,
     model: nn.Module,
     images: Tensor,

@@ -11,7 +11,9 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 
 from interp.network.taps import calls, named_layers, run_through
-from interp.saliency.targets import Target
+from interp.saliency import Method
+from interp.saliency.methods import Settings, explain
+from interp.saliency.targets import Target, class_score
 
 Explain = Callable[[nn.Module, Tensor, Target], Tensor]
 
@@ -66,6 +68,24 @@ def cascading_randomization(
     # The parameters that no layer holds, such as a class token, are the model's own.
     plain = tuple(name or "model" for name in names)
     return Sanity(plain, np.stack(maps), np.array(correlations))
+
+
+def sanity_check(
+    model: nn.Module,
+    image: Tensor,
+    class_index: int,
+    method: Method = "gradient",
+    *,
+    seed: int = 0,
+    done: Callable[[int], object] = lambda count: None,
+) -> Sanity:
+    """The randomization test of a saliency method by its name, for the score of a class."""
+
+    def explained(network: nn.Module, pixels: Tensor, target: Target) -> Tensor:
+        return explain(method, network, pixels, target, Settings(seed=seed))
+
+    target = class_score(class_index)
+    return cascading_randomization(model, image, target, explained, seed=seed, done=done)
 
 
 def layers_from_the_top(model: nn.Module, image: Tensor) -> list[str]:

@@ -1,10 +1,20 @@
 """The object of a class without a mask ever seen: saliency gives seeds, GrabCut the rest."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
+from interp.figures import table
+from interp.network.classifier import Classifier
+from interp.network.photographs import Images, Report
+from interp.saliency import Method
+from interp.saliency.drawing import segmentation_row
+from interp.saliency.maps import SaliencyMaps, saliency_map
+from interp.saliency.methods import Settings
 from styletransfer.errors import RequestError
 from styletransfer.images import Pixels
 
@@ -14,6 +24,56 @@ FOREGROUND = 90.0
 BACKGROUND = 20.0
 _ROUNDS = 5
 _SMOOTHING = 1 / 19  # of the short side
+
+
+@dataclass(frozen=True)
+class Segmentations:
+    """The objects of N images: their `masks`, bool N×H×W, and the `saliency` that found them."""
+
+    saliency: SaliencyMaps
+    masks: Mask
+
+    def draw(self) -> Pixels:
+        """A row for each image: the image, its seeds, the mask, and the object on white."""
+        found = self.saliency
+        return table(
+            [
+                segmentation_row(photograph, caption, *seeds(values), mask)
+                for photograph, caption, values, mask in zip(
+                    found.photographs, found.captions, found.maps, self.masks, strict=True
+                )
+            ]
+        )
+
+
+def segment_images(
+    classifier: Classifier,
+    images: Images,
+    method: Method = "guided",
+    *,
+    class_index: int | None = None,
+    settings: Settings | None = None,
+    report: Report | None = None,
+    done: Callable[[int], object] = lambda count: None,
+) -> Segmentations:
+    """Cut the object of a class out of each image, by `saliency_map` and `segment`.
+
+    The arguments and errors are those of `saliency_map`.
+    """
+    found = saliency_map(
+        classifier,
+        images,
+        method,
+        class_index=class_index,
+        settings=settings,
+        report=report,
+        done=done,
+    )
+    masks = [
+        segment(photograph, values)
+        for photograph, values in zip(found.photographs, found.maps, strict=True)
+    ]
+    return Segmentations(found, np.stack(masks))
 
 
 def seeds(saliency: npt.NDArray[np.floating]) -> tuple[Mask, Mask]:

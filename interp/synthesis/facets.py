@@ -14,16 +14,18 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from torch import Tensor
 
+from interp.figures import table
 from interp.network.classifier import Classifier
-from interp.network.photographs import read_pixels
+from interp.network.photographs import read_pixels, shown
 from styletransfer.errors import RequestError
+from styletransfer.images import Pixels
 
 # As in the paper: what k-means sees of the features, and how many images make a mean.
 _DIMENSIONS = 50
 _NEAREST = 15
 
 
-def facets(
+def find_facets(
     features: npt.NDArray[np.floating], count: int, *, seed: int = 0
 ) -> list[npt.NDArray[np.int64]]:
     """Cluster N×D features of images of one class into `count` facets, the largest first.
@@ -50,10 +52,28 @@ def facets(
     return [indices[:_NEAREST] for indices in members]
 
 
-def mean_image(classifier: Classifier, paths: Sequence[Path]) -> Tensor:
-    """The mean of image files, each resized and cropped: 1×3×size×size in 0..1.
+def mean_images(
+    classifier: Classifier, paths: Sequence[Path], members: Sequence[npt.NDArray[np.int64]]
+) -> Tensor:
+    """The mean of the files of each facet, resized and cropped: K×3×size×size in 0..1.
 
-    Raises ImageError for a file that cannot be read.
+    Args:
+        classifier: Decides on the size.
+        paths: Files of images.
+        members: Indices of `paths` for each of K facets.
+
+    Raises:
+        ImageError: A file cannot be read.
     """
-    images = torch.stack([read_pixels(classifier, path, lambda note: None) for path in paths])
-    return images.mean(0)
+    means = []
+    for indices in members:
+        images = [read_pixels(classifier, paths[i], lambda note: None) for i in indices]
+        means.append(torch.cat(images).mean(0))
+    return torch.stack(means)
+
+
+def draw_facets(starts: Tensor, made: Tensor, members: Sequence[npt.NDArray[np.int64]]) -> Pixels:
+    """The K starts, and below each the image that was made of it."""
+    captions = [f"the mean of {len(indices)} images" for indices in members]
+    above = [(shown(start), caption) for start, caption in zip(starts, captions, strict=True)]
+    return table([above, [(shown(picture), "") for picture in made]])

@@ -4,26 +4,43 @@ Mahendran and Vedaldi 2015, "Understanding Deep Image Representations by Inverti
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from interp.figures import table
+from interp.network.classifier import Classifier
+from interp.network.memory import require_gradient_memory
+from interp.network.photographs import shown
 from interp.network.taps import activations, calls, named_layers, run_through
 from interp.synthesis.canvas import FourierCanvas
 from interp.synthesis.loop import Progress, lbfgs, optimize_image
 from interp.synthesis.regularizers import alpha_norm, total_variation
 from styletransfer.errors import RequestError, WorkError
+from styletransfer.images import Pixels
+
+_COLUMNS = 6  # of a figure
 
 
 @dataclass(frozen=True)
 class Inversion:
-    """The image found, 1×3×H×W in 0..1, and ‖Φ − Φ₀‖/‖Φ₀‖ of its features."""
+    """An image with the features of another.
+
+    Attributes:
+        picture: The image found, 1×3×H×W in 0..1.
+        error: ‖Φ − Φ₀‖/‖Φ₀‖ of its features.
+        psnr: Peak signal-to-noise ratio of its pixels, in dB.
+        losses: The sum of the terms before each step.
+        interrupted: Whether Ctrl-C ended the work.
+    """
 
     picture: Tensor
     error: float
+    psnr: float
     losses: list[float] = field(repr=False)
     interrupted: bool = False
 
@@ -88,7 +105,45 @@ def invert(
     )
     with torch.no_grad():
         error = distance(outcome.picture).sqrt().item()
-    return Inversion(outcome.picture, error, outcome.losses, outcome.interrupted)
+    likeness = psnr(outcome.picture, image)
+    return Inversion(outcome.picture, error, likeness, outcome.losses, outcome.interrupted)
+
+
+def check_inversion(
+    classifier: Classifier, image: Tensor, layers: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """The layers to invert: `layers`, or all that change their input.
+
+    Raises:
+        RequestError: A layer that does not exist, or an image that does not fit in memory.
+    """
+    names = tuple(layers) or tuple(readable_layers(classifier, image))
+    activations(classifier, image, names)  # so that an unknown one is told before any work
+    require_gradient_memory(
+        lambda x: activations(classifier, x, names, gradients=True), *image.shape[2:]
+    )
+    return names
+
+
+def invert_layers(
+    model: nn.Module, image: Tensor, layers: Sequence[str], **settings: Any
+) -> list[Inversion]:
+    """Invert one layer after the other, with the `settings` of `invert`; Ctrl-C ends the list."""
+    results: list[Inversion] = []
+    for layer in layers:
+        results.append(invert(model, image, layer, **settings))
+        if results[-1].interrupted:
+            break
+    return results
+
+
+def draw_inversions(image: Tensor, layers: Sequence[str], results: Sequence[Inversion]) -> Pixels:
+    """The image, and what was found for each layer, with the errors of features and pixels."""
+    cells = [(shown(image), "the image")] + [
+        (shown(result.picture), f"{name}\nerror {result.error:.3f}\n{result.psnr:.1f} dB")
+        for name, result in zip(layers, results, strict=False)
+    ]
+    return table([cells[i : i + _COLUMNS] for i in range(0, len(cells), _COLUMNS)])
 
 
 def readable_layers(model: nn.Module, image: Tensor) -> list[str]:

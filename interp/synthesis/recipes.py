@@ -25,7 +25,7 @@ class Recipe:
     rate: float = field(
         default=0.05,
         metadata=_said(
-            "Learning rate of Adam, mean change of a pixel (normalized), or factor of the gradient.",
+            "Rate of Adam; with normalized the mean change of a pixel; with gradient its factor.",
             "0.02",
         ),
     )

@@ -29,7 +29,7 @@ STYLE_SIZE = 384
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TransferSettings:
     """What is minimized: `style_weight`·style + `content_weight`·content, read at these taps.
 
     The defaults are what the feed-forward networks are trained by. Without content it is a Gram
@@ -83,7 +83,7 @@ def transfer_objective(
     network: LossNetwork,
     photograph: Tensor,
     styles: Sequence[Style],
-    recipe: Recipe = Recipe(),
+    settings: TransferSettings = TransferSettings(),
 ) -> Objective:
     """The terms `style` and `content` of an image as large as `photograph`, 1×3×H×W, weighted.
 
@@ -93,31 +93,31 @@ def transfer_objective(
     """
     goals: list[tuple[float, dict[str, Tensor], Tensor | None]] = []
     with torch.no_grad():
-        for style in styles if recipe.style_weight else ():
+        for style in styles if settings.style_weight else ():
             share = 1.0 if style.mask is None else style.mask.mean().item()
             if style.weight * share:
                 features = network(style.painting)
-                grams = {tap: gram_matrix(features[tap]) for tap in recipe.style_taps}
+                grams = {tap: gram_matrix(features[tap]) for tap in settings.style_taps}
                 goals.append((style.weight * share, grams, style.mask))
-        content = network(photograph)[recipe.content_tap] if recipe.content_weight else None
+        content = network(photograph)[settings.content_tap] if settings.content_weight else None
 
     def objective(image: Tensor) -> dict[str, Tensor]:
         features = network(image)
         terms: dict[str, Tensor] = {}
-        whole = {tap: gram_matrix(features[tap]) for tap in recipe.style_taps if goals}
+        whole = {tap: gram_matrix(features[tap]) for tap in settings.style_taps if goals}
         errors = []
         for weight, grams, mask in goals:
             seen = (
                 whole
                 if mask is None
-                else {tap: guided_gram(features[tap], mask) for tap in recipe.style_taps}
+                else {tap: guided_gram(features[tap], mask) for tap in settings.style_taps}
             )
             errors.append(weight * style_loss(seen, grams)[0])
         if errors:
-            terms["style"] = recipe.style_weight * torch.stack(errors).sum()
+            terms["style"] = settings.style_weight * torch.stack(errors).sum()
         if content is not None:
-            loss = content_loss(features[recipe.content_tap], content)[0]
-            terms["content"] = recipe.content_weight * loss
+            loss = content_loss(features[settings.content_tap], content)[0]
+            terms["content"] = settings.content_weight * loss
         return terms
 
     return objective
@@ -127,7 +127,7 @@ def transfer_style(
     network: LossNetwork,
     photograph: Tensor,
     styles: Sequence[Style],
-    recipe: Recipe = Recipe(),
+    settings: TransferSettings = TransferSettings(),
     *,
     start: Start = "photograph",
     levels: int = 1,
@@ -139,10 +139,10 @@ def transfer_style(
     """Paint `photograph`, 1×3×H×W in 0..1, in the styles.
 
     Args:
-        network: reads `recipe.taps()`.
+        network: reads `settings.taps()`.
         photograph: its size is the result's.
-        styles: may be none where `recipe.style_weight` is 0.
-        recipe: what is minimized.
+        styles: may be none where `settings.style_weight` is 0.
+        settings: what is minimized.
         start: the photograph, the first painting, its middle scaled to the photograph's size, or
             noise.
         levels: of `coarse_to_fine`; photograph, paintings and masks shrink along.
@@ -152,13 +152,13 @@ def transfer_style(
 
     Its pixels are drawn into 0..1 and may stay out by a little. Raises RequestError for pictures
     that are too small for the levels or do not fit in memory, a mask of another size than the
-    photograph's or without white, and a recipe that leaves nothing to do; WorkError for a loss
+    photograph's or without white, and a settings that leaves nothing to do; WorkError for a loss
     that is not finite.
     """
-    _check(photograph, styles, recipe, start, levels)
+    _check(photograph, styles, settings, start, levels)
     require_gradient_memory(
         lambda image: transfer_objective(
-            network, image.detach(), [_probe(style, image) for style in styles], recipe
+            network, image.detach(), [_probe(style, image) for style in styles], settings
         )(image),
         *photograph.shape[2:],
     )
@@ -171,7 +171,7 @@ def transfer_style(
     return coarse_to_fine(
         first,
         lambda scale: transfer_objective(
-            network, scaled(photograph, scale), [style.scaled(scale) for style in styles], recipe
+            network, scaled(photograph, scale), [style.scaled(scale) for style in styles], settings
         ),
         levels=levels,
         steps=steps,
@@ -182,13 +182,17 @@ def transfer_style(
 
 
 def _check(
-    photograph: Tensor, styles: Sequence[Style], recipe: Recipe, start: Start, levels: int
+    photograph: Tensor,
+    styles: Sequence[Style],
+    settings: TransferSettings,
+    start: Start,
+    levels: int,
 ) -> None:
-    if not recipe.taps():
+    if not settings.taps():
         raise RequestError("style and content both weigh 0: nothing is left; weigh one of them")
-    if not styles and (recipe.style_weight or start == "style"):
+    if not styles and (settings.style_weight or start == "style"):
         raise RequestError("there is no style; give one, or weigh style 0 and start elsewhere")
-    if not recipe.style_weight and start == "photograph":
+    if not settings.style_weight and start == "photograph":
         raise RequestError("the photograph has its own content already; start from noise")
     height, width = photograph.shape[2:]
     require_levels(height, width, levels, "the photograph")

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from interp.adversarial.attacks import fgsm, pgd
 from interp.adversarial.labels import read_classes
-from interp.adversarial.robustness import draw_robustness, robustness
-from interp.commands.files import Source, gather
+from interp.adversarial.robustness import draw_robustness, measure_robustness
+from interp.files import Source, gather
 from interp.network.classifier import Classifier
 from styletransfer.errors import RequestError, WorkError
 
@@ -36,7 +36,7 @@ def test_untargeted_is_the_brute_force(
     classifier: Classifier, batches: list[tuple[Tensor, Tensor]]
 ) -> None:
     counted: list[int] = []
-    result = robustness(
+    result = measure_robustness(
         classifier, iter(batches), EPSILONS[::-1], attack=one_step, done=counted.append
     )
     alive = {0.0: 0, **dict.fromkeys(EPSILONS, 0)}
@@ -63,7 +63,7 @@ def test_targeted(
 ) -> None:
     attack = partial(pgd, norm="l2", steps=5)
     first, again = (
-        robustness(classifier, batches, (0.5, 30.0), attack=attack, target=target, seed=7)
+        measure_robustness(classifier, batches, (0.5, 30.0), attack=attack, target=target, seed=7)
         for _ in range(2)
     )
     assert first.targets is not None
@@ -81,14 +81,16 @@ def test_targeted(
 
 def test_no_images(classifier: Classifier) -> None:
     with pytest.raises(WorkError, match="no images"):
-        robustness(classifier, [], EPSILONS)
+        measure_robustness(classifier, [], EPSILONS)
 
 
 def test_the_plot_is_a_picture(
     classifier: Classifier, batches: list[tuple[Tensor, Tensor]]
 ) -> None:
     plots = [
-        draw_robustness(robustness(classifier, batches, EPSILONS, attack=one_step, target=aim))
+        draw_robustness(
+            measure_robustness(classifier, batches, EPSILONS, attack=one_step, target=aim)
+        )
         for aim in (None, 1)
     ]
     assert plots[0].shape == plots[1].shape == (600, 800, 3)

@@ -9,12 +9,12 @@ from PIL import Image
 from torch import nn
 
 from interp.features import patches as patches_module
-from interp.features.activation_maps import (
+from interp.features.filters import draw_filters, first_convolution, read_filters
+from interp.features.maps import (
     activation_maps,
     draw_activation_maps,
     strongest_channels,
 )
-from interp.features.filters import draw_filters, filters, first_convolution
 from interp.features.patches import draw_patches, top_patches
 from interp.network.classifier import Classifier
 from interp.network.photographs import read_batches, read_pixels
@@ -25,7 +25,7 @@ from styletransfer.errors import RequestError, WorkError
 
 def test_filters_are_the_scaled_weights(classifier: Classifier) -> None:
     assert first_convolution(classifier) == "first"
-    weights = filters(classifier)
+    weights = read_filters(classifier)
     assert torch.equal(weights, classifier.model.first.weight)
     sheet = draw_filters(weights, side=9)
     for index, weight in enumerate(weights.numpy()):
@@ -38,9 +38,9 @@ def test_filters_are_the_scaled_weights(classifier: Classifier) -> None:
 
 def test_a_layer_without_filters(classifier: Classifier) -> None:
     with pytest.raises(RequestError, match="second is no convolution that takes RGB; first is"):
-        filters(classifier, "second")
+        read_filters(classifier, "second")
     with pytest.raises(RequestError, match="no convolution that takes RGB"):
-        filters(nn.Sequential(nn.Flatten(), nn.Linear(3, 2)))
+        read_filters(nn.Sequential(nn.Flatten(), nn.Linear(3, 2)))
 
 
 def test_maps_are_the_layers_values(classifier: Classifier) -> None:

@@ -1,5 +1,7 @@
 """Feature space: neighbors as scikit-learn finds them, maps that keep neighbors together."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
@@ -7,7 +9,11 @@ from sklearn.manifold import trustworthiness
 from sklearn.neighbors import NearestNeighbors
 
 from interp.features.embedding import draw_grid, grid_places, pca, tsne
-from interp.features.neighbors import Metric, draw_neighbors, nearest
+from interp.features.extraction import extract
+from interp.features.neighbors import Metric, draw_neighbors, find_neighbors, nearest
+from interp.figures import fitted
+from interp.network.classifier import Classifier
+from interp.network.photographs import read_pixels, shown
 from styletransfer.errors import RequestError
 
 
@@ -37,16 +43,28 @@ def test_ties_and_zeros() -> None:
         nearest(features, features, 5)
 
 
-def test_a_strip_shows_query_and_neighbors() -> None:
-    tile = np.full((128, 128, 3), 9, np.uint8)
-    strip = draw_neighbors([("features", tile, [(tile, 0.0), (tile, 1.25)])])
-    assert np.count_nonzero((strip == 9).all(2)) >= 3 * 128 * 128
+def test_each_query_has_a_strip_by_features_and_one_by_pixels(
+    classifier: Classifier, folder: Path
+) -> None:
+    paths = sorted(folder.rglob("*.png"))
+    found = find_neighbors(classifier, paths, paths[2:4], count=3)
+    assert found.whole
+    assert found.queries == paths[2:4]
+    assert found.indices[:, 0].tolist() == found.pixel_indices[:, 0].tolist() == [2, 3]
+    features = extract(classifier, paths).values
+    expected = nearest(features, features[2:4], 3)
+    assert np.array_equal(found.indices, expected[0])
+    sheet = draw_neighbors(classifier, found, shown=1)
+    tile = fitted(shown(read_pixels(classifier, paths[2])), 128)
+    # The query and its nearest, which is itself, in both strips.
+    assert sum(np.array_equal(sheet[8:136, x : x + 128], tile) for x in range(400)) == 2
+    assert len(draw_neighbors(classifier, found, shown=2)) > 1.9 * len(sheet)
 
 
 def test_pca_is_that_of_the_covariance(digits: np.ndarray) -> None:
     points = pca(digits)
-    centerd = digits - digits.mean(0)
-    variances = np.linalg.eigvalsh(np.cov(centerd.T))[::-1][:2]
+    centered = digits - digits.mean(0)
+    variances = np.linalg.eigvalsh(np.cov(centered.T))[::-1][:2]
     np.testing.assert_allclose(points.var(0, ddof=1), variances, rtol=1e-5)
     assert abs(np.corrcoef(points.T)[0, 1]) < 1e-9
     np.testing.assert_array_equal(points, pca(digits))

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from interp.commands.files import over_white
+from interp.files import over_white
 from interp.network import memory
 from interp.patches import quilting
 from interp.patches.quilting import count_blocks, minimum_cut, overlap_of, quilt

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from interp.network.classifier import load_classifier
 from interp.network.taps import find_layer
-from interp.saliency.grad_cam import grad_cam, last_map_layer
+from interp.saliency.cam import grad_cam, last_map_layer
 from interp.saliency.gradients import gradient
 from interp.saliency.guided import guided_backprop
 from interp.saliency.targets import class_score

@@ -9,12 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from interp.network.classifier import Classifier
-from interp.saliency.grad_cam import grad_cam, last_map_layer
+from interp.saliency import METHODS
+from interp.saliency.cam import grad_cam, last_map_layer
+from interp.saliency.covering import occlusion, windows
 from interp.saliency.gradients import gradient, input_x_gradient, integrated_gradients, smoothgrad
 from interp.saliency.guided import guided_backprop
-from interp.saliency.methods import attribution, saliency_map
-from interp.saliency.names import METHODS
-from interp.saliency.occlusion import occlusion, windows
+from interp.saliency.methods import attribution, explain
 from interp.saliency.sanity import cascading_randomization, layers_from_the_top, rank_correlation
 from interp.saliency.targets import class_probability, class_score, layer_value
 from styletransfer.errors import RequestError, WorkError
@@ -56,7 +56,7 @@ def test_gradients_equal_captums(plain: Plain, images: Tensor) -> None:
     target = class_score(2)
     x = images.clone().requires_grad_()
     torch.testing.assert_close(
-        saliency_map("gradient", plain, images, target),
+        explain("gradient", plain, images, target),
         attr.Saliency(plain).attribute(x, target=2).amax(1),
         **CLOSE,
     )
@@ -277,7 +277,7 @@ def test_maps_have_the_inputs_size_and_leave_the_model(
     method: str, classifier: Classifier, images: Tensor
 ) -> None:
     classifier.train()
-    values = saliency_map(method, classifier, images, class_score(2))
+    values = explain(method, classifier, images, class_score(2))
     assert values.shape == (2, 12, 14)
     assert values.isfinite().all()
     assert all(module.training for module in classifier.modules())
@@ -319,21 +319,19 @@ def test_randomization(plain: Plain, images: Tensor) -> None:
     before = {name: value.clone() for name, value in plain.state_dict().items()}
     assert layers_from_the_top(plain, images) == ["head", "features.3", "features.0"]
 
-    def explain(model: nn.Module, x: Tensor, target: object) -> Tensor:
-        return saliency_map("gradient", model, x, target)  # type: ignore[arg-type]
+    def by_gradient(model: nn.Module, x: Tensor, target: object) -> Tensor:
+        return explain("gradient", model, x, target)  # type: ignore[arg-type]
 
     def edges(model: nn.Module, x: Tensor, target: object) -> Tensor:
         return x.diff(dim=3).sum(1)
 
     first, second = (
-        cascading_randomization(plain, images[:1], class_score(0), explain, seed=3)
+        cascading_randomization(plain, images[:1], class_score(0), by_gradient, seed=3)
         for _ in range(2)
     )
     assert np.array_equal(first.maps, second.maps)
     assert first.layers == ("head", "features.3", "features.0")
-    assert np.array_equal(
-        first.maps[0], saliency_map("gradient", plain, images[:1], class_score(0))[0]
-    )
+    assert np.array_equal(first.maps[0], explain("gradient", plain, images[:1], class_score(0))[0])
     assert abs(first.correlations[-1]) < 0.5
     constant = cascading_randomization(plain, images[:1], class_score(0), edges)
     np.testing.assert_allclose(constant.correlations, 1)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from interp.network.classifier import Classifier
 from interp.saliency.targets import Target, class_score, layer_value
 from interp.synthesis.class_images import class_image, start_image
-from interp.synthesis.facets import facets
+from interp.synthesis.facets import find_facets
 from interp.synthesis.recipes import PRESETS, Recipe
 from interp.synthesis.redirected import redirected_relus
 from interp.synthesis.regularizers import blurred
@@ -193,7 +193,7 @@ def test_facets_are_the_clusters() -> None:
     centers = random.normal(0, 10, (3, 70))
     order = random.permutation(len(labels))
     features = (centers[labels] + random.normal(0, 1, (len(labels), 70)))[order].astype(np.float32)
-    found = facets(features, 3, seed=1)
+    found = find_facets(features, 3, seed=1)
     assert [len(indices) for indices in found] == [15, 15, 9]
     members = np.concatenate(found)
     clusters = np.repeat(np.arange(3), [len(indices) for indices in found])
@@ -203,19 +203,20 @@ def test_facets_are_the_clusters() -> None:
         away = np.linalg.norm(features[indices] - everyone.mean(0), axis=1)
         assert (np.diff(away) > -0.5).all()
         assert away.mean() <= np.linalg.norm(everyone - everyone.mean(0), axis=1).mean() + 1e-3
-    again = facets(features, 3, seed=1)
+    again = find_facets(features, 3, seed=1)
     assert all(np.array_equal(a, b) for a, b in zip(found, again, strict=True))
 
 
 def test_too_few_images_for_facets() -> None:
     with pytest.raises(RequestError, match="2 different images make no 3 facets; give more"):
-        facets(np.array([[0.0, 1.0], [0.0, 1.0], [2.0, 3.0]]), 3)
+        find_facets(np.array([[0.0, 1.0], [0.0, 1.0], [2.0, 3.0]]), 3)
 
 
 def test_facets_differ_more_than_seeds_of_one(classifier: Classifier) -> None:
     random = torch.Generator().manual_seed(0)
-    starts = blurred(torch.rand(2, 3, 24, 24, generator=random), 2)
-    recipe = replace(PRESETS["nguyen"], steps=20, rate=0.01, jitter=4)
+    starts = blurred(torch.rand(2, 3, 24, 24, generator=random), 1)
+    # The image is a tenth as large as usual, and so is the blur.
+    recipe = replace(PRESETS["nguyen"], steps=20, rate=0.01, jitter=4, blur=0.5)
     one, other = (
         class_image(classifier, class_score(1), recipe, start=starts, seed=seed).picture
         for seed in (0, 1)

@@ -13,8 +13,8 @@ from interp.network import memory
 from interp.synthesis.pyramid import noise
 from interp.synthesis.style_transfer import (
     STYLE_SIZE,
-    Recipe,
     Style,
+    TransferSettings,
     guided_gram,
     transfer_objective,
     transfer_style,
@@ -24,12 +24,12 @@ from styletransfer.evaluation import losses as evaluation
 from styletransfer.losses import LossNetwork, gram_matrix
 from tests.assets import asset
 
-RECIPE = Recipe(style_taps=("relu1", "fire2", "fire3"), content_tap="fire3")
+SETTINGS = TransferSettings(style_taps=("relu1", "fire2", "fire3"), content_tap="fire3")
 
 
 @pytest.fixture(scope="module")
 def network() -> LossNetwork:
-    return LossNetwork("squeezenet1_1", RECIPE.taps(), "random")
+    return LossNetwork("squeezenet1_1", SETTINGS.taps(), "random")
 
 
 @pytest.fixture
@@ -52,16 +52,16 @@ def paintings() -> list[Tensor]:
 
 
 def losses(network: LossNetwork, photograph: Tensor, styles: list[Style], image: Tensor) -> Tensor:
-    terms = transfer_objective(network, photograph, styles, RECIPE)(image)
+    terms = transfer_objective(network, photograph, styles, SETTINGS)(image)
     return torch.stack([terms["style"], terms["content"]])
 
 
 def test_recipe_is_that_of_the_feed_forward_networks() -> None:
-    recipe = Recipe()
-    assert recipe.style_weight == evaluation.STYLE_WEIGHT
-    assert recipe.style_taps == evaluation.STYLE_TAPS
-    assert recipe.content_tap == evaluation.CONTENT_TAP
-    assert recipe.content_weight == 1
+    settings = TransferSettings()
+    assert settings.style_weight == evaluation.STYLE_WEIGHT
+    assert settings.style_taps == evaluation.STYLE_TAPS
+    assert settings.content_tap == evaluation.CONTENT_TAP
+    assert settings.content_weight == 1
     assert STYLE_SIZE == evaluation.STYLE_SIZE
 
 
@@ -75,7 +75,7 @@ def test_objective_is_what_the_judge_finds(
     judge = evaluation.Judge({"painting": path}, weights)
     output = (photograph + 0.2 * noise(40, 56, 1)).clamp(0, 1)
     judged = judge.losses(judge.look(output), judge.look(photograph), "painting")
-    network = LossNetwork("vgg19", Recipe().taps(), weights)
+    network = LossNetwork("vgg19", TransferSettings().taps(), weights)
     terms = transfer_objective(network, photograph, [Style(painting)])(output)
     assert_close(terms["style"], 100 * judged.style)
     assert_close(terms["content"], judged.content)
@@ -94,8 +94,8 @@ def test_guided_gram_is_that_of_the_crop(box: tuple[int, int, int, int]) -> None
 
 
 def test_content_alone_is_rebuilt(network: LossNetwork, photograph: Tensor) -> None:
-    recipe = replace(RECIPE, style_weight=0.0)
-    made = transfer_style(network, photograph, [], recipe, start="noise", steps=25)
+    settings = replace(SETTINGS, style_weight=0.0)
+    made = transfer_style(network, photograph, [], settings, start="noise", steps=25)
     assert set(made.history[0]) == {"content", "range"}
     assert made.history[-1]["content"] < made.history[0]["content"] / 10
     start = noise(40, 56, 0)
@@ -106,10 +106,10 @@ def test_content_alone_is_rebuilt(network: LossNetwork, photograph: Tensor) -> N
 def test_style_alone_is_rebuilt(
     network: LossNetwork, photograph: Tensor, paintings: list[Tensor], levels: int
 ) -> None:
-    recipe = replace(RECIPE, content_weight=0.0)
+    settings = replace(SETTINGS, content_weight=0.0)
     styles = [Style(paintings[0])]
     made = transfer_style(
-        network, photograph, styles, recipe, start="noise", steps=25, levels=levels
+        network, photograph, styles, settings, start="noise", steps=25, levels=levels
     )
     assert set(made.history[0]) == {"style", "range"}
     before, after = (
@@ -123,7 +123,7 @@ def test_result_lies_between(
     network: LossNetwork, photograph: Tensor, paintings: list[Tensor], start: str
 ) -> None:
     styles = [Style(paintings[1])]
-    made = transfer_style(network, photograph, styles, RECIPE, start=start, steps=30).picture
+    made = transfer_style(network, photograph, styles, SETTINGS, start=start, steps=30).picture
     painting = torch.nn.functional.interpolate(paintings[1], (40, 56))
     style, content = losses(network, photograph, styles, made)
     assert 0 < style < losses(network, photograph, styles, photograph)[0] / 10
@@ -156,8 +156,8 @@ def test_a_mask_says_where(
     left = everywhere.clone()
     left[..., 20:] = 0
     styles = [Style(paintings[0], mask=left)]
-    recipe = replace(RECIPE, content_weight=0.0)
-    made = transfer_style(network, photograph, styles, recipe, steps=5).picture
+    settings = replace(SETTINGS, content_weight=0.0)
+    made = transfer_style(network, photograph, styles, settings, steps=5).picture
     changed = (made - photograph).abs().amax((0, 1, 2))
     # Beyond the mask, what its features see changes; beyond that, nothing.
     assert changed[:20].min() > 0
@@ -169,7 +169,7 @@ def test_the_seed_decides(
 ) -> None:
     first, again, other = (
         transfer_style(
-            *(network, photograph, [Style(paintings[0])], RECIPE),
+            *(network, photograph, [Style(paintings[0])], SETTINGS),
             start="noise",
             steps=2,
             seed=seed,
@@ -185,7 +185,7 @@ def mask_of(*sides: int) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    ("styles", "recipe", "options", "said"),
+    ("styles", "settings", "options", "said"),
     [
         ([], {}, {}, "there is no style; give one"),
         ([], {"style_weight": 0.0}, {}, "has its own content already"),
@@ -201,7 +201,7 @@ def test_refusals(
     photograph: Tensor,
     paintings: list[Tensor],
     styles: list[Tensor | int],
-    recipe: dict[str, float],
+    settings: dict[str, float],
     options: dict[str, int],
     said: str,
 ) -> None:
@@ -214,7 +214,7 @@ def test_refusals(
         else:
             given.append(Style(paintings[0], mask=style))
     with pytest.raises(RequestError, match=said):
-        transfer_style(network, photograph, given, replace(RECIPE, **recipe), **options)
+        transfer_style(network, photograph, given, replace(SETTINGS, **settings), **options)
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -227,4 +227,4 @@ def test_too_large(
     monkeypatch.setattr(memory, "available_memory", lambda: 10_000_000)
     mask = mask_of(200, 220) if masked else None
     with pytest.raises(RequestError, match=r"220×200 pixels needs .* that fits is "):
-        transfer_style(network, noise(200, 220, 0), [Style(paintings[0], mask=mask)], RECIPE)
+        transfer_style(network, noise(200, 220, 0), [Style(paintings[0], mask=mask)], SETTINGS)

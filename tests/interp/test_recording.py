@@ -9,10 +9,9 @@ import torch
 from PIL import Image, ImageSequence
 
 from interp.animation import write_gif, write_mp4
-from interp.commands.options import Recording
-from interp.network import memory
-from interp.network.memory import require_gradient_memory
-from interp.recording import Recorder
+from interp.commands import options
+from interp.files import Outputs
+from interp.recording import Recorder, Recording
 from interp.synthesis.loop import Progress
 from styletransfer.errors import RequestError
 from styletransfer.images import Pixels
@@ -33,7 +32,7 @@ def levels(path: Path) -> list[int]:
 
 def test_pictures_on_the_way(tmp_path: Path) -> None:
     output = tmp_path / "made.png"
-    with Recorder(7, Recording(output=output, save_every=3)) as recorder:
+    with Recorder(7, Recording(Outputs(output), save_every=3)) as recorder:
         for step in range(1, 8):
             recorder.step(progress(step, 7))
     recorder.finish()
@@ -43,14 +42,14 @@ def test_pictures_on_the_way(tmp_path: Path) -> None:
         "made-0006.png": 6,
     }
     with pytest.raises(RequestError, match=r"made-0003.png exists already"):
-        Recorder(7, Recording(output=output, save_every=3))
-    Recorder(7, Recording(output=output, save_every=3, overwrite=True))
-    Recorder(7, Recording(output=output, save_every=4))
+        Recorder(7, Recording(Outputs(output), save_every=3))
+    Recorder(7, Recording(Outputs(output, overwrite=True), save_every=3))
+    Recorder(7, Recording(Outputs(output), save_every=4))
 
 
 def test_steps_are_counted_over_all_loops(tmp_path: Path) -> None:
     gif = tmp_path / "steps.gif"
-    with Recorder(6, Recording(gif=gif, save_every=2, output=tmp_path / "o.png")) as recorder:
+    with Recorder(6, Recording(Outputs(tmp_path / "o.png"), gif=gif, save_every=2)) as recorder:
         for step in (1, 2, 3, 1, 2, 3):
             recorder.step(progress(step, 3))
     recorder.finish()
@@ -64,7 +63,7 @@ def test_steps_are_counted_over_all_loops(tmp_path: Path) -> None:
 
 def test_an_animation_has_about_a_hundred_frames_and_the_last(tmp_path: Path) -> None:
     gif = tmp_path / "steps.gif"
-    with Recorder(250, Recording(gif=gif, quiet=True)) as recorder:
+    with Recorder(250, Recording(Outputs(quiet=True), gif=gif)) as recorder:
         for step in range(1, 251):
             recorder.step(progress(step, 250))
     recorder.finish()
@@ -79,7 +78,7 @@ def test_an_interrupt_is_said_and_exits_with_130(
         recorder.step(progress(1, 9))
         recorder.step(progress(2, 9))
     with pytest.raises(SystemExit) as status:
-        recorder.finish(interrupted=True)
+        options.finish(recorder, interrupted=True)
     assert status.value.code == 130
     said = capsys.readouterr()
     assert said.out == f"wrote {gif}\n"
@@ -91,7 +90,7 @@ def test_an_interrupt_is_said_and_exits_with_130(
     ("arguments", "said"),
     [
         ({"save_every": 2}, "names its pictures after the figure; give -o"),
-        ({"save_every": 2, "output": Path("o.txt")}, "a figure is one of"),
+        ({"save_every": 2, "files": Outputs(Path("o.txt"))}, "a figure is one of"),
         ({"gif": Path("a.png")}, "give GIF the suffix .gif"),
         ({"mp4": Path("a.gif")}, "give MP4 the suffix .mp4"),
         ({"gif": Path("none/a.gif")}, "no such folder"),
@@ -124,20 +123,3 @@ def test_mp4(tmp_path: Path) -> None:
         frames = [frame.to_ndarray(format="rgb24") for frame in film.decode(stream)]
     assert [frame.shape for frame in frames] == [(32, 48, 3)] * 3
     assert [round(frame.mean()) for frame in frames] == pytest.approx([200, 40, 90], abs=3)
-
-
-def test_what_does_not_fit_in_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    def evaluate(image: torch.Tensor) -> torch.Tensor:
-        return image.sin().exp().sum()  # keeps its input and its result: two images
-
-    per_pixel = 3 * (2 * 3 * 4)
-    monkeypatch.setattr(memory, "available_memory", lambda: per_pixel * 400 * 200)
-    require_gradient_memory(evaluate, 200, 400)
-    with pytest.raises(RequestError, match=r"800×400 pixels needs .* that fits is 400×200$"):
-        require_gradient_memory(evaluate, 400, 800)
-
-
-def test_available_memory_is_no_more_than_there_is() -> None:
-    import psutil
-
-    assert 0 < memory.available_memory() <= psutil.virtual_memory().total

@@ -12,11 +12,10 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from interp.patches.commands import COMMANDS
+from interp.commands.main import cli
 from interp.patches.growing import grow_texture
 from interp.patches.quilting import quilt
 from interp.patches.transfer import transfer_texture
-from styletransfer.commands.command_line import OneLineErrors
 from styletransfer.images import Pixels
 
 CALLS = {
@@ -27,7 +26,6 @@ CALLS = {
 
 
 def run(*words: object) -> Result:
-    cli = OneLineErrors(commands=list(COMMANDS))
     result = CliRunner().invoke(cli, [str(word) for word in words])
     assert result.exception is None or isinstance(result.exception, SystemExit)
     return result
@@ -181,9 +179,7 @@ def test_ctrl_c_writes_what_there_is(call: str, files: dict[str, Path], tmp_path
     # A shell that runs the tests in the background has them, and what they start, ignore SIGINT.
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from interp.patches.commands import COMMANDS\n"
-        "from styletransfer.commands.command_line import OneLineErrors\n"
-        "OneLineErrors(commands=list(COMMANDS))()"
+        "from interp.commands.main import main; main()"
     )
     figure, first = tmp_path / "f.png", tmp_path / "f-0002.png"
     words = [*named(call, files), "--size", "700", "-o", figure, "--save-every", "2"]

@@ -222,8 +222,8 @@ def test_a_download_that_fails_is_one_line(tmp_path: Path, monkeypatch: pytest.M
 def test_a_missing_extra_is_one_line(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.decomposition", None)
     monkeypatch.delitem(sys.modules, "interp.features.embedding", raising=False)
-    monkeypatch.setitem(sys.modules, "sklearn.manifold", None)
     line = refused("embed", folder, *MODEL, "-o", tmp_path / "f.png", status=1)
     assert "pip install 'painterly[interp]'" in line
 

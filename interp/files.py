@@ -1,4 +1,4 @@
-"""Which images a command reads and which files it writes, settled before any work is done."""
+"""Which images are read and which files are written, settled before any work is done."""
 
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from styletransfer.atomic import written_whole
-from styletransfer.errors import RequestError, WorkError
+from styletransfer.errors import OutputError, RequestError, WorkError
 from styletransfer.images import WRITABLE, Picture, Pixels, find_images, read_image, write_image
 
 
@@ -25,13 +25,16 @@ class Source:
 def gather(inputs: Iterable[Path]) -> list[Source]:
     """List the images of files and folders, a folder's sorted.
 
-    A file is listed whether it can be read or not. Raises RequestError for a path that does not
-    exist and a folder without images, ImageError for a folder that cannot be listed.
+    A file is listed whether it can be read or not.
+
+    Raises:
+        RequestError: A path does not exist, or a folder has no images.
+        ImageError: A folder cannot be listed.
     """
     sources: list[Source] = []
     for path in inputs:
         if not path.exists():
-            raise RequestError(f"{path}: no such file or folder; name an image that there is")
+            raise RequestError(f"{path}: no such file or folder; give an image that exists")
         if not path.is_dir():
             sources.append(Source(path, ""))
             continue
@@ -47,9 +50,15 @@ def gather(inputs: Iterable[Path]) -> list[Source]:
 
 
 def read_opaque(path: Path, size: int | None, report: Callable[[str], None]) -> Pixels:
-    """The image at `path` over white, at a short side of `size` pixels if one is given.
+    """Read the image at `path`, over white where it is transparent.
 
-    What is odd about it goes to `report`, a line each. Raises ImageError.
+    Args:
+        path: File of an image.
+        size: Short side of the result in pixels; None keeps the image's size.
+        report: Called with a line for everything that is odd about the file.
+
+    Raises:
+        ImageError: The file cannot be read.
     """
     picture = read_image(path, size=size)
     for note in picture.notes:
@@ -69,56 +78,70 @@ def over_white(picture: Picture) -> Pixels:
 class Outputs:
     """The files that a command writes: a figure, its data, or both."""
 
-    figure: Path | None
-    data: Path | None
+    figure: Path | None = None
+    data: Path | None = None
+    overwrite: bool = False
     quiet: bool = False
 
-    def check(self, sources: Sequence[Path], *, overwrite: bool) -> None:
-        """Refuse, before any work, what could not be written or would overwrite something.
+    def check(self, sources: Sequence[Path]) -> None:
+        """Refuse, before any work, what cannot be written or would overwrite something.
 
-        Raises RequestError for no output at all, a suffix that is not supported, an input, a file
-        that exists (without `overwrite`), and a folder that does not exist.
+        Raises:
+            OutputError: There is no output at all, its suffix is not supported, it is one of
+                `sources`, it exists (without `overwrite`), or its folder does not.
         """
         if self.figure is None and self.data is None:
-            raise RequestError("give -o FIGURE.png, --data FILE.npz, or both")
-        if self.figure is not None and self.figure.suffix.lower() not in WRITABLE:
-            raise RequestError(f"{self.figure}: a figure is one of {' '.join(WRITABLE)}")
+            raise OutputError("give -o FIGURE.png, --data FILE.npz, or both")
+        if self.figure is not None:
+            check_suffix(self.figure)
         if self.data is not None and self.data.suffix.lower() != ".npz":
-            raise RequestError(f"{self.data}: data is written as .npz; give such a name")
+            raise OutputError(f"{self.data}: data is written as .npz; give such a name")
         for path in filter(None, (self.figure, self.data)):
-            check_output(path, sources, overwrite=overwrite)
+            check_output(path, sources, overwrite=self.overwrite)
 
     def write(self, figure: Pixels, **arrays: npt.NDArray[Any]) -> None:
         """Write the figure and the arrays, each where it was asked for, and say so.
 
-        Raises ImageError and WorkError where a file cannot be written.
+        Raises:
+            ImageError: The figure cannot be written.
+            WorkError: The data cannot be written.
         """
         if self.figure is not None:
             write_image(self.figure, Picture(figure, None, ()))
-            self._say(self.figure)
+            self.say(f"wrote {self.figure}")
         if self.data is not None:
             write_arrays(self.data, arrays)
-            self._say(self.data)
+            self.say(f"wrote {self.data}")
 
-    def _say(self, path: Path) -> None:
+    def say(self, line: str) -> None:
+        """Print a line, unless it is to be quiet."""
         if not self.quiet:
-            print(f"wrote {path}")
+            print(line)
+
+
+def check_suffix(figure: Path) -> None:
+    """Raise an OutputError if a figure cannot be written under that suffix."""
+    if figure.suffix.lower() not in WRITABLE:
+        raise OutputError(f"{figure}: a figure is one of {' '.join(WRITABLE)}")
 
 
 def check_output(path: Path, sources: Sequence[Path], *, overwrite: bool) -> None:
-    """RequestError if writing `path` would overwrite a source, or anything without `overwrite`,
-    or if its folder is not there or may not be written to."""
+    """Raise an OutputError if `path` cannot be written.
+
+    That is so where it is one of `sources`, where it exists (without `overwrite`), and where its
+    folder does not exist or may not be written to.
+    """
     if path.is_dir():
-        raise RequestError(f"{path} is a folder; give the name of a file")
+        raise OutputError(f"{path} is a folder; give the name of a file")
     if path.exists():
         if any(source.exists() and source.samefile(path) for source in sources):
-            raise RequestError(f"{path} is an input, and would be overwritten; give another output")
+            raise OutputError(f"{path} is an input, and would be overwritten; give another output")
         if not overwrite:
-            raise RequestError(f"{path} exists already; --overwrite replaces what is there")
+            raise OutputError(f"{path} exists already; --overwrite replaces it")
     if not path.parent.is_dir():
-        raise RequestError(f"{path.parent}: no such folder; make it first")
+        raise OutputError(f"{path.parent}: no such folder; make it first")
     if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise RequestError(f"{path.parent}: this folder cannot be written to; give another output")
+        raise OutputError(f"{path.parent}: this folder cannot be written to; give another output")
 
 
 def write_arrays(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> None:
