@@ -1,6 +1,5 @@
 """The command line: what is written, what is said and where, and the exit status."""
 
-import subprocess
 import sys
 from pathlib import Path
 from urllib.error import URLError
@@ -226,16 +225,6 @@ def test_a_missing_extra_is_one_line(
     monkeypatch.delitem(sys.modules, "interp.features.embedding", raising=False)
     line = refused("embed", folder, *MODEL, "-o", tmp_path / "f.png", status=1)
     assert "pip install 'painterly[interp]'" in line
-
-
-def test_help_imports_nothing_heavy() -> None:
-    code = (
-        "import sys\nfrom interp.commands.main import cli\n"
-        "heavy = {'torch', 'scipy', 'sklearn', 'matplotlib', 'onnxruntime'}\n"
-        "print(sorted(heavy & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
 
 
 @pytest.mark.parametrize("command", [None, "layers", *COMMANDS])
