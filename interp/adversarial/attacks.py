@@ -6,13 +6,15 @@ the image to 0..1. All sizes are in pixel values of 0..1: what a model does to i
 a normalization, belongs inside it (`interp.network.classifier.Classifier`).
 """
 
+import warnings
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from interp.network.taps import frozen
+from interp.network.classifier import as_classifier
+from interp.network.taps import differentiable, frozen
 from styletransfer.errors import RequestError, WorkError
 
 Norm = Literal["linf", "l2"]
@@ -38,6 +40,7 @@ def fgsm(
     return pgd(model, images, classes, epsilon, norm=norm, steps=1, step=epsilon, targeted=targeted)
 
 
+@differentiable
 def pgd(
     model: nn.Module,
     images: Tensor,
@@ -84,7 +87,7 @@ def pgd(
     length = 2.5 * epsilon / steps if step is None else step
     generator = torch.Generator().manual_seed(seed)
     images = images.detach()
-    with frozen(model), torch.enable_grad():
+    with frozen(model):
         best = images.clone()
         margin = torch.full_like(images[:, 0, 0, 0], -torch.inf)
         for restart in range(restarts):
@@ -107,10 +110,18 @@ def pgd(
                 attacked = attacked + length * _direction(velocity, norm)
                 attacked = (clean + _projected(attacked - clean, epsilon, norm)).clamp(0, 1)
             if restarts == 1:
-                return attacked
+                best = attacked
+                break
             reached = _margin(model, attacked, wanted, targeted)
             better = reached > margin[left]
             best[left[better]], margin[left[better]] = attacked[better], reached[better]
+    unchanged = int((best == images).flatten(1).all(1).sum())
+    if unchanged:
+        warnings.warn(
+            f"{unchanged} of {len(images)} images are as they were: the attack found no change, as "
+            "their gradient is zero; a random start may help",
+            stacklevel=3,
+        )
     return best
 
 
@@ -138,14 +149,21 @@ def _check(
 
 def _gradient(model: nn.Module, images: Tensor, classes: Tensor, targeted: bool) -> Tensor:
     """Of what is to grow. The sum over images, so that none depends on the size of its batch."""
-    images = images.detach().requires_grad_()
+    images = images.detach().clone().requires_grad_()
     loss = F.cross_entropy(_scores(model, images, classes), classes, reduction="sum")
+    if not loss.requires_grad:
+        raise RequestError(
+            "the scores have no gradient, so no attack can climb it; give a model that does not "
+            "detach or round them"
+        )
     (gradient,) = torch.autograd.grad(-loss if targeted else loss, images)
     return gradient
 
 
 def _scores(model: nn.Module, images: Tensor, classes: Tensor) -> Tensor:
-    scores: Tensor = model(images)
+    scores: Tensor = as_classifier(model)(images)
+    if scores.shape[1] == 1:  # yes or no: as two classes whose probabilities are those of a sigmoid
+        scores = torch.cat([-scores / 2, scores / 2], 1)
     if not scores.isfinite().all():
         raise WorkError("the model's scores are not finite; its weights are broken")
     if not (classes >= 0).all() or not (classes < scores.shape[1]).all():

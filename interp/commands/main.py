@@ -22,16 +22,16 @@ from interp.commands.segment import segment
 from interp.commands.texture import texture
 from interp.commands.texture_grow import texture_grow
 from interp.commands.transfer import transfer
+from styletransfer import __version__
 from styletransfer.commands.command_line import OneLineErrors
 from styletransfer.commands.extras import extra
-from styletransfer.errors import WorkError
 
 # Which extra brings what the base installation lacks; all else comes with `interp`.
 _EXTRAS = {"cv2": "segment", "av": "video"}
 
 
 class _Commands(OneLineErrors):
-    """Tells of a missing extra and of too little memory in one line, whatever the command."""
+    """Tells of a missing extra in one line, whatever the command."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -39,16 +39,10 @@ class _Commands(OneLineErrors):
         except ModuleNotFoundError as error:
             with extra(_EXTRAS.get(str(error.name).partition(".")[0], "interp")):
                 raise
-        except MemoryError:
-            raise WorkError("not enough memory; give fewer or smaller images") from None
 
 
-@click.group(
-    cls=_Commands,
-    invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-@click.version_option(package_name="styletransfer", prog_name="interp")
+@click.group(cls=_Commands, invoke_without_command=True)
+@click.version_option(__version__, prog_name="interp")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
     """Look inside an image classifier, and make images with it.

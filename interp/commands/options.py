@@ -59,7 +59,7 @@ _device = click.option(
     "--device",
     default="auto",
     show_default=True,
-    metavar="auto|cpu|cuda[:N]",
+    metavar="auto|cpu|cuda[:N]|mps",
     help="Where the network computes; auto takes a GPU if there is one. Example: --device cuda:1",
 )
 
@@ -74,9 +74,10 @@ class ModelChoice:
 
     def load(self, *, quiet: bool = False, partial: bool = False) -> "Classifier":
         """The classifier; see `interp.network.classifier.load_classifier` for its errors."""
-        from interp.network.classifier import find_device, load_classifier
+        from interp.network.classifier import load_classifier
+        from styletransfer.device import choose_device
 
-        device = find_device(self.device)
+        device = choose_device(self.device)
         return load_classifier(
             self.name, self.weights, partial=partial, progress=on_terminal(quiet)
         ).to(device)
@@ -86,10 +87,10 @@ class ModelChoice:
     ) -> "LossNetwork":
         """The loss network; RequestError for taps that it does not have, WeightsError for weights
         that cannot be read."""
-        from interp.network.classifier import find_device
+        from styletransfer.device import choose_device
         from styletransfer.losses import LossNetwork
 
-        device = find_device(self.device)
+        device = choose_device(self.device)
         return LossNetwork(self.name, taps, self.weights, pooling=pooling).to(device)
 
 

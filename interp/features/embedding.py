@@ -14,39 +14,56 @@ from sklearn.manifold import TSNE
 from interp.figures import grid, picture_map, resized, scatter
 from interp.network.classifier import Classifier
 from interp.network.photographs import read_pixels, shown
-from styletransfer.errors import RequestError
+from styletransfer.errors import RequestError, WorkError
 from styletransfer.images import Pixels
 
 Array = npt.NDArray[np.floating]
 
 _FEWEST = 3
+_START = 1e-4  # standard deviation of the first coordinate where t-SNE starts
 _TILE = 48  # side of an image in a figure, in pixels
 
 
 def pca(features: Array) -> npt.NDArray[np.float64]:
     """N×D features on their two directions of greatest variance: N×2.
 
-    The sign of each direction is fixed, so it repeats exactly. RequestError for fewer than 3.
+    The sign of each direction is fixed, so it repeats exactly. A single feature has a second
+    direction of zeros.
+
+    Raises:
+        RequestError: Fewer than 3 images, or images whose features are all the same.
+        WorkError: Features that are not finite.
     """
-    _check(features)
-    coordinates: npt.NDArray[np.float64] = PCA(2, svd_solver="full").fit_transform(
-        features.astype(np.float64)
-    )
-    return coordinates
+    values, reach = _scaled(features)
+    if values.shape[1] == 1:
+        return reach * np.concatenate([values, np.zeros_like(values)], axis=1)
+    coordinates: npt.NDArray[np.float64] = PCA(2, svd_solver="full").fit_transform(values)
+    return reach * coordinates
 
 
 def tsne(features: Array, *, perplexity: float = 30, seed: int = 0) -> npt.NDArray[np.float64]:
     """N×D features in the plane, near ones near: N×2.
 
-    It starts from PCA, so that the large distances mean something too. `perplexity`, about the
-    number of neighbors that count, is at most a third of the images. The same seed gives the
-    same bits. Van der Maaten and Hinton 2008, "Visualizing Data using t-SNE". RequestError for
-    fewer than 3 images.
+    It starts from PCA, so that the large distances mean something too. The same seed gives the
+    same bits.
+
+    Args:
+        features: N×D.
+        perplexity: About the number of neighbors that count; at most a third of the images.
+        seed: Seed of the random numbers.
+
+    Raises:
+        RequestError: Fewer than 3 images, or images whose features are all the same.
+        WorkError: Features that are not finite.
+
+    Reference: Van der Maaten and Hinton 2008, "Visualizing Data using t-SNE".
     """
-    _check(features)
+    start = pca(features)
+    # Not `init="pca"`, which crashes where scikit-learn rounds the spread of its start to zero.
+    start = (_START * start / start[:, 0].std()).astype(np.float32)
     perplexity = min(perplexity, (len(features) - 1) / 3)
-    model = TSNE(2, init="pca", perplexity=perplexity, random_state=seed)
-    return np.asarray(model.fit_transform(features.astype(np.float64)), np.float64)
+    model = TSNE(2, init=start, perplexity=perplexity, random_state=seed)
+    return np.asarray(model.fit_transform(_scaled(features)[0]), np.float64)
 
 
 def grid_places(points: Array) -> npt.NDArray[np.int64]:
@@ -101,6 +118,21 @@ def draw_grid(places: npt.NDArray[np.int64], tiles: Sequence[Pixels]) -> Pixels:
     return grid(sheet, columns=int(columns))
 
 
-def _check(features: Array) -> None:
+def _scaled(features: Array) -> tuple[npt.NDArray[np.float64], float]:
+    """The features about their mean, scaled to 1, and their scale; errors as `tsne` tells them.
+
+    Neither method depends on the scale. Squares of very small or large numbers would be lost.
+    """
     if len(features) < _FEWEST:
         raise RequestError(f"{len(features)} images have no map; give at least {_FEWEST}")
+    if not np.isfinite(features).all():
+        raise WorkError("the features are not finite; the weights of the model are broken")
+    values = features.astype(np.float64)
+    values -= values.mean(axis=0)
+    reach = np.abs(values).max(initial=0.0)
+    if reach <= np.finfo(np.float32).eps * np.abs(features).max(initial=0.0):
+        raise RequestError(
+            f"all {len(features)} images have the same features, so they have no map; give "
+            "different images"
+        )
+    return values / reach, float(reach)

@@ -24,6 +24,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 from torch.utils.weak import WeakIdKeyDictionary
 
+from interp.network.classifier import as_classifier
 from interp.network.taps import frozen, tapped
 
 # Top, left, −bottom, −right: so that the union of boxes is the minimum of each.
@@ -79,9 +80,10 @@ def receptive_fields(
     """
     height, width = (size, size) if isinstance(size, int) else size
     reference = next(model.parameters(), torch.zeros(()))
-    image = torch.zeros(1, 3, height, width, device=reference.device, dtype=reference.dtype)
+    classifier = as_classifier(model)
+    image = torch.zeros(1, classifier.channels, height, width, device=reference.device)
     with frozen(model), torch.no_grad(), tapped(model, layers) as values, _Boxes(image) as mode:
-        model(image)
+        classifier.raw(image)
         return {name: ReceptiveField(_boxes(mode.edges(values[name]))) for name in layers}
 
 

@@ -7,17 +7,21 @@ ones are the values of the layers that follow, or of the block.
 """
 
 import difflib
+import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from interp.network.classifier import Classifier
+from interp.network.classifier import as_classifier
 from styletransfer.errors import RequestError
 
 _INPUT = ":input"
+
+Given = ParamSpec("Given")
+Made = TypeVar("Made")
 
 
 # Hears a layer's name, its module, and what goes in or comes out of each of its calls.
@@ -31,7 +35,7 @@ class _AllRead(Exception):
 def named_layers(model: nn.Module) -> dict[str, nn.Module]:
     """All modules by their dotted names, the model itself by the name "".
 
-    Those of a `Classifier` are its model's.
+    Those of a `Classifier` are its model's. A module that has several names is there by the first.
     """
     return dict(_inner(model).named_modules())
 
@@ -43,7 +47,7 @@ def layer_names(model: nn.Module) -> list[str]:
 
 def find_layer(model: nn.Module, name: str) -> nn.Module:
     """The module called `name`; RequestError with the nearest names where there is none."""
-    modules = named_layers(model)
+    modules: dict[str, nn.Module] = dict(_inner(model).named_modules(remove_duplicate=False))
     modules.pop("")
     plain = name.removesuffix(_INPUT)
     if plain not in modules:
@@ -52,16 +56,32 @@ def find_layer(model: nn.Module, name: str) -> nn.Module:
     return modules[plain]
 
 
+def differentiable(function: Callable[Given, Made]) -> Callable[Given, Made]:
+    """Let a function take gradients, also within `torch.no_grad` and `torch.inference_mode`."""
+
+    @functools.wraps(function)
+    def wrapped(*args: Given.args, **kwargs: Given.kwargs) -> Made:
+        with torch.inference_mode(False), torch.enable_grad():
+            return function(*args, **kwargs)
+
+    return wrapped
+
+
 @contextmanager
 def frozen(model: nn.Module) -> Iterator[None]:
-    """Eval mode, and no gradients for the parameters; then every module as it was."""
+    """Eval mode, and no gradients for the parameters; then every module as it was.
+
+    An outer `torch.inference_mode` is left for the time, as no gradient can be taken in it.
+    """
     modes = [(module, module.training) for module in model.modules()]
     wanted = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     try:
         model.eval()
         for parameter, _ in wanted:
             parameter.requires_grad_(False)
-        yield
+        gradients = torch.is_grad_enabled()
+        with torch.inference_mode(False), torch.set_grad_enabled(gradients):
+            yield
     finally:
         for module, mode in modes:
             module.training = mode
@@ -93,7 +113,7 @@ def activations(
     """
     with frozen(model), _hooks(model, layers, stop=True) as values:
         with torch.set_grad_enabled(gradients), suppress(_AllRead):
-            model(images)
+            as_classifier(model).raw(images)
         return dict(values)
 
 
@@ -135,7 +155,7 @@ def calls(
 def run_through(model: nn.Module, images: Tensor) -> None:
     """One forward pass in eval mode, without gradients: for what `calls` hears of it."""
     with frozen(model), torch.no_grad():
-        model(images)
+        as_classifier(model).raw(images)
 
 
 def last_hidden_layer(model: nn.Module, images: Tensor) -> str:
@@ -158,7 +178,7 @@ def last_hidden_layer(model: nn.Module, images: Tensor) -> str:
 
 
 def _inner(model: nn.Module) -> nn.Module:
-    return model.model if isinstance(model, Classifier) else model
+    return as_classifier(model).model
 
 
 @contextmanager
@@ -196,7 +216,8 @@ def _hooks(
         return lambda _module, _inputs, output: keep(name, output)
 
     modules = {name: find_layer(model, name) for name in layers}
-    handles = [model.register_forward_pre_hook(begin)]
+    whole = _inner(model)
+    handles = [whole.register_forward_pre_hook(begin)]
     try:
         for name, module in modules.items():
             handles.append(
@@ -204,7 +225,7 @@ def _hooks(
                 if name.endswith(_INPUT)
                 else module.register_forward_hook(after(name))
             )
-        handles.append(model.register_forward_hook(end))
+        handles.append(whole.register_forward_hook(end))
         yield values
     finally:
         for handle in handles:

@@ -4,11 +4,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from interp.network.taps import calls, find_layer, frozen, layer_names, run_through, tapped
+from interp.network.taps import (
+    calls,
+    differentiable,
+    find_layer,
+    frozen,
+    layer_names,
+    run_through,
+    tapped,
+)
 from interp.saliency.targets import Target
 from styletransfer.errors import RequestError
 
 
+@differentiable
 def grad_cam(
     model: nn.Module, images: Tensor, target: Target, *, layer: str | None = None
 ) -> Tensor:
@@ -19,7 +28,7 @@ def grad_cam(
     for a layer without channels and places, or that the target does not depend on.
     """
     layer = layer or last_map_layer(model, images[:1])
-    with frozen(model), torch.enable_grad(), tapped(model, [layer]) as values:
+    with frozen(model), tapped(model, [layer]) as values:
         # The pixels require gradients only so that there is a graph.
         score = target(model, images.detach().clone().requires_grad_()).sum()
         if layer not in values:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torchvision.transforms import functional as vision
 
 from interp.network.taps import frozen
-from interp.saliency.targets import Target
+from interp.saliency.targets import Target, target_of
 from styletransfer.errors import RequestError, WorkError
 
 Baseline = Literal["gray", "blur", "zero"]
@@ -43,7 +43,8 @@ def occlusion(
         window, stride: in pixels; the stride is at most the window.
         baseline: what covers: gray (0.5), the blurred image, zero (black), or a tensor that can
             be broadcast to 3×H×W.
-        batch: windows in one forward pass; it is halved each time that memory runs out.
+        batch: windows in one forward pass; it is halved each time that a pass fails, as it does
+            where memory runs out.
         done: called with the number of windows after each batch.
 
     Raises:
@@ -57,20 +58,24 @@ def occlusion(
     cover = torch.zeros_like(result[0])
     for top, left, bottom, right in boxes:
         cover[top:bottom, left:right] += 1
-    with frozen(model), torch.inference_mode():
-        for image, falls in zip(images, result, strict=True):
-            whole = target(model, image[None])
+    layout = _layout(images)
+    with frozen(model), torch.no_grad():
+        for number, (image, falls) in enumerate(zip(images, result, strict=True)):
+            of_image = target_of(target, number)
+            whole = of_image(model, image[None])
             covering = _covering(image, baseline)
             start = 0
             while start < len(boxes):
                 chosen = boxes[start : start + batch]
                 try:
-                    left_over = target(model, _covered(image, covering, chosen))
+                    left_over = of_image(model, _covered(image, covering, chosen, layout))
+                # On a CPU, too little memory is a RuntimeError like any other. One that has
+                # another cause comes again with a single window.
                 except (RuntimeError, MemoryError) as error:
-                    if not _memory_ran_out(error):
-                        raise
-                    if batch == 1:
+                    if batch == 1 and isinstance(error, MemoryError | torch.OutOfMemoryError):
                         raise WorkError("not enough memory for one image; take less") from None
+                    if batch == 1:
+                        raise
                     batch = max(1, batch // 2)
                     continue
                 for (top, left, bottom, right), fall in zip(
@@ -111,19 +116,18 @@ def _covering(image: Tensor, baseline: Baseline | Tensor) -> Tensor:
     return torch.full_like(image, 0.5 if baseline == "gray" else 0.0)
 
 
-def _covered(image: Tensor, covering: Tensor, boxes: list[Box]) -> Tensor:
-    """A copy of the image for each box, covered there.
+def _layout(images: Tensor) -> torch.memory_format:
+    """The layout of the images in memory, which a model may depend on."""
+    last = images.is_contiguous(memory_format=torch.channels_last) and not images.is_contiguous()
+    return torch.channels_last if last else torch.contiguous_format
 
-    Channels last, because on a CPU most convolutions and poolings compute faster so.
-    """
+
+def _covered(
+    image: Tensor, covering: Tensor, boxes: list[Box], layout: torch.memory_format
+) -> Tensor:
+    """A copy of the image for each box, covered there."""
     shape = (len(boxes), *image.shape)
-    copies = image.expand(shape).clone(memory_format=torch.channels_last)
+    copies = image.expand(shape).clone(memory_format=layout)
     for copy, (top, left, bottom, right) in zip(copies, boxes, strict=True):
         copy[:, top:bottom, left:right] = covering[:, top:bottom, left:right]
     return copies
-
-
-def _memory_ran_out(error: BaseException) -> bool:
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
-        words in str(error) for words in ("not enough memory", "can't allocate memory")
-    )

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from interp.network.taps import frozen
+from interp.network.taps import differentiable, frozen
 from interp.saliency.targets import Target
 
 STEPS = 50
@@ -16,13 +16,14 @@ SAMPLES = 50
 NOISE = 0.15
 
 
+@differentiable
 def gradient(model: nn.Module, images: Tensor, target: Target) -> Tensor:
     """The gradient of the target.
 
     Simonyan et al. 2014, "Deep Inside Convolutional Networks"; their map is the greatest absolute
     value of R, G and B.
     """
-    with frozen(model), torch.enable_grad():
+    with frozen(model):
         pixels = images.detach().clone().requires_grad_()
         # BatchNorm in eval mode mixes no images, so one sum gives each image its own gradient.
         (result,) = torch.autograd.grad(target(model, pixels).sum(), pixels)

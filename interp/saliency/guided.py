@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import CheckpointError
 
 from interp.network.relus import ReplacedReLUs
 from interp.saliency.gradients import gradient
@@ -19,8 +20,10 @@ from styletransfer.errors import RequestError
 def guided_backprop(model: nn.Module, images: Tensor, target: Target) -> Tensor:
     """The gradient of the target, with guided ReLUs: N×3×H×W for images N×3×H×W in 0..1.
 
-    Every ReLU call counts, however it is written: module, function or method, in place or not,
-    ReLU6, a clamp at 0. Other activations keep their gradient.
+    Every ReLU counts that is one call of PyTorch: the module, function or method `relu`, ReLU6,
+    `hardtanh` from 0, `clamp` or `clip` at 0, `threshold` of 0, the `maximum` or `max` with zeros,
+    `where(x > 0, x, 0)`, `masked_fill(x < 0, 0)`, and `x * (x > 0)`, in place or not. Other
+    activations keep their gradient, and so does a ReLU written in any other way.
 
     Raises:
         RequestError: No ReLU lies before the target. The message names the activations found.
@@ -28,13 +31,15 @@ def guided_backprop(model: nn.Module, images: Tensor, target: Target) -> Tensor:
     Reference: Springenberg et al. 2015, "Striving for Simplicity".
     """
     rule = ReplacedReLUs(_GuidedReLU.apply)
-
-    def guided(model: nn.Module, pixels: Tensor) -> Tensor:
-        # Around the forward pass alone, where the ReLUs are called.
+    try:
+        # Around the backward pass too: activation checkpointing computes there anew.
         with rule:
-            return target(model, pixels)
-
-    result = gradient(model, images, guided)
+            result = gradient(model, images, target)
+    except CheckpointError:
+        raise RequestError(
+            "guided backprop does not reach the model's checkpointed layers; turn activation "
+            "checkpointing off, or take the method gradient"
+        ) from None
     if not rule.replaced:
         found = ", ".join(sorted(rule.others)) or "no activation"
         raise RequestError(
@@ -54,5 +59,7 @@ class _GuidedReLU(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        (passes,) = ctx.saved_tensors
-        return gradients[0].clamp(min=0) * passes, None
+        # The rule is open here, and would take this clamp for a ReLU.
+        with torch._C.DisableTorchFunction():
+            (passes,) = ctx.saved_tensors
+            return gradients[0].clamp(min=0) * passes, None

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from interp.network.classifier import Classifier
-from interp.network.taps import frozen
+from interp.network.taps import differentiable, frozen
 from interp.saliency.targets import Target
 from interp.synthesis import regularizers, transforms
 from interp.synthesis.canvas import FourierCanvas, PixelCanvas
@@ -31,6 +31,7 @@ from styletransfer.errors import RequestError, WorkError
 _NOISE = 0.05
 
 
+@differentiable
 def class_image(
     classifier: Classifier,
     target: Target,

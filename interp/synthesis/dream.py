@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from interp.network.taps import activations
+from interp.network.taps import activations, differentiable
 from interp.synthesis.canvas import PixelCanvas
 from interp.synthesis.loop import Progress, descent, optimize_image
 from interp.synthesis.regularizers import normalized, within
@@ -46,6 +46,7 @@ class DreamSettings:
     jitter: int = 32
 
 
+@differentiable
 def deep_dream(
     model: nn.Module,
     image: Tensor,

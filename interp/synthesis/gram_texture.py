@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from interp.network.memory import require_gradient_memory
+from interp.network.taps import differentiable
 from interp.synthesis.loop import Objective, Outcome, Progress, lbfgs
 from interp.synthesis.pyramid import coarse_to_fine, most_levels, noise, require_levels, scaled
 from styletransfer.losses import LossNetwork, gram_matrix
@@ -87,6 +88,7 @@ def texture_levels(sample: Tensor) -> int:
     return most_levels(sample.shape[2], sample.shape[3], _COARSEST)
 
 
+@differentiable
 def synthesize_texture(
     network: LossNetwork,
     sample: Tensor,

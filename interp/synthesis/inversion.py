@@ -16,7 +16,7 @@ from interp.figures import table
 from interp.network.classifier import Classifier
 from interp.network.memory import require_gradient_memory
 from interp.network.photographs import shown
-from interp.network.taps import activations, calls, named_layers, run_through
+from interp.network.taps import activations, calls, differentiable, named_layers, run_through
 from interp.synthesis.canvas import FourierCanvas
 from interp.synthesis.loop import Progress, lbfgs, optimize_image
 from interp.synthesis.regularizers import alpha_norm, total_variation
@@ -45,6 +45,7 @@ class Inversion:
     interrupted: bool = False
 
 
+@differentiable
 def invert(
     model: nn.Module,
     image: Tensor,

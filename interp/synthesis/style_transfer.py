@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from interp.network.memory import require_gradient_memory
+from interp.network.taps import differentiable
 from interp.synthesis.loop import Objective, Outcome, Progress, lbfgs
 from interp.synthesis.pyramid import coarse_to_fine, noise, require_levels, resized_to, scaled
 from styletransfer.errors import RequestError
@@ -123,6 +124,7 @@ def transfer_objective(
     return objective
 
 
+@differentiable
 def transfer_style(
     network: LossNetwork,
     photograph: Tensor,

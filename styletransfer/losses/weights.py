@@ -1,6 +1,7 @@
 """Reading a file of weights, or saying why it cannot be read."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,7 +26,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
-            state = load_file(path)
+            state: Any = load_file(path)
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
     # The readers answer damaged bytes with almost any exception there is.
@@ -34,6 +35,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise WeightsError(
             f"{path}: not a file of weights that can be read ({reason}); get it again"
         ) from error
+    # A checkpoint of Lightning and its like.
+    state = state.get("state_dict", state) if isinstance(state, dict) else state
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise WeightsError(f"{path}: holds something else than a state dict; save only that")
-    return state
+    tensors: dict[str, Tensor] = state
+    return tensors

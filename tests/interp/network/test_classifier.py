@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from interp.network.classifier import Classifier, load_classifier
-from styletransfer.errors import RequestError, WorkError
+from styletransfer.errors import RequestError, WeightsError
 from styletransfer.images import Picture
 from tests.assets import asset
 
@@ -128,11 +128,13 @@ def test_side_heads_and_old_names_in_a_file(tmp_path: Path) -> None:
 def test_weights_of_another_architecture_name_the_keys(tmp_path: Path) -> None:
     torch.save(load_classifier("squeezenet1_1", "random").model.state_dict(), tmp_path / "w.pth")
     with pytest.raises(
-        WorkError, match=r"lacks conv1.weight \(and 101 more\); has an unknown feat"
+        WeightsError,
+        match=r"it lacks conv1.weight \(and 101 more\), and the model has no features.0.weight",
     ):
         load_classifier("resnet18", tmp_path / "w.pth")
     with pytest.raises(
-        WorkError, match=r"features.0.weight is \[64, 3, 3, 3\], not \[96, 3, 7, 7\]"
+        WeightsError,
+        match=r"features.0.weight has the shape \[64, 3, 3, 3\] instead of \[96, 3, 7, 7\]",
     ):
         load_classifier("squeezenet1_0", tmp_path / "w.pth")
 
@@ -142,9 +144,9 @@ def test_files_that_hold_no_weights(tmp_path: Path) -> None:
     damaged.write_bytes(b"nothing of the kind")
     torch.save([1, 2], other)
     for path, said in ((damaged, "can be read"), (other, "state dict")):
-        with pytest.raises(WorkError, match=said):
+        with pytest.raises(WeightsError, match=said):
             load_classifier("squeezenet1_0", path)
-    with pytest.raises(RequestError, match="no such file"):
+    with pytest.raises(WeightsError, match="no such file"):
         load_classifier("squeezenet1_0", tmp_path / "none.pth")
 
 
