@@ -142,7 +142,7 @@ def attack_images(
         WorkError: No image can be read. And what `attack` raises.
     """
     found, names = [], []
-    for number, (name, image) in enumerate(each_image(classifier, images, report)):
+    for number, (name, image) in each_image(classifier, images, report):
         found.append(
             compare(
                 classifier, image, attack=attack, leave=leave, target=target, seed=seed + number

@@ -46,7 +46,8 @@ channel = click.option(
 )
 place = click.option(
     "--place",
-    help="One neuron of the channel, at ROW,COLUMN. Example: --place 6,7",
+    help="One neuron of the channel, at ROW,COLUMN, or max for the strongest in each image. "
+    "Example: --place 6,7",
 )
 seed = click.option(
     "--seed",
@@ -206,14 +207,18 @@ def parsed_size(size: str) -> tuple[int, int]:
     return width, height
 
 
-def parsed_place(words: str | None) -> tuple[int, int] | None:
-    """The row and column of `--place`."""
+def parsed_place(words: str | None) -> tuple[int, int] | Literal["max"] | None:
+    """The row and column of `--place`, or "max"."""
     if words is None:
         return None
+    if words == "max":
+        return "max"
     try:
         row, column = (int(number) for number in words.split(","))
     except ValueError:
-        raise click.UsageError(f"{words!r} is no place; give ROW,COLUMN as in 6,7") from None
+        raise click.UsageError(
+            f"{words!r} is no place; give ROW,COLUMN as in 6,7, or max"
+        ) from None
     return row, column
 
 

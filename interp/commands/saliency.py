@@ -85,9 +85,8 @@ def saliency(
     import numpy as np
 
     from interp.saliency.covering import windows
-    from interp.saliency.maps import saliency_map
+    from interp.saliency.maps import Neuron, saliency_map
     from interp.saliency.methods import Settings
-    from interp.saliency.targets import layer_value
 
     paths = [source.path for source in gather(images)]
     files.check(paths)
@@ -95,7 +94,7 @@ def saliency(
     classifier = model.load(quiet=files.quiet)
     neuron = None
     if channel is not None and layer is not None:
-        neuron = f"{layer}, channel {channel}", layer_value(layer, channel, where)
+        neuron = Neuron(layer, channel, where)
     unit, steps = "image", 1
     if method == "occlusion":
         side = classifier.size
@@ -105,7 +104,7 @@ def saliency(
             classifier,
             paths,
             method,
-            class_index=None if class_name is None else classifier.find_class(class_name),
+            classes=class_name,
             probability=probability,
             neuron=neuron,
             settings=settings,

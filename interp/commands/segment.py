@@ -50,7 +50,7 @@ def segment(
             classifier,
             paths,
             method,
-            class_index=None if class_name is None else classifier.find_class(class_name),
+            classes=class_name,
             settings=Settings(seed=seed),
             report=report,
             done=bar.update,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from interp.files import write_arrays
 from interp.network.classifier import Classifier
@@ -62,5 +63,8 @@ def model_digest(classifier: Classifier) -> str:
     normalization = {"mean": classifier.mean, "std": classifier.std}
     for key, value in (classifier.model.state_dict() | normalization).items():
         digest.update(key.encode())
-        digest.update(value.detach().cpu().contiguous().view(-1).numpy().tobytes())
+        # As bytes, since NumPy has no bfloat16.
+        digest.update(
+            value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
+        )
     return digest.hexdigest()

@@ -87,7 +87,7 @@ def _cached(
     done(len(paths) - len(fresh))
     try:
         for indices, images in read_batches(classifier, fresh, report) if fresh else ():
-            for index, row in zip(indices, compute(images).cpu().numpy(), strict=True):
+            for index, row in zip(indices, compute(images).float().cpu().numpy(), strict=True):
                 cache.rows[digests[fresh[index]]] = row.astype(np.float32)
             done(len(indices))
     except WorkError:

@@ -23,7 +23,7 @@ def activation_maps(classifier: Classifier, image: Tensor, layer: str) -> Tensor
             f"layer {layer!r} gives {'×'.join(map(str, values.shape[1:]))}, no maps; "
             "`interp layers` shows which have C×H×W"
         )
-    return values[0]
+    return values[0].float()
 
 
 def strongest_channels(maps: Tensor) -> list[int]:

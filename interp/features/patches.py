@@ -58,14 +58,14 @@ def top_patches(
     for an unknown layer or channel and for a layer that is neither a map nor a vector, WorkError
     if no image can be read.
     """
-    field = receptive_fields(classifier, [layer], classifier.size)[layer]
+    field = receptive_fields(classifier, [layer], classifier.size, by_channel=True)[layer]
     values = torch.empty(len(channels), 0)
     images = torch.empty(len(channels), 0, dtype=torch.long)
     places = torch.empty(len(channels), 0, dtype=torch.long)
     seen = 0
     for indices, pixels in read_batches(classifier, paths, report):
         maps = _maps(activations(classifier, pixels, [layer])[layer], layer, channels)
-        greatest, where = maps.flatten(2).cpu().max(2)  # n×K each
+        greatest, where = maps.flatten(2).float().cpu().max(2)  # n×K each
         values = torch.cat([values, greatest.T], 1)
         images = torch.cat([images, torch.tensor(indices).expand(len(channels), -1)], 1)
         places = torch.cat([places, where.T], 1)
@@ -73,7 +73,11 @@ def top_patches(
         values, images, places = (kept.gather(1, best) for kept in (values, images, places))
         seen += len(indices)
         done(len(indices))
-    boxes = field.boxes.reshape(-1, 4)[places.numpy()]
+    if field.boxes.ndim == 4:
+        each = field.boxes[list(channels)].reshape(len(channels), -1, 4)
+    else:
+        each = np.repeat(field.boxes.reshape(1, -1, 4), len(channels), axis=0)
+    boxes = np.take_along_axis(each, places.numpy()[..., None], axis=1)
     return Patches(list(channels), values.numpy(), images.numpy(), boxes, field.size, seen)
 
 

@@ -171,7 +171,7 @@ class Classifier(nn.Module):
         RequestError for a class that there is not, with the nearest names, and for a part that
         several names share, with those.
         """
-        if isinstance(wanted, int) or wanted.strip().isdecimal():
+        if not isinstance(wanted, str) or wanted.strip().isdecimal():
             index = int(wanted)
             if not 0 <= index < (len(self.names) or index + 1):
                 raise RequestError(

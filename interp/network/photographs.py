@@ -20,6 +20,8 @@ Report = Callable[[str], object]
 # A file, a PIL image, an array uint8 H×W×3, or a tensor C×H×W or N×C×H×W in 0..1.
 OneImage = str | Path | Image.Image | npt.NDArray[Any] | Tensor
 Images = OneImage | Sequence[OneImage]
+# A class by its index or its name, or one for each image.
+ClassNames = int | str | Sequence[int | str] | Tensor
 
 BATCH = 16
 
@@ -67,8 +69,8 @@ def read_batches(
 
 def each_image(
     classifier: Classifier, images: Images, report: Report | None = None
-) -> Iterator[tuple[str, Tensor]]:
-    """The images one by one: a name, and pixels 1×C×H×W in 0..1 on the model's device.
+) -> Iterator[tuple[int, tuple[str, Tensor]]]:
+    """The images one by one: number, name, and pixels 1×C×H×W in 0..1 on the model's device.
 
     Files, PIL images and arrays are resized and cropped as the classifier wants it; a tensor is
     taken as it is, N×C×H×W as N images.
@@ -85,11 +87,11 @@ def each_image(
     """
     several = isinstance(images, Sequence) and not isinstance(images, str)
     listed = cast("Sequence[OneImage]", images if several else [images])
-    count = 0
+    count, unread = 0, 0
     for image in listed:
         if isinstance(image, Tensor):
             for one in image if image.ndim == 4 else image[None]:
-                yield f"image {count}", one[None].to(classifier.mean.device)
+                yield count, (f"image {count}", one[None].to(classifier.mean.device))
                 count += 1
             continue
         if isinstance(image, str | Path):
@@ -99,13 +101,37 @@ def each_image(
                 if report is None:
                     raise
                 report(f"Error: {error}")
-                continue
-            yield str(image), pixels
+                unread += 1
+            else:
+                yield count, (str(image), pixels)
         else:
-            yield f"image {count}", classifier.preprocess(as_picture(image))
+            yield count, (f"image {count}", classifier.preprocess(as_picture(image)))
         count += 1
-    if not count:
+    if unread == count:
         raise WorkError("none of the images can be read")
+
+
+def class_of_each(
+    classifier: Classifier, classes: ClassNames | None
+) -> Callable[[int], int | None]:
+    """What gives the class index of an image by its number, or None where none is given.
+
+    Raises:
+        RequestError: A class that the model does not have; an image without a class, when called.
+    """
+    if classes is None:
+        return lambda number: None
+    if isinstance(classes, int | str):
+        index = classifier.find_class(classes)
+        return lambda number: index
+    known = [classifier.find_class(wanted) for wanted in list(classes)]
+
+    def index_of(number: int) -> int:
+        if number >= len(known):
+            raise RequestError(f"there are {len(known)} classes for more images; give each one")
+        return known[number]
+
+    return index_of
 
 
 def as_picture(image: Image.Image | npt.NDArray[Any]) -> Picture:
@@ -128,8 +154,14 @@ def as_picture(image: Image.Image | npt.NDArray[Any]) -> Picture:
 
 
 def shown(image: Tensor) -> Pixels:
-    """A 3×H×W or 1×3×H×W tensor in 0..1 as uint8 H×W×3, clipped, for a figure."""
-    return to_pixels(image.detach().cpu().numpy())
+    """A C×H×W or 1×C×H×W tensor in 0..1 as uint8 H×W×3, clipped, for a figure.
+
+    Other numbers of channels than 3 are shown as their mean, in gray.
+    """
+    planes = image.detach().float().reshape(-1, *image.shape[-2:])
+    if len(planes) != 3:
+        planes = planes.mean(0).expand(3, -1, -1)
+    return to_pixels(planes.cpu().numpy())
 
 
 def planes_of(pixels: Pixels) -> Tensor:

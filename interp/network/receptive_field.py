@@ -57,9 +57,11 @@ _NORMS = ("native_batch_norm", "_native_batch_norm_legit_no_training", "cudnn_ba
 class ReceptiveField:
     """The boxes of pixels that a layer's values see, for one size of input.
 
-    `boxes` is int H×W×4: for each place of a map, the (top, left, bottom, right) of what any of
-    its channels sees, bottom and right exclusive. A layer that is no map N×C×H×W (a vector,
-    tokens) has a single box, of all that it sees: H = W = 1.
+    Attributes:
+        boxes: int H×W×4: for each place of a map, the (top, left, bottom, right) of what any of
+            its channels sees, bottom and right exclusive. With `by_channel` it is C×H×W×4, of each
+            channel: where branches come together they differ. A layer that is no map N×C×H×W (a
+            vector, tokens) has a single box, of all that it sees: H = W = 1.
     """
 
     boxes: npt.NDArray[np.int64]
@@ -72,7 +74,11 @@ class ReceptiveField:
 
 
 def receptive_fields(
-    model: nn.Module, layers: Sequence[str], size: int | tuple[int, int]
+    model: nn.Module,
+    layers: Sequence[str],
+    size: int | tuple[int, int],
+    *,
+    by_channel: bool = False,
 ) -> dict[str, ReceptiveField]:
     """The receptive fields of `layers` for images of `size`, a side or (height, width) in pixels.
 
@@ -84,13 +90,14 @@ def receptive_fields(
     image = torch.zeros(1, classifier.channels, height, width, device=reference.device)
     with frozen(model), torch.no_grad(), tapped(model, layers) as values, _Boxes(image) as mode:
         classifier.raw(image)
-        return {name: ReceptiveField(_boxes(mode.edges(values[name]))) for name in layers}
+        edges = {name: mode.edges(values[name]) for name in layers}
+    return {name: ReceptiveField(_boxes(each, by_channel)) for name, each in edges.items()}
 
 
-def _boxes(edges: Edges) -> npt.NDArray[np.int64]:
-    """The union over samples and channels, as top, left, bottom, right at each place."""
+def _boxes(edges: Edges, by_channel: bool) -> npt.NDArray[np.int64]:
+    """The union over samples, and over channels, as top, left, bottom, right at each place."""
     if edges[0].ndim == 4:
-        planes = [edge.amin((0, 1)) for edge in edges]
+        planes = [edge.amin(0 if by_channel else (0, 1)) for edge in edges]
     else:
         planes = [edge.amin().view(1, 1) for edge in edges]
     top, left, bottom, right = (plane.nan_to_num(posinf=0) for plane in planes)

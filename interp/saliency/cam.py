@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from interp.network.taps import (
     calls,
     differentiable,
-    find_layer,
     frozen,
     layer_names,
     run_through,
@@ -49,8 +48,11 @@ def last_map_layer(model: nn.Module, images: Tensor) -> str:
 
     That is the whole that is computed between the last convolution whose output has more than one
     place and the pooling that follows: `layer4` for a ResNet, `features.29` for VGG16 (its last
-    ReLU), `features` for DenseNet. RequestError for a network, such as a transformer, that has
-    maps only in its first layer.
+    ReLU), `features` for DenseNet. In a network with attention, only what comes after the last
+    attention counts: `permute` for a Swin transformer.
+
+    Raises:
+        RequestError: The network has no such layer.
     """
     height, width = images.shape[2:]
     found: list[str] = []
@@ -62,6 +64,10 @@ def last_map_layer(model: nn.Module, images: Tensor) -> str:
         # A tap of a module that is called twice gives its first call, which is not the last layer.
         first = name not in called
         called.add(name)
+        # From here on, tokens have the image's places, and maps before it are not the last ones.
+        tokens = isinstance(value, Tensor) and value.ndim == 3 and isinstance(module, nn.LayerNorm)
+        if tokens or "Attention" in type(module).__name__:
+            found.clear()
         if not isinstance(value, Tensor) or value.ndim != 4 or value[0, 0].numel() == 1:
             return
         tall, wide = value.shape[2:]
@@ -78,8 +84,7 @@ def last_map_layer(model: nn.Module, images: Tensor) -> str:
 
     with calls(model, layer_names(model), look):
         run_through(model, images)
-    start = find_layer(model, found[0]) if found else None
-    if not isinstance(start, nn.Conv2d) or start.in_channels == 3:
+    if not found:
         raise RequestError(
             "the model has no late layer with maps; take another --method, or name a --layer"
         )

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.transforms import functional as vision
 
-from interp.network.taps import frozen
+from interp.network.taps import differentiable, frozen
 from interp.saliency.targets import Target, target_of
 from styletransfer.errors import RequestError, WorkError
 
@@ -20,6 +20,7 @@ BATCH = 8
 _BLUR = 10.0  # standard deviation, in pixels
 
 
+@differentiable
 def occlusion(
     model: nn.Module,
     images: Tensor,

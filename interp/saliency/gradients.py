@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from interp.network.taps import differentiable, frozen
 from interp.saliency.targets import Target
+from styletransfer.errors import RequestError
 
 STEPS = 50
 SAMPLES = 50
@@ -26,8 +27,16 @@ def gradient(model: nn.Module, images: Tensor, target: Target) -> Tensor:
     with frozen(model):
         pixels = images.detach().clone().requires_grad_()
         # BatchNorm in eval mode mixes no images, so one sum gives each image its own gradient.
-        (result,) = torch.autograd.grad(target(model, pixels).sum(), pixels)
-    return result
+        score = target(model, pixels).sum()
+        if not score.requires_grad:
+            raise RequestError(
+                "what is to be explained has no gradient; give a model that does not detach or "
+                "round it, or take the method occlusion"
+            )
+        # Not `autograd.grad` nor `Tensor.backward`: activation checkpointing does not always allow
+        # the one, and a mode such as that of guided backprop is closed within the other.
+        torch.autograd.backward(score)
+    return torch.zeros_like(pixels) if pixels.grad is None else pixels.grad
 
 
 def smoothgrad(

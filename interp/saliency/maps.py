@@ -2,17 +2,33 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor, nn
 
 from interp.figures import table
-from interp.network.classifier import Classifier
-from interp.network.photographs import Images, Report, each_image, shown
+from interp.network.classifier import Classifier, as_classifier
+from interp.network.photographs import (
+    ClassNames,
+    Images,
+    Report,
+    class_of_each,
+    each_image,
+    shown,
+)
 from interp.saliency import Method
 from interp.saliency.drawing import saliency_row
 from interp.saliency.methods import Settings, as_map, attribution
-from interp.saliency.targets import Target, class_probability, class_score
+from interp.saliency.targets import (
+    Place,
+    class_probability,
+    class_score,
+    layer_value,
+    strongest_place,
+)
+from styletransfer.errors import WorkError
 from styletransfer.images import Pixels
 
 
@@ -54,14 +70,31 @@ class SaliencyMaps:
         )
 
 
+class Neuron(NamedTuple):
+    """What is explained instead of a class: a channel of a layer, at a place or at all places."""
+
+    layer: str
+    channel: int
+    place: Place | None = None
+
+    @property
+    def caption(self) -> str:
+        """Layer, channel and place in words."""
+        words = f"{self.layer}, channel {self.channel}"
+        if self.place is None:
+            return words
+        where = "its greatest" if self.place == "max" else ",".join(map(str, self.place))
+        return f"{words} at {where}"
+
+
 def saliency_map(
-    classifier: Classifier,
+    model: nn.Module,
     images: Images,
     method: Method = "gradient",
     *,
-    class_index: int | None = None,
+    classes: ClassNames | None = None,
+    neuron: Neuron | None = None,
     probability: bool = False,
-    neuron: tuple[str, Target] | None = None,
     settings: Settings | None = None,
     report: Report | None = None,
     done: Callable[[int], object] = lambda count: None,
@@ -69,44 +102,74 @@ def saliency_map(
     """Map what in each image matters to a class, or to a neuron.
 
     Args:
-        classifier: The network.
-        images: As `each_image` takes them.
+        model: A `Classifier`, or any module that takes images in 0..1.
+        images: Files, PIL images, arrays uint8 H×W×3 or tensors C×H×W in 0..1, one or several.
         method: One of `interp.saliency.METHODS`.
-        class_index: The class; by default the one that is seen in each image.
+        classes: The class, as an index or a name, or one for each image; by default the class
+            that is seen in each image.
+        neuron: What is explained instead of a class.
         probability: Explain the probability of the class instead of its score.
-        neuron: Explain this target instead, which has this caption.
         settings: What single methods take.
-        report: Called with a line for each file that cannot be read, which is left out. Without
-            it such a file raises its ImageError.
+        report: Called with a line for each image that has no map, which is left out: a file that
+            cannot be read, or a map that is zero everywhere. Without it they raise.
         done: Called with 1 after each image, or with the number of windows of occlusion.
 
     Raises:
         RequestError: A class, layer, channel or place that the model does not have.
-        WorkError: No image can be read.
+        WorkError: A map that is zero everywhere, or no image that has a map.
     """
-    names, photographs, captions, classes, maps, gradients = [], [], [], [], [], []
-    for name, pixels in each_image(classifier, images, report):
+    classifier = as_classifier(model)
+    wanted = class_of_each(classifier, classes)
+    photographs: list[Pixels] = []
+    names, captions, indices, maps, gradients = [], [], [], [], []
+    for number, (name, pixels) in each_image(classifier, images, report):
         if neuron is None:
-            index, caption = classifier.seen(pixels, class_index)
+            index, caption = classifier.seen(pixels, wanted(number))
             target = (class_probability if probability else class_score)(index)
         else:
-            index, (caption, target) = -1, neuron
-        values = attribution(method, classifier, pixels, target, settings, done)
+            index, caption, target = -1, neuron.caption, layer_value(*neuron)
+        values = attribution(method, classifier, pixels, target, settings, done).detach()
         if method != "occlusion":
             done(1)
+        if not values.any():
+            fault = _zero(classifier, pixels, name, caption, neuron)
+            if report is None:
+                raise fault
+            report(f"Error: {fault}")
+            continue
         if method == "guided":
-            gradients.append(values.cpu().numpy())
+            gradients.append(values.float().cpu().numpy())
         names.append(name)
         photographs.append(shown(pixels))
         captions.append(caption)
-        classes.append(index)
-        maps.append(as_map(method, values).cpu().numpy())
+        indices.append(index)
+        maps.append(as_map(method, values).float().cpu().numpy())
+    if not maps:
+        raise WorkError("no image has a map; explain another class, neuron or layer")
     return SaliencyMaps(
         method,
         photographs,
         np.concatenate(maps),
         np.concatenate(gradients) if gradients else None,
-        np.array(classes),
+        np.array(indices),
         captions,
         names,
     )
+
+
+def _zero(
+    classifier: Classifier, image: Tensor, name: str, caption: str, neuron: Neuron | None
+) -> WorkError:
+    """The error for a map that is zero everywhere, with the reason as far as it is known."""
+    why = f"no pixel changes {caption}; take another class or method"
+    if neuron is not None:
+        (row, column), value = strongest_place(classifier, image, neuron.layer, neuron.channel)
+        why = f"no pixel changes {caption}"
+        if neuron.place != "max" and value:
+            why += (
+                f"; the channel is greatest at {row},{column}, with {value:.3g}: --place max "
+                "explains that"
+            )
+        else:
+            why += "; the channel is silent on this image, take another one"
+    return WorkError(f"{name}: the map is zero everywhere: {why}")

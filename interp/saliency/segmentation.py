@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
+from torch import nn
 
 from interp.figures import table
-from interp.network.classifier import Classifier
-from interp.network.photographs import Images, Report
+from interp.network.photographs import ClassNames, Images, Report
 from interp.saliency import Method
 from interp.saliency.drawing import segmentation_row
 from interp.saliency.maps import SaliencyMaps, saliency_map
@@ -47,11 +47,11 @@ class Segmentations:
 
 
 def segment_images(
-    classifier: Classifier,
+    model: nn.Module,
     images: Images,
     method: Method = "guided",
     *,
-    class_index: int | None = None,
+    classes: ClassNames | None = None,
     settings: Settings | None = None,
     report: Report | None = None,
     done: Callable[[int], object] = lambda count: None,
@@ -61,10 +61,10 @@ def segment_images(
     The arguments and errors are those of `saliency_map`.
     """
     found = saliency_map(
-        classifier,
+        model,
         images,
         method,
-        class_index=class_index,
+        classes=classes,
         settings=settings,
         report=report,
         done=done,

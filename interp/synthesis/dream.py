@@ -173,13 +173,13 @@ def _resized(image: Tensor, size: Sequence[int]) -> Tensor:
 
 
 def _refuse_small(objective: Dreamed, size: tuple[int, int], image: Tensor) -> None:
-    try:
-        with torch.no_grad():
+    """RequestError where the objective takes the whole image, but not its smallest octave."""
+    with torch.no_grad():
+        objective(image)
+        try:
             objective(_resized(image, size))
-    except RuntimeError as error:
-        if "size" not in str(error):
-            raise
-        raise RequestError(
-            f"the network cannot take the smallest octave, {size[1]}×{size[0]} pixels; take "
-            "fewer octaves, a smaller scale, or a larger image"
-        ) from error
+        except (RuntimeError, ValueError) as error:
+            raise RequestError(
+                f"the network cannot take the smallest octave, {size[1]}×{size[0]} pixels; take "
+                "fewer octaves, a smaller scale, or a larger image"
+            ) from error

@@ -112,6 +112,34 @@ def test_a_planted_patch_is_found(tmp_path: Path) -> None:
     np.testing.assert_array_equal(sheet[8:13, 8:13], pattern)
 
 
+class Branches(nn.Module):
+    """A branch that sees 1×1 pixels and one that sees 5×5, side by side in one layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.small, self.large = nn.Conv2d(3, 1, 1), nn.Conv2d(3, 1, 5, padding=2)
+        self.both = nn.Identity()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.both(torch.cat([self.small(x), self.large(x)], 1)).mean((2, 3))
+
+
+def test_a_patch_is_what_its_own_branch_sees(folder: Path) -> None:
+    torch.manual_seed(0)
+    classifier = Classifier(Branches().eval(), size=24)
+    paths = sorted(folder.rglob("*.png"))
+    found = top_patches(classifier, paths, "both", [0, 1], 3)
+    assert found.side == (5, 5)
+    heights = found.boxes[..., 2] - found.boxes[..., 0]
+    assert heights[0].tolist() == [1, 1, 1]
+    assert heights[1].min() >= 3  # of 5, where the border cuts them
+    small = torch.cat([read_pixels(classifier, paths[i]) for i in found.images[0]])
+    top, left = found.boxes[0, :, 0], found.boxes[0, :, 1]
+    values = classifier.model.small(small).detach()
+    at = [float(v[0, t, x]) for v, t, x in zip(values, top, left, strict=True)]
+    np.testing.assert_allclose(found.values[0], at, rtol=1e-5)
+
+
 def test_patches_that_cannot_be_had(classifier: Classifier, folder: Path) -> None:
     paths = sorted(folder.rglob("*.png"))
     with pytest.raises(RequestError, match="no channel 8, only 0 to 7"):

@@ -14,7 +14,7 @@ from interp.features.neighbors import Metric, draw_neighbors, find_neighbors, ne
 from interp.figures import fitted
 from interp.network.classifier import Classifier
 from interp.network.photographs import read_pixels, shown
-from styletransfer.errors import RequestError
+from styletransfer.errors import RequestError, WorkError
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +106,48 @@ def test_points_on_a_grid_stay_there() -> None:
 
 def test_points_that_coincide() -> None:
     assert len(np.unique(grid_places(np.ones((7, 2))), axis=0)) == 7
+
+
+@pytest.mark.parametrize("embedding", [pca, tsne])
+@pytest.mark.parametrize(
+    "features",
+    [
+        np.ones((10, 8)),
+        np.full((5, 3), 1e30),
+        np.zeros((4, 1)),
+        np.float32(7) + np.zeros((6, 2), np.float32),
+    ],
+)
+def test_features_that_are_all_the_same(embedding: object, features: np.ndarray) -> None:
+    with pytest.raises(RequestError, match="have the same features, so they have no map"):
+        embedding(features)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("embedding", [pca, tsne])
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
+@pytest.mark.parametrize("shape", [(12, 1), (3, 5), (40, 2)])
+def test_odd_features_have_a_map(embedding: object, scale: float, shape: tuple[int, int]) -> None:
+    features = scale * np.random.default_rng(0).random(shape).astype(np.float32)
+    points = embedding(features)  # type: ignore[operator]
+    assert points.shape == (len(features), 2)
+    assert np.isfinite(points).all()
+    assert points.any()
+
+
+def test_duplicates_share_their_place() -> None:
+    features = np.repeat(np.eye(3), 5, axis=0)
+    points = pca(features)
+    assert np.ptp(points.reshape(3, 5, 2), axis=1).max() < 1e-12
+    assert np.isfinite(tsne(features)).all()
+
+
+def test_features_that_are_not_finite() -> None:
+    features = np.ones((4, 2))
+    features[1, 1] = np.nan
+    with pytest.raises(WorkError, match="not finite"):
+        tsne(features)
+
+
+def test_a_view_of_one_feature_is_its_value() -> None:
+    points = pca(np.array([[1.0], [2.0], [6.0]]))
+    np.testing.assert_allclose(points, [[-2, 0], [-1, 0], [3, 0]])

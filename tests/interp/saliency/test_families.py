@@ -62,8 +62,12 @@ def test_maps_equal_captums(name: str) -> None:
         assert_relatively_close(guided_backprop(classifier, images, target), theirs)
 
 
-@pytest.mark.parametrize("name", ["vit_b_16", "swin_t"])
-def test_grad_cam_has_no_layer_in_a_transformer(name: str) -> None:
-    classifier = load_classifier(name, "random")
+def test_grad_cam_finds_the_last_maps_of_a_swin_transformer() -> None:
+    classifier = load_classifier("swin_t", "random")
+    assert last_map_layer(classifier, torch.rand(1, 3, 224, 224)) == "permute"
+
+
+def test_grad_cam_has_no_layer_in_a_transformer() -> None:
+    classifier = load_classifier("vit_b_16", "random")
     with pytest.raises(RequestError, match="no late layer with maps; take another --method"):
         grad_cam(classifier, torch.rand(1, 3, 224, 224), class_score(0))

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from interp.network.classifier import Classifier
+from interp.network.relus import ReplacedReLUs
 from interp.saliency import METHODS
 from interp.saliency.cam import grad_cam, last_map_layer
 from interp.saliency.covering import occlusion, windows
@@ -209,6 +210,20 @@ RELUS: dict[str, Callable[[Tensor], Tensor]] = {
     "ReLU6": nn.ReLU6(),
     "ReLU6 in place": nn.ReLU6(inplace=True),
     "hardtanh": lambda x: F.hardtanh(x, 0.0, 6.0),
+    "clip": lambda x: x.clip(min=0),
+    "threshold": lambda x: F.threshold(x, 0, 0),
+    "threshold in place": lambda x: F.threshold(x, 0, 0, inplace=True),
+    "maximum": lambda x: torch.maximum(x, torch.zeros_like(x)),
+    "maximum, the other way": lambda x: torch.maximum(torch.zeros(()), x),
+    "max": lambda x: torch.max(x, torch.zeros_like(x)),
+    "max method": lambda x: x.max(torch.zeros(4)),
+    "where": lambda x: torch.where(x > 0, x, 0.0),
+    "where, the other way": lambda x: torch.where(x < 0, torch.zeros_like(x), x),
+    "where method": lambda x: x.where(x >= 0, torch.zeros(())),
+    "masked_fill": lambda x: x.masked_fill(x < 0, 0),
+    "masked_fill in place": lambda x: x.clone().masked_fill_(x <= 0, 0.0),
+    "product": lambda x: x * (x > 0),
+    "product, the other way": lambda x: (x > 0) * x,
 }
 
 
@@ -237,6 +252,26 @@ def test_guided_by_hand(relu: str) -> None:
     torch.testing.assert_close(ours, expected.expand(1, 3, 4, 4))
     plain = gradient(Signs(RELUS[relu]), image, class_score(0))
     assert plain.min() == pytest.approx(-1 / 3)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda x: torch.max(x, 0)[0].expand(1, 4),
+        lambda x: torch.maximum(x, torch.full_like(x, 0.1)),
+        lambda x: torch.where(x > 0.2, x, 0.0),
+        lambda x: x.masked_fill(x < -1, 0),
+        lambda x: x * (x > -5).float(),
+        lambda x: x.clamp(0, 1).clamp(min=-1),
+    ],
+)
+def test_what_is_no_relu_is_left_alone(other: Callable[[Tensor], Tensor]) -> None:
+    rule = ReplacedReLUs(lambda values, top: values * 0)
+    values = torch.tensor([[0.5, -0.5, 0.3, 0.1]])
+    with rule:
+        found = other(values)
+    assert rule.replaced == 0
+    torch.testing.assert_close(found, other(values))
 
 
 def test_guided_relu6_is_closed_above_six() -> None:
@@ -315,7 +350,7 @@ def test_grad_cam_refuses_layers_without_maps(plain: Plain, images: Tensor) -> N
         grad_cam(plain, images, class_score(0), layer="head")
     with pytest.raises(RequestError, match="comes after the target"):
         grad_cam(plain, images, layer_value("features.0", 1), layer="features.3")
-    patches = nn.Sequential(nn.Conv2d(3, 4, 4, stride=4), nn.Flatten(2), nn.Flatten())
+    patches = nn.Sequential(nn.Flatten(), nn.Linear(3 * 12 * 14, 4))
     with pytest.raises(RequestError, match="name a --layer"):
         grad_cam(patches, images, class_score(0))
 

@@ -11,7 +11,7 @@ from interp.network.classifier import Classifier, load_classifier
 from interp.network.taps import activations
 from interp.synthesis.canvas import FourierCanvas
 from interp.synthesis.inversion import invert, psnr, readable_layers
-from styletransfer.errors import RequestError, WorkError
+from styletransfer.errors import RequestError, WeightsError, WorkError
 from tests.assets import asset
 
 
@@ -90,7 +90,7 @@ def first_layers(tmp_path: Path) -> Path:
 
 
 def test_a_file_of_the_first_layers(first_layers: Path) -> None:
-    with pytest.raises(WorkError, match=r"does not fit squeezenet1_1: it lacks features\.6"):
+    with pytest.raises(WeightsError, match=r"does not fit squeezenet1_1: it lacks features\.6"):
         load_classifier("squeezenet1_1", first_layers)
     part = load_classifier("squeezenet1_1", first_layers, partial=True)
     whole = load_classifier("squeezenet1_1", "random", seed=3)
@@ -107,7 +107,7 @@ def test_a_file_of_the_first_layers(first_layers: Path) -> None:
 def test_a_file_that_fits_in_nothing_is_no_part(tmp_path: Path) -> None:
     path = tmp_path / "empty.pth"
     torch.save({}, path)
-    with pytest.raises(WorkError, match="does not fit squeezenet1_1: it lacks"):
+    with pytest.raises(WeightsError, match="does not fit squeezenet1_1: it lacks"):
         load_classifier("squeezenet1_1", path, partial=True)
 
 
