@@ -52,6 +52,7 @@ class ReplacedReLUs(TorchFunctionMode):
 
     Attributes:
         replaced: Number of calls so far.
+        without_gradient: Number of those within `torch.no_grad`.
         others: Names of the other activations that were called.
     """
 
@@ -59,6 +60,7 @@ class ReplacedReLUs(TorchFunctionMode):
         super().__init__()
         self.relu = relu
         self.replaced = 0
+        self.without_gradient = 0
         self.others: set[str] = set()
 
     def __torch_function__(
@@ -77,6 +79,7 @@ class ReplacedReLUs(TorchFunctionMode):
             return func(*args, **kwargs)
         values, top, in_place = call
         self.replaced += 1
+        self.without_gradient += not torch.is_grad_enabled()
         result = self.relu(values, top)
         return values.copy_(result) if in_place else result
 

@@ -33,8 +33,7 @@ def gradient(model: nn.Module, images: Tensor, target: Target) -> Tensor:
                 "what is to be explained has no gradient; give a model that does not detach or "
                 "round it, or take the method occlusion"
             )
-        # Not `autograd.grad` nor `Tensor.backward`: activation checkpointing does not always allow
-        # the one, and a mode such as that of guided backprop is closed within the other.
+        # Not `autograd.grad`, which activation checkpointing does not always allow.
         torch.autograd.backward(score)
     return torch.zeros_like(pixels) if pixels.grad is None else pixels.grad
 

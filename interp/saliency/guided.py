@@ -31,15 +31,23 @@ def guided_backprop(model: nn.Module, images: Tensor, target: Target) -> Tensor:
     Reference: Springenberg et al. 2015, "Striving for Simplicity".
     """
     rule = ReplacedReLUs(_GuidedReLU.apply)
-    try:
-        # Around the backward pass too: activation checkpointing computes there anew.
+
+    def guided(model: nn.Module, pixels: Tensor) -> Tensor:
+        # Around the forward pass alone, where the ReLUs are called.
         with rule:
-            result = gradient(model, images, target)
+            return target(model, pixels)
+
+    checkpointed = False
+    try:
+        result = gradient(model, images, guided)
     except CheckpointError:
+        checkpointed = True
+    # Checkpointing computes such layers again in the backward pass, with ReLUs of its own.
+    if checkpointed or rule.without_gradient:
         raise RequestError(
             "guided backprop does not reach the model's checkpointed layers; turn activation "
             "checkpointing off, or take the method gradient"
-        ) from None
+        )
     if not rule.replaced:
         found = ", ".join(sorted(rule.others)) or "no activation"
         raise RequestError(
@@ -59,7 +67,5 @@ class _GuidedReLU(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        # The rule is open here, and would take this clamp for a ReLU.
-        (passes,) = ctx.saved_tensors  # a checkpoint computes them here
-        with torch._C.DisableTorchFunction():
-            return gradients[0].clamp(min=0) * passes, None
+        (passes,) = ctx.saved_tensors
+        return gradients[0].clamp(min=0) * passes, None

@@ -275,7 +275,7 @@ def test_a_compiled_model_is_read_by_its_own_names(images: Tensor) -> None:
 
 
 @pytest.mark.parametrize("reentrant", [True, False])
-def test_guided_backprop_reaches_checkpointed_layers(reentrant: bool, images: Tensor) -> None:
+def test_activation_checkpointing(reentrant: bool, images: Tensor) -> None:
     class Saving(Net):
         def forward(self, x: Tensor) -> Tensor:
             x = checkpoint(lambda x: self.relu(self.conv(x)), x, use_reentrant=reentrant)
@@ -283,8 +283,11 @@ def test_guided_backprop_reaches_checkpointed_layers(reentrant: bool, images: Te
             return self.head(x.view(len(x), -1))
 
     torch.manual_seed(0)
-    found = guided_backprop(Saving().eval(), images, class_score(1))
-    torch.testing.assert_close(found, guided_backprop(net(), images, class_score(1)))
+    saving = Saving().eval()
+    expected = gradient(net(), images, class_score(1))
+    torch.testing.assert_close(gradient(saving, images, class_score(1)), expected)
+    with pytest.raises(RequestError, match="turn activation checkpointing off"):
+        guided_backprop(saving, images, class_score(1))
 
 
 def silent() -> Net:
