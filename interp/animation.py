@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from interp.figures import resized
+from interp.pictures import resized
 from styletransfer.atomic import written_whole
 from styletransfer.errors import WorkError
 from styletransfer.images import Pixels

@@ -1,121 +1,77 @@
-"""Everything that draws. Each function returns a picture, uint8 H×W×3, and touches no file.
+"""Everything that draws: pictures, uint8 H×W×3, and matplotlib's figures; no file is touched.
 
-What is made of images is composed pixel by pixel; charts are matplotlib's, without its `pyplot`,
-whose state is global.
+Without `pyplot`, whose state is global.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import matplotlib
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from PIL import Image, ImageDraw, ImageFont
+from PIL import ImageFont
 
 from styletransfer.images import Pixels
 
 Array = npt.NDArray[np.floating]
 Cell = tuple[Pixels, str]  # a picture and its caption, which may be empty
 
+
+class ColorBar(NamedTuple):
+    """What the colors of a picture mean: a color map of matplotlib between two numbers."""
+
+    colors: str
+    low: float
+    high: float
+
+
 PAPER = 255
-INK = (45, 45, 45)
-_DPI = 100
+INK = "#2d2d2d"
+DPI = 100
+_BAR = 52  # width of a color bar with its numbers, in pixels
+_NAMED = 60  # of the points of a scatter plot
 # Pillow's own font lacks ×, ∞, ε and most letters with accents.
 _FONT = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
 
 
-def to_gray(values: Array, low: float | None = None, high: float | None = None) -> Pixels:
-    """H×W values to gray, `low` (by default the least) as black and `high` (the greatest) as white.
-
-    Values that are all equal come out black.
-    """
-    return np.repeat(_levels(values, low, high)[..., None], 3, axis=2)
-
-
-def to_color(values: Array, low: float | None = None, high: float | None = None) -> Pixels:
-    """3×H×W values to RGB, scaled by the one `low` and `high` of all three, as in `to_gray`."""
-    return np.ascontiguousarray(_levels(values, low, high).transpose(1, 2, 0))
-
-
-def heat_map(
-    values: Array,
-    colors: str = "inferno",
-    low: float | None = None,
-    high: float | None = None,
-) -> Pixels:
-    """H×W values in the colors of a matplotlib map, scaled as in `to_gray`."""
-    return _colored(_levels(values, low, high), colors)
-
-
-def signed_map(values: Array) -> Pixels:
-    """H×W values of both signs: blue below zero, white at zero, red above, on one scale."""
-    reach = float(np.abs(values).max()) or 1.0
-    return heat_map(values, "RdBu_r", -reach, reach)
-
-
-def overlay(photograph: Pixels, heat: Pixels, share: float = 0.6) -> Pixels:
-    """`heat` over `photograph` of the same size; `share`, 0 to 1, of the mixture is heat."""
-    mixed = share * heat.astype(np.float32) + (1 - share) * photograph.astype(np.float32)
-    return np.rint(mixed).astype(np.uint8)
-
-
-def resized(pixels: Pixels, height: int, width: int, *, smooth: bool = True) -> Pixels:
-    """The picture at another size; not `smooth` repeats or leaves out pixels."""
-    method = Image.Resampling.LANCZOS if smooth else Image.Resampling.NEAREST
-    return np.asarray(Image.fromarray(pixels).resize((width, height), method))
-
-
-def fitted(pixels: Pixels, side: int) -> Pixels:
-    """The whole picture, scaled so that its long side is `side`, in the middle of a white square"""
-    height, width = pixels.shape[:2]
-    scale = side / max(height, width)
-    scaled = resized(pixels, max(1, round(height * scale)), max(1, round(width * scale)))
-    square = np.full((side, side, 3), PAPER, np.uint8)
-    top, left = (side - scaled.shape[0]) // 2, (side - scaled.shape[1]) // 2
-    square[top : top + scaled.shape[0], left : left + scaled.shape[1]] = scaled
-    return square
-
-
-def grid(
-    tiles: Sequence[Pixels], *, columns: int | None = None, gap: int = 1, zoom: int = 1
-) -> Pixels:
-    """Tiles of one size, row by row on white, `gap` pixels between them.
-
-    Each pixel of a tile becomes `zoom`×`zoom` pixels. `columns` is by default what makes the grid
-    about square. Raises ValueError for no tiles.
-    """
-    if not tiles:
-        raise ValueError("a grid needs at least one tile")
-    columns = columns or math.ceil(math.sqrt(len(tiles)))
-    rows = math.ceil(len(tiles) / columns)
-    height, width = (zoom * side for side in tiles[0].shape[:2])
-    sheet = np.full(
-        (rows * (height + gap) + gap, columns * (width + gap) + gap, 3), PAPER, np.uint8
-    )
-    for place, tile in enumerate(tiles):
-        top = gap + place // columns * (height + gap)
-        left = gap + place % columns * (width + gap)
-        sheet[top : top + height, left : left + width] = tile.repeat(zoom, 0).repeat(zoom, 1)
-    return sheet
-
-
-def table(rows: Sequence[Sequence[Cell]], *, gap: int = 8) -> Pixels:
+def table(
+    rows: Sequence[Sequence[Cell]],
+    *,
+    title: str = "",
+    bars: Mapping[tuple[int, int], ColorBar] | None = None,
+    gap: int = 8,
+) -> Figure:
     """Rows of pictures on white, each with its caption below, the columns aligned.
 
-    A column is as wide as its widest picture; a caption that is wider is broken between words,
-    and cut where a word is too long. Pictures stand in the middle of their column and at the top
-    of their row. Raises ValueError for no pictures.
+    At 100 dots per inch a pixel of a picture is a pixel of the figure.
+
+    Args:
+        rows: Pictures with their captions. A column is as wide as its widest picture; a caption
+            that is wider is broken between words, and cut where a word is too long. Pictures stand
+            in the middle of their column and at the top of their row.
+        title: What the figure shows, above it.
+        bars: Color bars, to the right of the picture in this row and column.
+        gap: Pixels between the pictures.
+
+    Raises:
+        ValueError: There are no pictures.
     """
     if not any(rows):
         raise ValueError("a table needs at least one picture")
+    bars = bars or {}
     count = max(len(row) for row in rows)
     widths = [
         max(row[column][0].shape[1] for row in rows if column < len(row)) for column in range(count)
     ]
+    columns_with_bars = {column for _, column in bars}
+    gaps = [gap + _BAR * (column in columns_with_bars) for column in range(count)]
     type_size = min(18, max(10, round(max(widths) / 14)))
     font = ImageFont.truetype(_FONT, type_size)
     line = round(type_size * 1.35)
@@ -125,49 +81,112 @@ def table(rows: Sequence[Sequence[Cell]], *, gap: int = 8) -> Pixels:
     ]
     heights = [max(picture.shape[0] for picture, _ in row) for row in rows]
     lines = [max(len(caption) for caption in row) for row in captions]
-    height = gap + sum(h + n * line + gap for h, n in zip(heights, lines, strict=True))
-    sheet = Image.new("RGB", (gap + sum(w + gap for w in widths), height), (PAPER,) * 3)
-    pen = ImageDraw.Draw(sheet)
-    top = gap
-    for row, texts, tall, deep in zip(rows, captions, heights, lines, strict=True):
-        left = gap
-        for (picture, _), text, width in zip(row, texts, widths, strict=False):
-            sheet.paste(Image.fromarray(picture), (left + (width - picture.shape[1]) // 2, top))
+    width = gap + sum(w + g for w, g in zip(widths, gaps, strict=True))
+    heading = _broken(title, font, width - 2 * gap)
+    top = gap + len(heading) * line + gap * bool(heading)
+    height = top + sum(h + n * line + gap for h, n in zip(heights, lines, strict=True))
+    sheet = _Sheet(width, height, type_size)
+    for index, words in enumerate(heading):
+        sheet.write(words, gap, gap + round((index + 0.55) * line), "left")
+    for number, (row, texts) in enumerate(zip(rows, captions, strict=True)):
+        left, tall = gap, heights[number]
+        for column, ((picture, _), text) in enumerate(zip(row, texts, strict=True)):
+            x = left + (widths[column] - picture.shape[1]) // 2
+            sheet.show(picture, x, top)
+            if (number, column) in bars:
+                sheet.bar(bars[number, column], x + picture.shape[1] + 4, top, picture.shape[0])
             for index, words in enumerate(text):
-                middle = (left + width / 2, top + tall + round((index + 0.55) * line))
-                pen.text(middle, words, INK, font, anchor="mm")
-            left += width + gap
-        top += tall + deep * line + gap
-    return np.asarray(sheet)
+                middle = top + tall + round((index + 0.55) * line)
+                sheet.write(words, left + widths[column] / 2, middle, "center")
+            left += widths[column] + gaps[column]
+        top += tall + lines[number] * line + gap
+    return sheet.figure
 
 
-def framed(pixels: Pixels, color: tuple[int, int, int], width: int = 3) -> Pixels:
-    """The picture with its outermost `width` pixels in `color`; its size stays."""
-    result = pixels.copy()
-    result[:width], result[-width:] = color, color
-    result[:, :width], result[:, -width:] = color, color
-    return result
+def pixels_of(figure: Figure, dpi: int = DPI) -> Pixels:
+    """A figure as uint8 H×W×3."""
+    figure.set_dpi(dpi)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # type: ignore[no-untyped-call]
+    drawn = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    return np.ascontiguousarray(drawn[..., :3])
 
 
-def scatter(points: Array, labels: Sequence[str], *, title: str = "") -> Pixels:
-    """N×2 points, colored by their label, with a legend where the labels are not too many."""
+class _Sheet:
+    """A white figure of so many pixels; places are in pixels from its upper left corner."""
+
+    def __init__(self, width: int, height: int, type_size: int) -> None:
+        self.width, self.height = width, height
+        # Half a pixel more, so that what is cut off is not rounded down to one less.
+        size = ((width + 0.01) / DPI, (height + 0.01) / DPI)
+        self.figure = Figure(figsize=size, dpi=DPI)
+        self.points = type_size * 72 / DPI
+
+    def _axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        below = self.height - top - height
+        place = (left / self.width, below / self.height, width / self.width, height / self.height)
+        return self.figure.add_axes(place)
+
+    def show(self, picture: Pixels, left: float, top: float) -> None:
+        """Place a picture, one pixel as one pixel."""
+        axes = self._axes(left, top, picture.shape[1], picture.shape[0])
+        axes.imshow(picture, interpolation="nearest", aspect="auto")
+        axes.set_axis_off()
+
+    def write(self, words: str, x: float, y: float, align: str) -> None:
+        """Write a line about the height `y`."""
+        self.figure.text(
+            x / self.width,
+            1 - y / self.height,
+            words,
+            fontsize=self.points,
+            color=INK,
+            horizontalalignment=align,
+            verticalalignment="center",
+            parse_math=False,
+        )
+
+    def bar(self, bar: ColorBar, left: float, top: float, height: float) -> None:
+        """Draw a color bar beside a picture."""
+        axes = self._axes(left, top, 10, height)
+        scale = ScalarMappable(Normalize(bar.low, bar.high), bar.colors)
+        self.figure.colorbar(scale, cax=axes).ax.tick_params(labelsize=7, pad=1, length=2)
+
+
+def scatter(
+    points: Array, labels: Sequence[str], names: Sequence[str] = (), *, title: str = ""
+) -> Figure:
+    """N×2 points, colored by their label.
+
+    Up to 20 labels have a legend, more stand in the middle of their points. Points without labels
+    have their `names` beside them, up to 60 of them.
+    """
     figure, axes = _chart(title)
-    names = sorted(set(labels))
-    if len(names) <= 10:
+    kinds = sorted(set(labels))
+    if len(kinds) <= 10:
         colors = matplotlib.colormaps["tab10"]
-    elif len(names) <= 20:
+    elif len(kinds) <= 20:
         colors = matplotlib.colormaps["tab20"]
     else:
-        colors = matplotlib.colormaps["turbo"].resampled(len(names))
-    kinds = np.array(labels)
-    for index, name in enumerate(names):
-        x, y = points[kinds == name].T
-        axes.scatter(x, y, s=14, color=colors(index), label=name or None)
+        colors = matplotlib.colormaps["turbo"].resampled(len(kinds))
+    of_points = np.array(labels)
+    for index, kind in enumerate(kinds):
+        own = points[of_points == kind]
+        axes.scatter(own[:, 0], own[:, 1], s=14, color=colors(index), label=kind or "no class")
+        if len(kinds) > 20:
+            middle = np.median(own, axis=0)
+            axes.annotate(kind, tuple(middle), fontsize=6, ha="center", parse_math=False)
     axes.set_xticks([])
     axes.set_yticks([])
-    if 1 < len(names) <= 20:
+    if 1 < len(kinds) <= 20:
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
-    return _drawn(figure)
+    if len(kinds) == 1:
+        step = -(-len(points) // _NAMED)
+        for point, name in list(zip(points, names, strict=False))[::step]:
+            axes.annotate(
+                name, tuple(point), (3, 2), textcoords="offset points", fontsize=6, parse_math=False
+            )
+    return figure
 
 
 def curves(
@@ -177,7 +196,7 @@ def curves(
     across: str,
     up: str,
     title: str = "",
-) -> Pixels:
+) -> Figure:
     """Lines over common places `x`, by name; `across` and `up` say what the axes are."""
     figure, axes = _chart(title)
     for name, y in lines.items():
@@ -185,38 +204,8 @@ def curves(
     axes.set_xlabel(across)
     axes.set_ylabel(up)
     axes.grid(alpha=0.3)
-    if len(lines) > 1:
-        axes.legend(frameon=False)
-    return _drawn(figure)
-
-
-def picture_map(points: Array, pictures: Sequence[Pixels], *, side: int = 1600) -> Pixels:
-    """Pictures at their points N×2 on white, later ones on top.
-
-    The points are scaled alike in both directions, y upwards, so that the long side is `side`.
-    """
-    tall, wide = (max(p.shape[axis] for p in pictures) for axis in (0, 1))
-    spread = np.ptp(points, axis=0)
-    scale = (side - max(tall, wide)) / (float(spread.max()) or 1.0)
-    width, height = np.rint(spread * scale).astype(int).tolist()
-    sheet = Image.new("RGB", (width + wide, height + tall), (PAPER,) * 3)
-    corners = np.stack([points[:, 0] - points[:, 0].min(), points[:, 1].max() - points[:, 1]], 1)
-    for (left, top), picture in zip(np.rint(corners * scale).astype(int), pictures, strict=True):
-        sheet.paste(Image.fromarray(picture), (int(left), int(top)))
-    return np.asarray(sheet)
-
-
-def _levels(values: Array, low: float | None, high: float | None) -> Pixels:
-    low = float(values.min()) if low is None else low
-    high = float(values.max()) if high is None else high
-    scaled = (values.astype(np.float64) - low) / ((high - low) or 1.0)
-    return np.rint(np.clip(scaled, 0, 1) * 255).astype(np.uint8)
-
-
-def _colored(levels: Pixels, colors: str) -> Pixels:
-    palette = matplotlib.colormaps[colors](np.arange(256), bytes=True)[:, :3]
-    picture: Pixels = np.ascontiguousarray(palette[levels])
-    return picture
+    axes.legend(frameon=False)
+    return figure
 
 
 def _broken(caption: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
@@ -236,15 +225,8 @@ def _broken(caption: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]
     return lines
 
 
-def _chart(title: str) -> tuple[Figure, matplotlib.axes.Axes]:
-    figure = Figure(figsize=(8, 6), dpi=_DPI, layout="constrained")
+def _chart(title: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(8, 6), dpi=DPI, layout="constrained")
     axes = figure.add_subplot()
-    axes.set_title(title)
+    axes.set_title(title, parse_math=False)
     return figure, axes
-
-
-def _drawn(figure: Figure) -> Pixels:
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()  # type: ignore[no-untyped-call]
-    drawn = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
-    return np.ascontiguousarray(drawn[..., :3])

@@ -1,10 +1,11 @@
 """Which images are read and which files are written, settled before any work is done."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,11 @@ import numpy.typing as npt
 from styletransfer.atomic import written_whole
 from styletransfer.errors import OutputError, RequestError, WorkError
 from styletransfer.images import WRITABLE, Picture, Pixels, find_images, read_image, write_image
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_DRAWN = (".pdf", ".svg")
 
 
 @dataclass(frozen=True)
@@ -82,9 +88,14 @@ class Outputs:
     data: Path | None = None
     overwrite: bool = False
     quiet: bool = False
+    dpi: int = 100
 
-    def check(self, sources: Sequence[Path]) -> None:
+    def check(self, sources: Sequence[Path], *, drawn: bool = True) -> None:
         """Refuse, before any work, what cannot be written or would overwrite something.
+
+        Args:
+            sources: Files that are read, and must not be overwritten.
+            drawn: Whether the figure is drawn, so that it can be a PDF or SVG.
 
         Raises:
             OutputError: There is no output at all, its suffix is not supported, it is one of
@@ -93,25 +104,36 @@ class Outputs:
         if self.figure is None and self.data is None:
             raise OutputError("give -o FIGURE.png, --data FILE.npz, or both")
         if self.figure is not None:
-            check_suffix(self.figure)
+            check_suffix(self.figure, drawn=drawn)
         if self.data is not None and self.data.suffix.lower() != ".npz":
             raise OutputError(f"{self.data}: data is written as .npz; give such a name")
         for path in filter(None, (self.figure, self.data)):
             check_output(path, sources, overwrite=self.overwrite)
 
-    def write(self, figure: Pixels, **arrays: npt.NDArray[Any]) -> None:
-        """Write the figure and the arrays, each where it was asked for, and say so.
+    def write(self, figure: "Pixels | Figure", **arrays: npt.NDArray[Any]) -> None:
+        """Write the figure or picture and the arrays, each where it was asked for, and say so.
 
         Raises:
             ImageError: The figure cannot be written.
             WorkError: The data cannot be written.
         """
         if self.figure is not None:
-            write_image(self.figure, Picture(figure, None, ()))
+            self._draw(figure, self.figure)
             self.say(f"wrote {self.figure}")
         if self.data is not None:
             write_arrays(self.data, arrays)
             self.say(f"wrote {self.data}")
+
+    def _draw(self, figure: "Pixels | Figure", path: Path) -> None:
+        if isinstance(figure, np.ndarray):
+            write_image(path, Picture(figure, None, ()))
+        elif path.suffix.lower() in _DRAWN:
+            with _faults_told(path), written_whole(path) as file:
+                figure.savefig(file, format=path.suffix.lower()[1:])
+        else:
+            from interp.figures import pixels_of
+
+            write_image(path, Picture(pixels_of(figure, self.dpi), None, ()))
 
     def say(self, line: str) -> None:
         """Print a line, unless it is to be quiet."""
@@ -119,10 +141,11 @@ class Outputs:
             print(line)
 
 
-def check_suffix(figure: Path) -> None:
-    """Raise an OutputError if a figure cannot be written under that suffix."""
-    if figure.suffix.lower() not in WRITABLE:
-        raise OutputError(f"{figure}: a figure is one of {' '.join(WRITABLE)}")
+def check_suffix(figure: Path, *, drawn: bool = False) -> None:
+    """Raise an OutputError if a picture, or a figure that is drawn, cannot have that suffix."""
+    known = (*WRITABLE, *(_DRAWN if drawn else ()))
+    if figure.suffix.lower() not in known:
+        raise OutputError(f"{figure}: a figure is one of {' '.join(known)}")
 
 
 def check_output(path: Path, sources: Sequence[Path], *, overwrite: bool) -> None:
@@ -146,8 +169,13 @@ def check_output(path: Path, sources: Sequence[Path], *, overwrite: bool) -> Non
 
 def write_arrays(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> None:
     """Write named arrays as a compressed `.npz`; WorkError where it cannot be written."""
+    with _faults_told(path), written_whole(path) as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
+@contextmanager
+def _faults_told(path: Path) -> Iterator[None]:
     try:
-        with written_whole(path) as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
+        yield
     except OSError as error:
         raise WorkError(f"{path}: cannot be written ({error.strerror or error})") from error

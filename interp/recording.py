@@ -138,7 +138,7 @@ class Recorder:
 
 def drawn(picture: "Tensor") -> Pixels:
     """N×3×H×W in 0..1 as uint8 H×W×3: the picture itself, or a grid of several."""
-    from interp.figures import grid
+    from interp.pictures import grid
 
     pictures = [to_pixels(one.detach().cpu().numpy()) for one in picture]
     return pictures[0] if len(pictures) == 1 else grid(pictures, gap=2)

@@ -2,19 +2,24 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from interp.adversarial.attacks import pgd, random_targets
-from interp.figures import Cell, table, to_color
-from interp.network.classifier import Classifier
-from interp.network.photographs import Images, Report, each_image, shown
+from interp.figures import Cell, table
+from interp.files import check_output
+from interp.network.classifier import Classifier, chances
+from interp.network.photographs import Images, Report, each_image, planes_of, shown
 from interp.network.taps import frozen
-from styletransfer.images import Pixels
+from interp.pictures import to_color
+from styletransfer.errors import OutputError
+from styletransfer.images import Picture, write_image
 
 
 @dataclass(frozen=True)
@@ -72,16 +77,17 @@ class AttackedImages:
     comparisons: list[Comparison]
     names: list[str]
     class_names: Sequence[str] = ()
+    model: str = ""
 
     @property
-    def images(self) -> npt.NDArray[np.float32]:
-        """The images before, N×3×H×W in 0..1."""
-        return torch.cat([each.image for each in self.comparisons]).cpu().numpy()
+    def images(self) -> list[npt.NDArray[np.float32]]:
+        """The images before, each C×H×W in 0..1."""
+        return [each.image[0].cpu().numpy() for each in self.comparisons]
 
     @property
-    def adversarial(self) -> npt.NDArray[np.float32]:
-        """The images after, N×3×H×W in 0..1."""
-        return torch.cat([each.adversarial for each in self.comparisons]).cpu().numpy()
+    def adversarial(self) -> list[npt.NDArray[np.float32]]:
+        """The images after, each C×H×W in 0..1."""
+        return [each.adversarial[0].cpu().numpy() for each in self.comparisons]
 
     @property
     def classes(self) -> npt.NDArray[np.int64]:
@@ -94,7 +100,7 @@ class AttackedImages:
         chances = [(each.before, each.after) for each in self.comparisons]
         return np.array([[int(p.argmax()) for p in pair] for pair in chances]).T
 
-    def draw(self) -> Pixels:
+    def figure(self) -> Figure:
         """A row for each image: the image, the difference, and the result.
 
         Below an image stand the class that is seen and its probability, and those of the goal
@@ -114,7 +120,7 @@ class AttackedImages:
                     (shown(each.adversarial), _said(each.after, each.goal, self.class_names)),
                 ]
             )
-        return table(rows)
+        return table(rows, title=f"Adversarial examples: {self.model}")
 
 
 def attack_images(
@@ -150,13 +156,60 @@ def attack_images(
         )
         names.append(name)
         done(1)
-    return AttackedImages(found, names, classifier.names)
+    return AttackedImages(found, names, classifier.names, classifier.name)
+
+
+def check_saving(folder: Path, paths: Sequence[Path], *, overwrite: bool) -> list[Path]:
+    """The PNG file in `folder` for each of `paths`; the folder is made.
+
+    Raises:
+        OutputError: The folder cannot be made, two images have the same name, or a file exists.
+    """
+    targets = [folder / f"{path.stem}.png" for path in paths]
+    twice = [target for target in targets if targets.count(target) > 1]
+    if twice:
+        raise OutputError(f"{twice[0]}: two images have this name; attack them one by one")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made ({error.strerror or error})") from error
+    for target in targets:
+        check_output(target, paths, overwrite=overwrite)
+    return targets
+
+
+def save_adversarial(
+    classifier: Classifier,
+    found: AttackedImages,
+    paths: Sequence[Path],
+    targets: Sequence[Path],
+) -> list[str]:
+    """Write the adversarial images as PNG, and tell what is seen in each of the files.
+
+    A file has 8 bits, so a change of less than half a level is lost in it.
+
+    Raises:
+        ImageError: A file cannot be written.
+    """
+    files = dict(zip(map(str, paths), targets, strict=True))
+    lines = []
+    for name, each in zip(found.names, found.comparisons, strict=True):
+        picture = shown(each.adversarial)
+        write_image(files[name], Picture(picture, None, ()))
+        seen = _probabilities(classifier, planes_of(picture).to(each.adversarial.device))
+        before, now = int(each.before.argmax()), int(seen.argmax())
+        words = "still fooled" if now != before else "no longer fooled"
+        lines.append(
+            f"wrote {files[name]}: seen as {classifier.name_of(now)} {seen[now]:.1%}, "
+            f"{words} after rounding to 8 bits"
+        )
+    return lines
 
 
 def _probabilities(classifier: Classifier, image: Tensor) -> Tensor:
     with frozen(classifier), torch.no_grad():
         scores: Tensor = classifier(image)
-    return scores[0].softmax(0)
+    return chances(scores)[0]
 
 
 def _said(chances: Tensor, goal: int, names: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from interp.adversarial.attacks import Norm, pgd, random_targets
@@ -19,7 +20,6 @@ from interp.network.classifier import Classifier
 from interp.network.photographs import Report, read_batches
 from interp.network.taps import frozen
 from styletransfer.errors import WorkError
-from styletransfer.images import Pixels
 
 Integers = npt.NDArray[np.int64]
 
@@ -166,7 +166,7 @@ def attack_folder(
     return result, read
 
 
-def draw_robustness(result: Robustness, norm: Norm = "linf") -> Pixels:
+def draw_robustness(result: Robustness, norm: Norm = "linf", title: str = "") -> Figure:
     """Accuracy, and the share seen as the target if there was one, over ε (L∞ in 1/255)."""
     lines = {"accuracy": result.accuracy}
     if result.hits is not None:
@@ -175,6 +175,7 @@ def draw_robustness(result: Robustness, norm: Norm = "linf") -> Pixels:
         [255 * epsilon if norm == "linf" else epsilon for epsilon in result.epsilons],
         {name: [100 * share for share in shares] for name, shares in lines.items()},
         across="ε in L∞, in 1/255" if norm == "linf" else "ε in L2",
+        title=title,
         up=f"% of {len(result.classes)} images" + ("" if result.hits else " seen rightly"),
     )
 

@@ -40,7 +40,10 @@ def activations(
     files.check([image])
     classifier = model.load(quiet=files.quiet)
     pixels = read_pixels(classifier, image, report)
-    maps = activation_maps(classifier, pixels, layer or first_convolution(classifier))
+    layer = layer or first_convolution(classifier)
+    maps = activation_maps(classifier, pixels, layer)
     order = strongest_channels(maps)
-    figure = draw_activation_maps(shown(pixels), maps, order[:count])
+    shape = "×".join(map(str, maps.shape))
+    title = f"Activations: {classifier.name}, {layer} ({shape}), the strongest channels first"
+    figure = draw_activation_maps(shown(pixels), maps, order[:count], title)
     files.write(figure, activations=maps.cpu().numpy(), channels=np.array(order))

@@ -87,6 +87,13 @@ _SEVERAL = {"linf": "0.25/255,0.5/255,1/255,2/255,4/255,8/255", "l2": "0.1,0.2,0
     help="Number of attempts, from the second on at a random place, for images whose attack "
     "failed. Example: --restarts 5",
 )
+@click.option(
+    "--save",
+    type=options.PATH,
+    help="Folder for the adversarial images as PNG files, which are checked after rounding to 8 "
+    "bits. Example: --save attacked",
+)
+@options.no_crop
 @options.seed
 @options.outputs
 def attack(
@@ -103,6 +110,8 @@ def attack(
     momentum: float,
     random_start: bool,
     restarts: int,
+    save: Path | None,
+    no_crop: bool,
     seed: int,
     files: Outputs,
 ) -> None:
@@ -120,6 +129,9 @@ def attack(
     """
     if bool(images) == (folder is not None):
         raise click.UsageError("give images to attack, or a --folder to report the accuracy on")
+    if folder is not None and (save is not None or no_crop):
+        option = "--save" if save is not None else "--no-crop"
+        raise click.UsageError(f"{option} is for single images; leave --folder out")
     if folder is None and labels is not None:
         raise click.UsageError("--labels are for a --folder; give --class NAME for an image")
     if class_name is not None and (folder is not None or target is not None):
@@ -130,11 +142,13 @@ def attack(
         raise click.UsageError("several values of --epsilon are for a --folder; give one")
     length = None if step is None else next(iter(_sizes(step)))
     from interp.adversarial.attacks import pgd
+    from interp.adversarial.comparison import check_saving
 
     paths = [source.path for source in gather(images if folder is None else [folder])]
-    if folder is None or files.figure or files.data:
+    if (folder is None and save is None) or files.figure or files.data:
         files.check(paths)
-    classifier = model.load(quiet=files.quiet)
+    targets = [] if save is None else check_saving(save, paths, overwrite=files.overwrite)
+    classifier = model.load(quiet=files.quiet, crop=not no_crop)
     aim: int | Literal["random"] | None = None
     if target is not None:
         aim = "random" if target == "random" else classifier.find_class(target)
@@ -150,7 +164,7 @@ def attack(
     if folder is None:
         leave = None if class_name is None else classifier.find_class(class_name)
         within = partial(method, epsilon=next(iter(sizes)))
-        done = _attack_images(classifier, paths, within, leave, aim, seed, files)
+        done = _attack_images(classifier, paths, within, leave, aim, seed, targets, files)
     else:
         done = _attack_folder(classifier, folder, labels, method, sizes, norm, aim, seed, files)
     options.end(done == len(paths))
@@ -163,12 +177,13 @@ def _attack_images(
     leave: int | None,
     aim: int | Literal["random"] | None,
     seed: int,
+    targets: list[Path],
     files: Outputs,
 ) -> int:
     """Attack single images, and return how many could be read."""
     import numpy as np
 
-    from interp.adversarial.comparison import attack_images
+    from interp.adversarial.comparison import attack_images, save_adversarial
 
     with progress(len(paths), "image", quiet=files.quiet) as bar:
         found = attack_images(
@@ -181,10 +196,13 @@ def _attack_images(
             report=report,
             done=bar.update,
         )
+    if targets:
+        for line in save_adversarial(classifier, found, paths, targets):
+            files.say(line)
     files.write(
-        found.draw(),
-        images=found.images,
-        adversarial=found.adversarial,
+        found.figure(),
+        **options.stacked("images", found.images),
+        **options.stacked("adversarial", found.adversarial),
         classes=found.classes,
         predicted=found.predicted,
         paths=np.array(found.names),
@@ -226,7 +244,7 @@ def _attack_folder(
     if result.targets is not None:
         arrays["targets"], arrays["hits"] = result.targets, np.array(result.hits)
     files.write(
-        draw_robustness(result, norm),
+        draw_robustness(result, norm, f"Accuracy under attack: {classifier.name}"),
         epsilons=np.array(result.epsilons),
         accuracy=np.array(result.accuracy),
         paths=np.array([str(path) for path in read]),

@@ -47,7 +47,7 @@ def class_image(
     from interp.synthesis import class_images
 
     files = recording.files
-    files.check([])
+    files.check([], drawn=False)
     recorder = Recorder(recipe.steps, recording)
     classifier = model.load(quiet=files.quiet, partial=class_name is None)
     if layer is not None and channel is not None:

@@ -121,7 +121,7 @@ def dream(
 
     files = recording.files
     sources = [path for path in (image, guide) if path is not None]
-    files.check(sources)
+    files.check(sources, drawn=False)
     steps_told, unit = (octaves * steps, "step") if zoom is None else (zoom, "frame")
     recorder = Recorder(steps_told, recording, sources, unit)
     photograph = read_opaque(image, size, report)

@@ -68,9 +68,11 @@ def embed(
         points = pca(known.values)
     else:
         points = tsne(known.values, perplexity=perplexity, seed=seed)
+    words = f"perplexity {perplexity:g}" if method == "tsne" else "the two greatest variances"
+    title = f"{len(points)} images by {method}, {words}: {classifier.name}"
     names = [labels[path] for path in known.paths]
     files.write(
-        draw_embedding(classifier, known.paths, points, names, view),
+        draw_embedding(classifier, known.paths, points, names, view, title),
         coordinates=points,
         features=known.values,
         places=grid_places(points),

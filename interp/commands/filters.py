@@ -17,8 +17,12 @@ def filters(model: options.ModelChoice, layer: str | None, files: Outputs) -> No
 
     Example: interp filters --model alexnet -o filters.png
     """
-    from interp.features.filters import draw_filters, read_filters
+    from interp.features.filters import draw_filters, first_convolution, read_filters
 
     files.check([])
-    read = read_filters(model.load(quiet=files.quiet), layer)
-    files.write(draw_filters(read), weights=read.numpy())
+    classifier = model.load(quiet=files.quiet)
+    layer = layer or first_convolution(classifier)
+    read = read_filters(classifier, layer)
+    count, _, height, width = read.shape
+    title = f"{count} filters of {height}×{width}: {classifier.name}, {layer}"
+    files.write(draw_filters(read, title), weights=read.numpy())

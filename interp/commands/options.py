@@ -6,7 +6,7 @@ A decorator here adds options to a command, and gives the command their values a
 import functools
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,6 +19,8 @@ from interp.recording import Recorder, Recording
 from styletransfer.images import to_tensor
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from interp.network.classifier import Classifier
     from interp.patches.texture import Texture
     from styletransfer.losses import LossNetwork
@@ -49,6 +51,11 @@ place = click.option(
     help="One neuron of the channel, at ROW,COLUMN, or max for the strongest in each image. "
     "Example: --place 6,7",
 )
+no_crop = click.option(
+    "--no-crop",
+    is_flag=True,
+    help="Take the whole photograph, not only the square in its middle. Example: --no-crop",
+)
 seed = click.option(
     "--seed",
     type=int,
@@ -73,15 +80,19 @@ class ModelChoice:
     weights: str
     device: str
 
-    def load(self, *, quiet: bool = False, partial: bool = False) -> "Classifier":
+    def load(
+        self, *, quiet: bool = False, partial: bool = False, crop: bool = True
+    ) -> "Classifier":
         """The classifier; see `interp.network.classifier.load_classifier` for its errors."""
         from interp.network.classifier import load_classifier
         from styletransfer.device import choose_device
 
         device = choose_device(self.device)
-        return load_classifier(
+        classifier = load_classifier(
             self.name, self.weights, partial=partial, progress=on_terminal(quiet)
-        ).to(device)
+        )
+        classifier.crop = crop
+        return classifier.to(device)
 
     def load_loss_network(
         self, taps: tuple[str, ...], pooling: Literal["max", "average"] = "max"
@@ -103,7 +114,8 @@ def _gathered(
     def decorate(command: Function) -> Function:
         @functools.wraps(command)
         def gathered(**values: Any) -> Any:
-            chosen = {field.name: values.pop(field.name) for field in fields(kind)}
+            names = [field.name for field in fields(kind) if field.name in values]
+            chosen = {name: values.pop(name) for name in names}
             return command(**{name: kind(**chosen)}, **values)
 
         decorated: Function = gathered
@@ -154,9 +166,7 @@ loss_network = _gathered(
     _device,
 )
 
-outputs = _gathered(
-    "files",
-    Outputs,
+_files = (
     click.option(
         "-o", "--output", "figure", type=PATH, help="Figure to write. Example: -o figure.png"
     ),
@@ -170,12 +180,20 @@ outputs = _gathered(
         "--quiet", is_flag=True, help="Show no progress, no summary. Example: --quiet 2> errors.txt"
     ),
 )
+_dpi = click.option(
+    "--dpi",
+    type=click.IntRange(min=10, max=1200),
+    default=100,
+    show_default=True,
+    help="Dots per inch of the figure. Example: --dpi 300",
+)
+outputs = _gathered("files", Outputs, *_files, _dpi)
 
 
 def recording(command: Function) -> Function:
     """Add `--save-every`, `--gif`, `--mp4` and those of `outputs`: one argument, `recording`."""
 
-    @outputs
+    @_gathered("files", Outputs, *_files)
     @functools.wraps(command)
     def gathered(
         files: Outputs, save_every: int | None, gif: Path | None, mp4: Path | None, **values: Any
@@ -245,3 +263,12 @@ def write_texture(texture: "Texture", files: Outputs, recorder: Recorder) -> Non
     if unknown:
         report(f"{unknown:.0%} of the picture is still gray")
     finish(recorder, texture.interrupted)
+
+
+def stacked(name: str, arrays: "Sequence[npt.NDArray[Any]]") -> "dict[str, npt.NDArray[Any]]":
+    """One array for images of one shape, and otherwise one for each: NAME_0, NAME_1, …"""
+    import numpy as np
+
+    if len({array.shape for array in arrays}) == 1:
+        return {name: np.stack(arrays)}
+    return {f"{name}_{number}": array for number, array in enumerate(arrays)}

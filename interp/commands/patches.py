@@ -61,7 +61,7 @@ def patches(
             classifier, paths, layer, numbers, count, report=report, done=bar.update
         )
     files.write(
-        draw_patches(classifier, paths, found),
+        draw_patches(classifier, paths, found, f"Strongest patches: {classifier.name}, {layer}"),
         values=found.values,
         images=found.images,
         boxes=found.boxes,

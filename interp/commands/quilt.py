@@ -61,7 +61,7 @@ def quilt(
     from interp.patches import quilting, transfer
 
     sources = [sample] if onto is None else [sample, onto]
-    recording.files.check(sources)
+    recording.files.check(sources, drawn=False)
     pixels = read_opaque(sample, None, report)
     if onto is None:
         side = quilting.BLOCK if block is None else block

@@ -45,6 +45,7 @@ from interp.saliency import METHODS, Method
     help="Map the fall of the probability, not of the score. "
     "Example: --method occlusion --probability",
 )
+@options.no_crop
 @options.seed
 @options.outputs
 def saliency(
@@ -59,6 +60,7 @@ def saliency(
     stride: int | None,
     baseline: str | None,
     probability: bool,
+    no_crop: bool,
     seed: int,
     files: Outputs,
 ) -> None:
@@ -91,7 +93,7 @@ def saliency(
     paths = [source.path for source in gather(images)]
     files.check(paths)
     settings = Settings(layer if channel is None else None, seed=seed, **chosen)  # type: ignore[arg-type]
-    classifier = model.load(quiet=files.quiet)
+    classifier = model.load(quiet=files.quiet, crop=not no_crop)
     neuron = None
     if channel is not None and layer is not None:
         neuron = Neuron(layer, channel, where)
@@ -99,7 +101,7 @@ def saliency(
     if method == "occlusion":
         side = classifier.size
         unit, steps = "window", len(windows(side, side, settings.window, settings.stride))
-    with progress(steps * len(paths), unit, quiet=files.quiet) as bar:
+    with progress(None if no_crop else steps * len(paths), unit, quiet=files.quiet) as bar:
         found = saliency_map(
             classifier,
             paths,
@@ -111,5 +113,10 @@ def saliency(
             report=report,
             done=bar.update,
         )
-    files.write(found.draw(), map=found.maps, classes=found.classes, paths=np.array(found.names))
+    files.write(
+        found.figure(),
+        **options.stacked("map", found.maps),
+        classes=found.classes,
+        paths=np.array(found.names),
+    )
     options.end(len(found.names) == len(paths))

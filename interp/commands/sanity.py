@@ -51,7 +51,8 @@ def sanity(
     classifier = model.load(quiet=files.quiet)
     wanted = None if class_name is None else classifier.find_class(class_name)
     pixels = read_pixels(classifier, image, report)
-    index, _ = classifier.seen(pixels, wanted)
+    index, caption = classifier.seen(pixels, wanted)
+    title = f"Randomized layer by layer from the last: {classifier.name}, {caption}"
     maps = len(methods) * (1 + len(layers_from_the_top(classifier, pixels)))
     with progress(maps, "map", quiet=files.quiet) as bar:
         tests = [
@@ -59,7 +60,7 @@ def sanity(
             for method in methods
         ]
     files.write(
-        draw_sanity(shown(pixels), list(zip(methods, tests, strict=True))),
+        draw_sanity(shown(pixels), list(zip(methods, tests, strict=True)), title),
         correlations=np.stack([test.correlations for test in tests]),
         map=np.stack([test.maps for test in tests]),
         layers=np.array(tests[0].layers),

@@ -21,6 +21,7 @@ from interp.saliency import METHODS, Method
     help="Method of the saliency map that gives the seeds. Example: --method smoothgrad",
 )
 @options.class_name
+@options.no_crop
 @options.seed
 @options.outputs
 def segment(
@@ -28,6 +29,7 @@ def segment(
     model: options.ModelChoice,
     method: Method,
     class_name: str | None,
+    no_crop: bool,
     seed: int,
     files: Outputs,
 ) -> None:
@@ -44,7 +46,7 @@ def segment(
 
     paths = [source.path for source in gather(images)]
     files.check(paths)
-    classifier = model.load(quiet=files.quiet)
+    classifier = model.load(quiet=files.quiet, crop=not no_crop)
     with progress(len(paths), "image", quiet=files.quiet) as bar:
         found = segment_images(
             classifier,
@@ -57,9 +59,9 @@ def segment(
         )
     saliency = found.saliency
     files.write(
-        found.draw(),
-        mask=found.masks,
-        map=saliency.maps,
+        found.figure(),
+        **options.stacked("mask", found.masks),
+        **options.stacked("map", saliency.maps),
         classes=saliency.classes,
         paths=np.array(saliency.names),
     )

@@ -75,7 +75,7 @@ def texture(
     from styletransfer.images import to_tensor
 
     files = recording.files
-    files.check([sample])
+    files.check([sample], drawn=False)
     pixels = read_opaque(sample, sample_size, report)
     image = planes_of(pixels)
     levels = levels or texture_levels(image)

@@ -40,7 +40,7 @@ def texture_grow(sample: Path, size: str, window: int, seed: int, recording: Rec
     width, height = options.parsed_size(size)
     from interp.patches.growing import check_growth, count_rings, grow_texture
 
-    recording.files.check([sample])
+    recording.files.check([sample], drawn=False)
     pixels = read_opaque(sample, None, report)
     check_growth(pixels, height, width, window)
     with Recorder(count_rings(height, width), recording, [sample], unit="ring") as recorder:

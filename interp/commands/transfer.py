@@ -133,15 +133,15 @@ def transfer(
         raise click.UsageError("--blend is for styles everywhere, --mask for one a region")
     import numpy as np
 
-    from interp.figures import resized
     from interp.network.photographs import planes_of, shown
+    from interp.pictures import resized
     from interp.synthesis.style_transfer import Style, TransferSettings, transfer_style
     from styletransfer.images import to_tensor
     from styletransfer.inference import color
 
     files = recording.files
     sources = [photograph, *paintings, *(Path(mask) for mask in masks if mask != _REST)]
-    files.check(sources)
+    files.check(sources, drawn=False)
     recorder = Recorder(steps * levels, recording, sources)
     settings = TransferSettings(
         style_weight if paintings else 0.0,

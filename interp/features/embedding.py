@@ -6,14 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.figure import Figure
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
-from interp.figures import grid, picture_map, resized, scatter
+from interp.figures import scatter, table
 from interp.network.classifier import Classifier
 from interp.network.photographs import read_pixels, shown
+from interp.pictures import grid, picture_map, resized
 from styletransfer.errors import RequestError, WorkError
 from styletransfer.images import Pixels
 
@@ -91,7 +93,8 @@ def draw_embedding(
     points: Array,
     labels: Sequence[str],
     view: str = "scatter",
-) -> Pixels:
+    title: str = "",
+) -> Figure:
     """Draw N image files at their points N×2.
 
     Args:
@@ -103,10 +106,11 @@ def draw_embedding(
             a regular grid.
     """
     if view == "scatter":
-        return scatter(points, labels)
+        return scatter(points, labels, [path.stem for path in paths], title=title)
     read = (shown(read_pixels(classifier, path, lambda note: None)) for path in paths)
     tiles = [resized(pixels, _TILE, _TILE) for pixels in read]
-    return picture_map(points, tiles) if view == "map" else draw_grid(grid_places(points), tiles)
+    sheet = picture_map(points, tiles) if view == "map" else draw_grid(grid_places(points), tiles)
+    return table([[(sheet, "")]], title=title)
 
 
 def draw_grid(places: npt.NDArray[np.int64], tiles: Sequence[Pixels]) -> Pixels:

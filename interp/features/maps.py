@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+from matplotlib.figure import Figure
 from torch import Tensor
 
-from interp.figures import Cell, fitted, resized, table, to_gray
+from interp.figures import Cell, table
 from interp.network.classifier import Classifier
 from interp.network.taps import activations
+from interp.pictures import fitted, resized, to_gray
 from styletransfer.errors import RequestError
 from styletransfer.images import Pixels
 
@@ -32,17 +34,25 @@ def strongest_channels(maps: Tensor) -> list[int]:
 
 
 def draw_activation_maps(
-    photograph: Pixels, maps: Tensor, channels: Sequence[int], *, columns: int = 8, side: int = 112
-) -> Pixels:
+    photograph: Pixels,
+    maps: Tensor,
+    channels: Sequence[int],
+    title: str = "",
+    *,
+    columns: int = 8,
+    side: int = 112,
+) -> Figure:
     """The photograph, then the maps of `channels`, each gray from its least to its greatest value.
 
-    Below each stand the channel and its greatest value.
+    Below each stand the channel, and its least and greatest value.
     """
     cells: list[Cell] = [(fitted(photograph, side), "image")]
     for channel in channels:
         tile = to_gray(maps[channel].cpu().numpy())
         scale = side / max(tile.shape[:2])
         size = [max(1, round(scale * length)) for length in tile.shape[:2]]
-        greatest = float(maps[channel].max())
-        cells.append((resized(tile, size[0], size[1], smooth=False), f"{channel}: {greatest:.4g}"))
-    return table([cells[start : start + columns] for start in range(0, len(cells), columns)])
+        low, high = (float(value) for value in maps[channel].aminmax())
+        caption = f"channel {channel}\n{low:.3g} to {high:.3g}"
+        cells.append((resized(tile, size[0], size[1], smooth=False), caption))
+    rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
+    return table(rows, title=title)

@@ -8,12 +8,14 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.figure import Figure
 from scipy.spatial.distance import cdist
 
 from interp.features.extraction import extract, extract_pixels
-from interp.figures import Cell, fitted, table
+from interp.figures import Cell, table
 from interp.network.classifier import Classifier
 from interp.network.photographs import Report, read_pixels
+from interp.pictures import fitted
 from styletransfer.errors import RequestError, WorkError
 from styletransfer.images import Pixels, to_pixels
 
@@ -115,7 +117,7 @@ def find_neighbors(
     return Neighbors(*found, *by_pixels, known.values[rows], base, wanted, whole)
 
 
-def draw_neighbors(classifier: Classifier, found: Neighbors, *, shown: int) -> Pixels:
+def draw_neighbors(classifier: Classifier, found: Neighbors, *, shown: int) -> Figure:
     """Two strips for each of the first `shown` queries: its neighbors by features and by pixels."""
 
     def tile(path: Path) -> Pixels:
@@ -132,4 +134,4 @@ def draw_neighbors(classifier: Classifier, found: Neighbors, *, shown: int) -> P
             near = zip(indices, distances, strict=True)
             cells = [(tile(found.paths[i]), f"{distance:.4g}") for i, distance in near]
             rows.append([(tile(query), name), *cells])
-    return table(rows)
+    return table(rows, title=f"Nearest images: {classifier.name}, with their distances")

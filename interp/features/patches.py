@@ -7,17 +7,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
-from interp.figures import Cell, resized, table
+from interp.figures import Cell, table
 from interp.network.classifier import Classifier
 from interp.network.photographs import Report, read_batches, read_pixels, shown
 from interp.network.receptive_field import receptive_fields
 from interp.network.taps import activations
+from interp.pictures import resized
 from styletransfer.errors import RequestError
-from styletransfer.images import Pixels
-
-_BEYOND = 200
 
 
 @dataclass(frozen=True)
@@ -82,9 +81,14 @@ def top_patches(
 
 
 def draw_patches(
-    classifier: Classifier, paths: Sequence[Path], patches: Patches, *, side: int = 96
-) -> Pixels:
-    """A row for each channel: its patches with their values; what is beyond an image is gray."""
+    classifier: Classifier,
+    paths: Sequence[Path],
+    patches: Patches,
+    title: str = "",
+    *,
+    side: int = 96,
+) -> Figure:
+    """A row for each channel: its patches with their values, each cut where its image ends."""
     rows: list[list[Cell]] = []
     for channel, values, images, boxes in zip(
         patches.channels, patches.values, patches.images, patches.boxes, strict=True
@@ -92,11 +96,14 @@ def draw_patches(
         cells: list[Cell] = []
         for value, image, box in zip(values, images, boxes, strict=True):
             pixels = shown(read_pixels(classifier, paths[image], lambda note: None))
-            patch = _in_frame(pixels, box, patches.side)
+            top, left, bottom, right = box
+            patch = pixels[top:bottom, left:right]
+            scale = side / max(patch.shape[:2])
+            height, width = (max(1, round(scale * length)) for length in patch.shape[:2])
             name = f"channel {channel}\n" if not cells else ""
-            cells.append((resized(patch, side, side), f"{name}{value:.4g}"))
+            cells.append((resized(patch, height, width), f"{name}{value:.4g}"))
         rows.append(cells)
-    return table(rows)
+    return table(rows, title=title)
 
 
 def _maps(values: Tensor, layer: str, channels: Sequence[int]) -> Tensor:
@@ -111,15 +118,3 @@ def _maps(values: Tensor, layer: str, channels: Sequence[int]) -> Tensor:
         if not 0 <= channel < values.shape[1]:
             raise RequestError(f"{layer} has no channel {channel}, only 0 to {values.shape[1] - 1}")
     return values[:, list(channels)]
-
-
-def _in_frame(pixels: Pixels, box: npt.NDArray[np.int64], side: tuple[int, int]) -> Pixels:
-    """The box of `pixels` in a gray frame of the whole receptive field, at the side it is cut."""
-    top, left, bottom, right = box
-    frame = np.full((*side, 3), _BEYOND, np.uint8)
-    down = side[0] - (bottom - top) if top == 0 else 0
-    across = side[1] - (right - left) if left == 0 else 0
-    frame[down : down + bottom - top, across : across + right - left] = pixels[
-        top:bottom, left:right
-    ]
-    return frame

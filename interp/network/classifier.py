@@ -51,6 +51,8 @@ class Classifier(nn.Module):
             as its `named_modules()` are.
         names, size, resize, interpolation: As given.
         channels: Number of channels of the input.
+        name: Name of the architecture, for figures.
+        crop: Whether `preprocess` cuts the middle square out, or keeps the whole picture.
     """
 
     model: nn.Module
@@ -73,6 +75,8 @@ class Classifier(nn.Module):
         # A hook on a layer is not called from compiled code.
         self.model = getattr(model, "_orig_mod", model)
         self.output = output
+        self.name = type(self.model).__name__
+        self.crop = True
         self.names = tuple(names)
         self.size = size
         self.resize = resize or size
@@ -123,6 +127,8 @@ class Classifier(nn.Module):
     def preprocess(self, picture: Picture) -> Tensor:
         """`picture` scaled and its middle cut out: 1×C×size×size in 0..1, on the model's device.
 
+        With `crop` off it is scaled only, to a short side of `resize`.
+
         The same as the `transforms()` of torchvision's weights, without their normalization.
         Transparent parts are shown over white. A model of one channel gets the luminance.
 
@@ -138,11 +144,16 @@ class Classifier(nn.Module):
         if picture.alpha is not None:
             paper = Image.new("RGB", image.size, "white")
             image = Image.composite(image, paper, Image.fromarray(picture.alpha))
+        if not self.crop:
+            return self._planes(vision.resize(image, [self.resize], self.interpolation))
         side = _LONGEST * min(image.size)
         if max(image.size) > side:
             image = vision.center_crop(image, [min(image.height, side), min(image.width, side)])
         image = vision.resize(image, [self.resize], self.interpolation)
         image = vision.center_crop(image, [self.size, self.size])
+        return self._planes(image)
+
+    def _planes(self, image: Image.Image) -> Tensor:
         levels = vision.pil_to_tensor(image if self.channels == 3 else image.convert("L"))
         planes: Tensor = levels[None].float() / 255
         return planes.to(self.mean.device)
@@ -274,7 +285,7 @@ def load_classifier(
                 model = torchvision.models.get_model(name, num_classes=count, **options)
             load_weights(model, state, path, name, partial=partial)
     wanted = preset.transforms()
-    return Classifier(
+    classifier = Classifier(
         model,
         names=names,
         size=wanted.crop_size[0],
@@ -283,3 +294,5 @@ def load_classifier(
         std=wanted.std,
         interpolation=wanted.interpolation,
     ).eval()
+    classifier.name = name
+    return classifier

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.figure import Figure
 
-from interp.figures import PAPER, Cell, heat_map, overlay, signed_map, table, to_color
+from interp.figures import Cell, ColorBar, table
+from interp.pictures import PAPER, heat_map, overlay, to_color
 from interp.saliency import Method
 from interp.saliency.methods import SIGNED
 from interp.saliency.sanity import Sanity
@@ -19,12 +21,12 @@ _TOP = 99.5
 _SHOWN = 7
 
 
-def draw_map(method: Method, values: Map) -> Pixels:
-    """An H×W map: bright where it is great; red for and blue against where it has signs."""
-    reach = float(np.percentile(np.abs(values), _TOP))
-    if method in SIGNED:
-        return signed_map(np.clip(values, -reach, reach))
-    return heat_map(values, low=0.0, high=reach)
+def draw_map(method: Method, values: Map) -> tuple[Pixels, ColorBar]:
+    """An H×W map and what its colors mean: bright where it is great; where it has signs, red speaks
+    for and blue against."""
+    reach = float(np.percentile(np.abs(values), _TOP)) or float(np.abs(values).max())
+    bar = ColorBar("RdBu_r", -reach, reach) if method in SIGNED else ColorBar("inferno", 0, reach)
+    return heat_map(values, bar.colors, bar.low, bar.high), bar
 
 
 def draw_gradient(values: Map) -> Pixels:
@@ -33,31 +35,49 @@ def draw_gradient(values: Map) -> Pixels:
     return to_color(values, -reach, reach)
 
 
-def saliency_row(
-    method: Method, photograph: Pixels, caption: str, values: Map, gradient: Map | None
-) -> list[Cell]:
-    """The photograph, its map, and the map over it; for guided backprop, its gradient in color."""
-    drawn = draw_map(method, values)
-    cells = [(photograph, caption), (drawn, method)]
-    if gradient is not None:
-        return [*cells, (draw_gradient(gradient), "in color")]
-    reach = float(np.percentile(np.abs(values), _TOP))
-    return [*cells, (overlay(photograph, heat_map(values, low=0.0, high=reach), 0.5), "over it")]
+def draw_saliency(
+    method: Method,
+    photographs: Sequence[Pixels],
+    captions: Sequence[str],
+    maps: Sequence[Map],
+    gradients: Sequence[Map] | None,
+    title: str = "",
+) -> Figure:
+    """A row for each image: the image, its map with a color bar, and the map over the image.
+
+    For guided backprop the last is the gradient in color.
+    """
+    rows: list[list[Cell]] = []
+    bars: dict[tuple[int, int], ColorBar] = {}
+    for number, (photograph, caption, values) in enumerate(
+        zip(photographs, captions, maps, strict=True)
+    ):
+        drawn, bars[number, 1] = draw_map(method, values)
+        if gradients is not None and len(gradients[number]) == 3:
+            last = (draw_gradient(gradients[number]), "the gradient in color, gray is 0")
+        else:
+            reach = float(np.percentile(np.abs(values), _TOP)) or float(np.abs(values).max())
+            heat = heat_map(np.abs(values), low=0.0, high=reach)
+            last = (overlay(photograph, heat, 0.5), "its size over the image")
+        rows.append([(photograph, caption), (drawn, method), last])
+    return table(rows, title=title, bars=bars)
 
 
-def draw_sanity(photograph: Pixels, tests: Sequence[tuple[Method, Sanity]]) -> Pixels:
+def draw_sanity(
+    photograph: Pixels, tests: Sequence[tuple[Method, Sanity]], title: str = ""
+) -> Figure:
     """A row for each method: its map, then its maps as more and more layers are random, each with
     the layer that was reached and its rank correlation ρ with the first."""
     rows: list[list[Cell]] = []
     for method, test in tests:
         count = len(test.layers)
         stages = np.unique(np.linspace(0, count - 1, min(_SHOWN, count)).round().astype(int))
-        row: list[Cell] = [(photograph, "image"), (draw_map(method, test.maps[0]), method)]
+        row: list[Cell] = [(photograph, "image"), (draw_map(method, test.maps[0])[0], method)]
         for stage in stages:
-            caption = f"to {test.layers[stage]}\nρ = {test.correlations[stage]:.2f}"
-            row.append((draw_map(method, test.maps[stage + 1]), caption))
+            caption = f"random to {test.layers[stage]}\nρ = {test.correlations[stage]:.2f}"
+            row.append((draw_map(method, test.maps[stage + 1])[0], caption))
         rows.append(row)
-    return table(rows)
+    return table(rows, title=title)
 
 
 def segmentation_row(
@@ -69,4 +89,9 @@ def segmentation_row(
         marked[seeds] = (0.4 * photograph[seeds] + 0.6 * np.array(color)).astype(np.uint8)
     white = np.repeat(mask[..., None] * np.uint8(255), 3, axis=2)
     cut = np.where(mask[..., None], photograph, np.uint8(PAPER))
-    return [(photograph, caption), (marked, "seeds"), (white, "mask"), (cut, "cut out")]
+    return [
+        (photograph, caption),
+        (marked, "seeds: red is object, blue is not"),
+        (white, "mask"),
+        (cut, "cut out"),
+    ]

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from interp.figures import table
 from interp.network.classifier import Classifier, as_classifier
 from interp.network.photographs import (
     ClassNames,
@@ -19,7 +19,7 @@ from interp.network.photographs import (
     shown,
 )
 from interp.saliency import Method
-from interp.saliency.drawing import saliency_row
+from interp.saliency.drawing import draw_saliency
 from interp.saliency.methods import Settings, as_map, attribution
 from interp.saliency.targets import (
     Place,
@@ -39,34 +39,32 @@ class SaliencyMaps:
     Attributes:
         method: How the maps were found.
         photographs: N images, uint8 H×W×3.
-        maps: float32 N×H×W.
-        gradients: float32 N×3×H×W with its signs, for guided backprop; otherwise None.
+        maps: float32 H×W for each image.
+        gradients: float32 C×H×W with its signs for each, for guided backprop; otherwise None.
         classes: N class indices; -1 where a neuron was explained.
         captions: What was explained in each image.
         names: Names of the images.
+        model: Name of the network.
     """
 
     method: Method
     photographs: list[Pixels]
-    maps: npt.NDArray[np.float32]
-    gradients: npt.NDArray[np.float32] | None
+    maps: list[npt.NDArray[np.float32]]
+    gradients: list[npt.NDArray[np.float32]] | None
     classes: npt.NDArray[np.int64]
     captions: list[str]
     names: list[str]
+    model: str = ""
 
-    def draw(self) -> Pixels:
-        """A row for each image: the image, its map, and the map over it."""
-        return table(
-            [
-                saliency_row(
-                    self.method,
-                    self.photographs[index],
-                    self.captions[index],
-                    self.maps[index],
-                    None if self.gradients is None else self.gradients[index],
-                )
-                for index in range(len(self.maps))
-            ]
+    def figure(self) -> Figure:
+        """A row for each image: the image, its map with a color bar, and the map over the image."""
+        return draw_saliency(
+            self.method,
+            self.photographs,
+            self.captions,
+            self.maps,
+            self.gradients,
+            f"Saliency, {self.method}: {self.model}",
         )
 
 
@@ -138,22 +136,23 @@ def saliency_map(
             report(f"Error: {fault}")
             continue
         if method == "guided":
-            gradients.append(values.float().cpu().numpy())
+            gradients.append(values[0].float().cpu().numpy())
         names.append(name)
         photographs.append(shown(pixels))
         captions.append(caption)
         indices.append(index)
-        maps.append(as_map(method, values).float().cpu().numpy())
+        maps.append(as_map(method, values)[0].float().cpu().numpy())
     if not maps:
         raise WorkError("no image has a map; explain another class, neuron or layer")
     return SaliencyMaps(
         method,
         photographs,
-        np.concatenate(maps),
-        np.concatenate(gradients) if gradients else None,
+        maps,
+        gradients or None,
         np.array(indices),
         captions,
         names,
+        classifier.name,
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
+from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 from torch import nn
 
@@ -28,12 +29,12 @@ _SMOOTHING = 1 / 19  # of the short side
 
 @dataclass(frozen=True)
 class Segmentations:
-    """The objects of N images: their `masks`, bool N×H×W, and the `saliency` that found them."""
+    """The objects of N images: their `masks`, bool H×W, and the `saliency` that found them."""
 
     saliency: SaliencyMaps
-    masks: Mask
+    masks: list[Mask]
 
-    def draw(self) -> Pixels:
+    def figure(self) -> Figure:
         """A row for each image: the image, its seeds, the mask, and the object on white."""
         found = self.saliency
         return table(
@@ -42,7 +43,8 @@ class Segmentations:
                 for photograph, caption, values, mask in zip(
                     found.photographs, found.captions, found.maps, self.masks, strict=True
                 )
-            ]
+            ],
+            title=f"Segmentation by {found.method}: {found.model}",
         )
 
 
@@ -73,7 +75,7 @@ def segment_images(
         segment(photograph, values)
         for photograph, values in zip(found.photographs, found.maps, strict=True)
     ]
-    return Segmentations(found, np.stack(masks))
+    return Segmentations(found, masks)
 
 
 def seeds(saliency: npt.NDArray[np.floating]) -> tuple[Mask, Mask]:

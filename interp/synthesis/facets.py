@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from matplotlib.figure import Figure
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from torch import Tensor
@@ -18,7 +19,6 @@ from interp.figures import table
 from interp.network.classifier import Classifier
 from interp.network.photographs import read_pixels, shown
 from styletransfer.errors import RequestError
-from styletransfer.images import Pixels
 
 # As in the paper: what k-means sees of the features, and how many images make a mean.
 _DIMENSIONS = 50
@@ -72,8 +72,9 @@ def mean_images(
     return torch.stack(means)
 
 
-def draw_facets(starts: Tensor, made: Tensor, members: Sequence[npt.NDArray[np.int64]]) -> Pixels:
+def draw_facets(starts: Tensor, made: Tensor, members: Sequence[npt.NDArray[np.int64]]) -> Figure:
     """The K starts, and below each the image that was made of it."""
     captions = [f"the mean of {len(indices)} images" for indices in members]
     above = [(shown(start), caption) for start, caption in zip(starts, captions, strict=True)]
-    return table([above, [(shown(picture), "") for picture in made]])
+    rows = [above, [(shown(picture), "") for picture in made]]
+    return table(rows, title="Starts, and the images made of them")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from interp.figures import table
@@ -21,7 +22,6 @@ from interp.synthesis.canvas import FourierCanvas
 from interp.synthesis.loop import Progress, lbfgs, optimize_image
 from interp.synthesis.regularizers import alpha_norm, total_variation
 from styletransfer.errors import RequestError, WorkError
-from styletransfer.images import Pixels
 
 _COLUMNS = 6  # of a figure
 
@@ -138,13 +138,14 @@ def invert_layers(
     return results
 
 
-def draw_inversions(image: Tensor, layers: Sequence[str], results: Sequence[Inversion]) -> Pixels:
+def draw_inversions(image: Tensor, layers: Sequence[str], results: Sequence[Inversion]) -> Figure:
     """The image, and what was found for each layer, with the errors of features and pixels."""
     cells = [(shown(image), "the image")] + [
         (shown(result.picture), f"{name}\nerror {result.error:.3f}\n{result.psnr:.1f} dB")
         for name, result in zip(layers, results, strict=False)
     ]
-    return table([cells[i : i + _COLUMNS] for i in range(0, len(cells), _COLUMNS)])
+    rows = [cells[i : i + _COLUMNS] for i in range(0, len(cells), _COLUMNS)]
+    return table(rows, title="Images rebuilt from the features of single layers")
 
 
 def readable_layers(model: nn.Module, image: Tensor) -> list[str]:

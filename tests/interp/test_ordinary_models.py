@@ -149,7 +149,7 @@ def test_a_picture_for_a_model_of_one_channel_is_its_luminance() -> None:
     picture = np.zeros((12, 12, 3), np.uint8)
     picture[..., 1] = 200
     maps = saliency_map(Classifier(net(1), size=12), picture)
-    assert maps.maps.shape == (1, 12, 12)
+    assert [values.shape for values in maps.maps] == [(12, 12)]
     assert abs(int(maps.photographs[0][0, 0, 0]) - 0.587 * 200) < 1
     with pytest.raises(RequestError, match="takes 4 channels, which no picture has"):
         saliency_map(Classifier(net(4), size=12), picture)

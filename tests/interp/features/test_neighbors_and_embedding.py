@@ -11,9 +11,10 @@ from sklearn.neighbors import NearestNeighbors
 from interp.features.embedding import draw_grid, grid_places, pca, tsne
 from interp.features.extraction import extract
 from interp.features.neighbors import Metric, draw_neighbors, find_neighbors, nearest
-from interp.figures import fitted
+from interp.figures import pixels_of
 from interp.network.classifier import Classifier
 from interp.network.photographs import read_pixels, shown
+from interp.pictures import fitted
 from styletransfer.errors import RequestError, WorkError
 
 
@@ -54,11 +55,13 @@ def test_each_query_has_a_strip_by_features_and_one_by_pixels(
     features = extract(classifier, paths).values
     expected = nearest(features, features[2:4], 3)
     assert np.array_equal(found.indices, expected[0])
-    sheet = draw_neighbors(classifier, found, shown=1)
+    sheet = pixels_of(draw_neighbors(classifier, found, shown=1))
     tile = fitted(shown(read_pixels(classifier, paths[2])), 128)
     # The query and its nearest, which is itself, in both strips.
-    assert sum(np.array_equal(sheet[8:136, x : x + 128], tile) for x in range(400)) == 2
-    assert len(draw_neighbors(classifier, found, shown=2)) > 1.9 * len(sheet)
+    top = next(y for y in range(60) if np.array_equal(sheet[y : y + 128, 8:136], tile))
+    row = sheet[top : top + 128]
+    assert sum(np.array_equal(row[:, x : x + 128], tile) for x in range(400)) == 2
+    assert len(pixels_of(draw_neighbors(classifier, found, shown=2))) > 1.8 * len(sheet)
 
 
 def test_pca_is_that_of_the_covariance(digits: np.ndarray) -> None:
