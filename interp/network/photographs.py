@@ -12,8 +12,8 @@ from PIL import Image
 from torch import Tensor
 
 from interp.network.classifier import Classifier
-from styletransfer.errors import RequestError, WorkError
-from styletransfer.images import ImageError, Picture, Pixels, read_image, to_pixels, to_tensor
+from styletransfer.errors import ImageError, RequestError, WorkError
+from styletransfer.images import Picture, Pixels, read_image, to_pixels, to_tensor
 
 Report = Callable[[str], object]
 
