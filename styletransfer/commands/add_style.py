@@ -15,7 +15,7 @@ from styletransfer.commands.written import check_output, write_checkpoint
 @options.checkpoint
 @click.argument("image", metavar="PAINTING", type=options.PATH)
 @click.argument("name")
-@options.output(options.FILE, "Checkpoint to write. Example: -o gallery2.ckpt")
+@options.output(options.TARGET_FILE, "Checkpoint to write. Example: -o gallery2.ckpt")
 @options.photographs("Folder of photographs to learn on, a hundred or more.")
 @click.option(
     "--steps",

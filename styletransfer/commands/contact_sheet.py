@@ -10,7 +10,7 @@ from styletransfer.commands.command_line import Command
 
 @click.command("contact-sheet", cls=Command, interrupted="no sheet was written")
 @click.argument("photographs", metavar="PHOTOGRAPH...", nargs=-1, required=True, type=options.PATH)
-@options.output(options.PATH, "Picture to write. Example: -o sheet.png")
+@options.output(options.TARGET, "Picture to write. Example: -o sheet.png")
 @click.option(
     "--style",
     "styles",

@@ -19,7 +19,7 @@ from styletransfer.commands.written import check_output
 @click.option(
     "--json",
     "output",
-    type=options.FILE,
+    type=options.TARGET_FILE,
     help="File to write all figures to as well. Example: --json figures.json",
 )
 @options.loss_weights

@@ -12,7 +12,7 @@ from styletransfer.commands.written import check_output
 
 @click.command(cls=Command, interrupted="nothing was written")
 @options.checkpoint
-@click.argument("output", metavar="OUTPUT", type=options.FILE)
+@click.argument("output", metavar="OUTPUT", type=options.TARGET_FILE)
 @click.option(
     "--precision",
     type=click.Choice(["fp32", "fp16"]),

@@ -12,8 +12,20 @@ AnyCommand = TypeVar("AnyCommand", bound=Callable[..., Any])
 Decorator = Callable[[AnyCommand], AnyCommand]
 
 
+_HOME = re.compile(r"~[^/\\]*([/\\]|$)")
+_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+
+
 class PathOf(click.Path):
-    """A path from the command line; says what went wrong where it is a URL, `~` or a pattern."""
+    """A path from the command line; says what went wrong where it is a URL, `~` or a pattern.
+
+    Args:
+        written: The path is one to write, which may hold any character.
+    """
+
+    def __init__(self, *, written: bool = False, **kwargs: Any) -> None:
+        super().__init__(path_type=Path, **kwargs)
+        self.written = written
 
     def convert(
         self,
@@ -23,18 +35,34 @@ class PathOf(click.Path):
     ) -> Path:
         text = os.fsdecode(value)
         if not Path(text).exists():
-            if re.match(r"[a-z][a-z0-9+.-]+://", text, re.IGNORECASE):
-                self.fail(f"{text} is a URL; give a file on this machine", param, ctx)
-            if re.match(r"~[^/\\]*([/\\]|$)", text):
-                self.fail(f"{text}: '~' in quotes is not your home; remove the quotes", param, ctx)
-            if re.search(r"[*?]|\[.+\]", text) and not Path(text).parent.joinpath("x").exists():
+            if _URL.match(text):
+                self.fail(f"{text} is a URL; give a path on this machine", param, ctx)
+            if not self.written and set(text) & set("*?"):
                 self.fail(f"{text}: no file matches this pattern", param, ctx)
+            _refuse_home(text, param, ctx)
         return Path(os.fsdecode(super().convert(value, param, ctx)))
 
 
-PATH = PathOf(path_type=Path)
-FILE = PathOf(dir_okay=False, path_type=Path)
-PRESENT_FILE = PathOf(exists=True, dir_okay=False, path_type=Path)
+class Place(click.types.StringParamType):
+    """A source or destination of a data set: a path, a pattern, or the URL of a store."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not Path(str(value)).exists():
+            _refuse_home(str(value), param, ctx)
+        return super().convert(value, param, ctx)
+
+
+def _refuse_home(text: str, param: click.Parameter | None, ctx: click.Context | None) -> None:
+    if _HOME.match(text):
+        fault = f"{text}: '~' in quotes is not your home; remove the quotes"
+        raise click.BadParameter(fault, ctx, param)
+
+
+PATH = PathOf()
+FILE = PathOf(dir_okay=False)
+PRESENT_FILE = PathOf(exists=True, dir_okay=False)
+TARGET = PathOf(written=True)
+TARGET_FILE = PathOf(written=True, dir_okay=False)
 
 model = click.option(
     "--model",

@@ -13,7 +13,7 @@ from styletransfer.commands.written import check_output, write_checkpoint
 @click.command("select-styles", cls=Command, interrupted="nothing was written")
 @options.checkpoint
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
-@options.output(options.FILE, "Checkpoint to write. Example: -o two.ckpt")
+@options.output(options.TARGET_FILE, "Checkpoint to write. Example: -o two.ckpt")
 @options.overwrite
 @options.quiet
 def select_styles(

@@ -15,7 +15,7 @@ FORMATS = ("png", "jpg", "webp", "tiff", "bmp")
 @click.command(cls=Command, interrupted="the pictures written so far are whole")
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=options.PATH)
 @options.output(
-    options.PATH,
+    options.TARGET,
     "File or folder to write; a folder is made where there is none, and - is standard output. "
     "Example: -o painted.jpg",
 )

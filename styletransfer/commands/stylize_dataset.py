@@ -30,8 +30,8 @@ def _shard(_ctx: click.Context, _: click.Parameter, text: str) -> tuple[int, int
     cls=Command,
     interrupted="the pictures written so far are whole; the same command goes on from there",
 )
-@click.argument("src")
-@click.argument("dst")
+@click.argument("src", type=options.Place())
+@click.argument("dst", type=options.Place())
 @click.option(
     "--style",
     help="Style or blend for all pictures, 'random' to draw one for each file, or 'each' for all "

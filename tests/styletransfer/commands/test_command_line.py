@@ -253,6 +253,25 @@ def test_paths_that_the_shell_should_have_changed(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_written_path_may_hold_any_character(photo: Path, tmp_path: Path) -> None:
+    out = tmp_path / "what? [1]*.png"
+    call = ["stylize", str(photo), "-o", str(out), "--style", "udnie"]
+    assert CliRunner().invoke(cli, [*call, "--model", str(tmp_path / "m.onnx")]).exit_code == 0
+    assert out.is_file()
+    again = ["stylize", str(out), "-o", str(tmp_path / "again.png"), "--style", "udnie"]
+    assert CliRunner().invoke(cli, [*again, "--model", str(tmp_path / "m.onnx")]).exit_code == 0
+
+
+def test_a_data_set_is_not_written_to_a_folder_called_tilde(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    result = CliRunner().invoke(cli, ["stylize-dataset", "photos", "~/painted", "--style", "udnie"])
+    assert result.exit_code == 2 and "'~' in quotes" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
+
+
 def test_sigint_stays_ignored_where_the_shell_ignores_it() -> None:
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
