@@ -29,7 +29,7 @@ from styletransfer.dataset.records import (
     write_rows,
 )
 from styletransfer.dataset.sources import Source
-from styletransfer.dataset.storage import WEB, Folder, StoreFolder, is_local
+from styletransfer.dataset.storage import WEB, OutputFolder, OutputStore, is_local
 from styletransfer.errors import DataSetError
 
 WORK = ".styletransfer"
@@ -61,7 +61,7 @@ class Destination:
         self.folder = folder
         self.tars = tars
         self.record = folder / RECORD
-        self.files = Folder(folder) if is_local(folder) else StoreFolder(folder)
+        self.files = OutputFolder(folder) if is_local(folder) else OutputStore(folder)
         self._home = None if is_local(folder) else tempfile.TemporaryDirectory()
         home = Path(self._home.name) if self._home else folder
         self.work = home / WORK

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from styletransfer.dataset.choice import draw
-from styletransfer.dataset.plan import Task
+from styletransfer.dataset.plan import FileTask
 
 
 class Grouping:
@@ -18,7 +18,7 @@ class Grouping:
     first dot. SQLite keeps the tasks in a temporary file and sorts them by sample.
     """
 
-    def __init__(self, tasks: Iterable[Task], count: int) -> None:
+    def __init__(self, tasks: Iterable[FileTask], count: int) -> None:
         """Spread `tasks` over `count` tar files."""
         self._db = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         self._db.execute(
@@ -33,20 +33,20 @@ class Grouping:
             if self._db.execute("INSERT OR IGNORE INTO tasks VALUES (?, ?, ?, ?)", row).rowcount:
                 continue
             reason = f"another file has the key {key}; rename one of them"
-            task = Task(task.source, problem=reason)
+            task = FileTask(task.source, problem=reason)
             self._db.execute(
                 "INSERT INTO tasks VALUES (?, ?, ?, ?)",
                 (tar, os.fsencode(task.source), "/", pickle.dumps(task)),
             )
 
-    def samples(self, number: int) -> Iterator[tuple[str, Task]]:
+    def samples(self, number: int) -> Iterator[tuple[str, FileTask]]:
         """Yield the tasks for one tar file, each with the key of its sample."""
         query = "SELECT key, task FROM tasks WHERE tar = ? ORDER BY key, field"
         for key, task in self._db.execute(query, (number,)):
             yield os.fsdecode(key), pickle.loads(task)
 
 
-def _sample(task: Task) -> tuple[str, str]:
+def _sample(task: FileTask) -> tuple[str, str]:
     """Return the key and the field. All images are one field: a sample holds only one of them."""
     if not task.targets:
         return task.source, "/"
@@ -59,7 +59,7 @@ def _key(place: PurePosixPath) -> str:
     return str(place.with_name(place.stem.replace(".", "_")))
 
 
-def _renamed(task: Task) -> Task:
+def _renamed(task: FileTask) -> FileTask:
     targets = []
     for target in task.targets:
         place = PurePosixPath(target.output)

@@ -11,20 +11,19 @@ from typing import IO, Any, Protocol
 from styletransfer.dataset.choice import in_shard
 from styletransfer.dataset.destination import Destination
 from styletransfer.dataset.journal import Journal
-from styletransfer.dataset.plan import Target, Task
+from styletransfer.dataset.plan import FileTask, Target
 from styletransfer.dataset.progress import Progress
-from styletransfer.dataset.records import Entry, Records, failure_line
-from styletransfer.dataset.settings import file_hash, sha256
+from styletransfer.dataset.records import Entry, Records, failure_line, removed_line
+from styletransfer.dataset.resume import adopted, is_current
+from styletransfer.dataset.settings import sha256
 from styletransfer.dataset.sink import FolderSink, Sink
 from styletransfer.dataset.sources import Shard, Source
-from styletransfer.dataset.stages import Origin, entry
 from styletransfer.dataset.storage import local_copy, place
 from styletransfer.dataset.tar_sink import TarSink
 from styletransfer.dataset.tars import expand, unpacked
 from styletransfer.errors import ImageError
-from styletransfer.images import read_size
 
-Pipe = Callable[[Iterator[Task], Sink], None]
+Pipe = Callable[[Iterator[FileTask], Sink], None]
 Contents = Iterator[tuple[Entry, str | None]]
 
 
@@ -37,10 +36,10 @@ class Layout(Protocol):
 
     destination: Destination
 
-    def everything(self) -> Iterator[tuple[str, Task]]:
+    def everything(self) -> Iterator[tuple[str, FileTask]]:
         """Yield the tasks of all shards, each with the key of its sample."""
 
-    def due(self, shard: Shard) -> Iterator[Task]:
+    def due(self, shard: Shard) -> Iterator[FileTask]:
         """Yield the tasks of a shard that a run goes through."""
 
     def portions(
@@ -62,17 +61,17 @@ class FolderLayout:
         self.destination = Destination(folder)
         self._source = source
 
-    def everything(self) -> Iterator[tuple[str, Task]]:
+    def everything(self) -> Iterator[tuple[str, FileTask]]:
         """Yield the tasks of all shards, each a sample by itself."""
         return ((task.source, task) for task in self._source.tasks())
 
-    def due(self, shard: Shard) -> Iterator[Task]:
+    def due(self, shard: Shard) -> Iterator[FileTask]:
         """Yield all tasks of a shard."""
         return self._source.tasks(shard)
 
     def portions(
         self, shard: Shard, journal: Journal, progress: Progress, size: int | None = None
-    ) -> Iterator[Iterable[Task]]:
+    ) -> Iterator[Iterable[FileTask]]:
         """Yield the tasks with missing outputs: `size` of them at a time, or all of them lazily."""
         tasks = self._missing(shard, journal, progress)
         if size is None:
@@ -82,7 +81,7 @@ class FolderLayout:
             yield portion
 
     def write(
-        self, portion: Iterable[Task], journal: Journal, progress: Progress, pipe: Pipe
+        self, portion: Iterable[FileTask], journal: Journal, progress: Progress, pipe: Pipe
     ) -> None:
         """Write the files of a portion, but for those that are there: a process may have died."""
         left = (replace(task, targets=tuple(self._absent(task))) for task in portion)
@@ -97,11 +96,11 @@ class FolderLayout:
             except OSError:
                 yield found, None
 
-    def _absent(self, task: Task) -> list[Target]:
+    def _absent(self, task: FileTask) -> list[Target]:
         present = self.destination.files.present
         return [target for target in task.targets if not present(target.output)]
 
-    def _missing(self, shard: Shard, journal: Journal, progress: Progress) -> Iterator[Task]:
+    def _missing(self, shard: Shard, journal: Journal, progress: Progress) -> Iterator[FileTask]:
         """Yield each task with its missing targets. Count and note the tasks without any.
 
         A source that failed before is not tried again.
@@ -131,7 +130,9 @@ class FolderLayout:
             else:
                 progress.found()
 
-    def _is_current(self, task: Task, target: Target, records: Records, journal: Journal) -> bool:
+    def _is_current(
+        self, task: FileTask, target: Target, records: Records, journal: Journal
+    ) -> bool:
         """Tell whether an output is that of its source. One without an entry gets one if so."""
         known = records.entry(target.output)
         if known is not None:
@@ -155,11 +156,11 @@ class TarLayout:
         self._source = source
         self._paths = tars
 
-    def everything(self) -> Iterator[tuple[str, Task]]:
+    def everything(self) -> Iterator[tuple[str, FileTask]]:
         """Yield the tasks of all shards, each with the key of its sample."""
         return (pair for number in range(len(self._paths)) for pair in self._samples(number))
 
-    def due(self, shard: Shard) -> Iterator[Task]:
+    def due(self, shard: Shard) -> Iterator[FileTask]:
         """Yield the tasks of the tar files of a shard that are not there."""
         files = self.destination.files
         for number, path in enumerate(self._paths):
@@ -174,6 +175,7 @@ class TarLayout:
         progress.damaged(records.damages)
         for number, path in enumerate(self._paths):
             if in_shard(path.name, shard) and not self._is_current(number, records, journal):
+                journal.append(removed_line(path.name))
                 self.destination.files.remove(path.name)
                 yield number
 
@@ -207,7 +209,8 @@ class TarLayout:
         whole = not records.damages and not records.retried
         if whole and known == {self._source.version(number)}:
             return True
-        lost: dict[str, tuple[Task, Target]] = {}
+        lost: dict[str, tuple[FileTask, Target]] = {}
+        outputs = set()
         for _, sample in groupby(self._samples(number), lambda pair: pair[0]):
             tasks = [task for _, task in sample]
             if any(records.failure(task.source) is not None for task in tasks):
@@ -216,14 +219,17 @@ class TarLayout:
                 if task.problem:
                     return False
                 for target in task.targets:
+                    outputs.add(target.output)
                     entry = records.entry(target.output)
                     if entry is None:
                         lost[target.output] = task, target
                     elif not is_current(task, entry, self._source, journal):
                         return False
+        if any(entry.output not in outputs for entry in records.entries(f"{name}/")):
+            return False  # a source is gone
         return not lost or self._adopt(name, lost, journal)
 
-    def _adopt(self, name: str, lost: dict[str, tuple[Task, Target]], journal: Journal) -> bool:
+    def _adopt(self, name: str, lost: dict[str, tuple[FileTask, Target]], journal: Journal) -> bool:
         """Write the lost entries of a tar file. Return False if one of the outputs is missing."""
         if not self.destination.files.present(name):
             return False
@@ -249,7 +255,7 @@ class TarLayout:
                 if (content := tar.extractfile(member)) is not None:
                     yield f"{name}/{member.name}", content
 
-    def _samples(self, number: int) -> Iterator[tuple[str, Task]]:
+    def _samples(self, number: int) -> Iterator[tuple[str, FileTask]]:
         name = self._paths[number].name
         for key, task in self._source.samples(number, len(self._paths)):
             inside = (replace(target, output=f"{name}/{target.output}") for target in task.targets)
@@ -260,37 +266,3 @@ def open_layout(text: str, source: Source) -> Layout:
     """Return the layout of the destination that `text` names. Raises DataSetError."""
     tars = expand(text)
     return FolderLayout(place(text), source) if tars is None else TarLayout(tars, source)
-
-
-def is_current(task: Task, known: Entry, source: Source, journal: Journal) -> bool:
-    """Tell whether a source is the one that an entry knows. The hash decides if its time differs.
-
-    Then the journal gets an entry with the new time.
-    """
-    spare = journal.scratch / "source"
-    try:
-        stamp = source.stamp(task)
-        if str(stamp.bytes) != known.source_bytes:
-            return False
-        if stamp.version == known.source_version:
-            return True
-        if file_hash(source.file(task, spare)) != known.source_sha256:
-            return False
-    except (ImageError, OSError):
-        return False
-    finally:
-        spare.unlink(missing_ok=True)
-    journal.append(replace(known, source_version=stamp.version).line())
-    return True
-
-
-def adopted(task: Task, target: Target, output: Path, source: Source, journal: Journal) -> Entry:
-    """Return the entry of an output whose records are lost. Raises ImageError, OSError."""
-    spare = journal.scratch / "source"
-    try:
-        stamp = source.stamp(task)
-        file = source.file(task, spare)
-        sizes = () if target.style is None else (*read_size(output), *read_size(file))
-        return entry(task, target, output, Origin(stamp, file_hash(file)), sizes)
-    finally:
-        spare.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from styletransfer.dataset.flow import BYTES_A_PIXEL, Batches, UnderWay, picture_bytes
-from styletransfer.dataset.plan import Target, Task
+from styletransfer.dataset.plan import FileTask, Target
 from styletransfer.dataset.progress import Progress
 from styletransfer.dataset.sink import Finished, Sink
 from styletransfer.dataset.stages import Decoded, Stages
@@ -49,7 +49,7 @@ class Pipeline:
         self._stopped = threading.Event()
         self._error: BaseException | None = None
 
-    def run(self, tasks: Iterator[Task]) -> None:
+    def run(self, tasks: Iterator[FileTask]) -> None:
         """Do all tasks. Raises DestinationError, and what `tasks` raises."""
         decoders = self._start("decode", lambda clock: self._decode(tasks, clock))
         stylizers = self._start("stylize", self._stylize)
@@ -69,7 +69,7 @@ class Pipeline:
         if self._error is not None:
             raise self._error
 
-    def _decode(self, tasks: Iterator[Task], clock: "_Clock") -> None:
+    def _decode(self, tasks: Iterator[FileTask], clock: "_Clock") -> None:
         while not self._stopped.is_set():
             with self._jobs_lock:
                 task = next(tasks, None)
@@ -157,13 +157,13 @@ class Pipeline:
             finally:
                 self._under_way.leave(opened.pixels)
 
-    def _accept(self, task: Task, files: list[Finished]) -> None:
+    def _accept(self, task: FileTask, files: list[Finished]) -> None:
         self._sink.accept(task, files)
         self._progress.note(task.source, task.note)
         self._progress.wrote(sum(1 for target in task.targets if target.style is not None))
 
     @contextmanager
-    def _faults_of(self, task: Task) -> Iterator[None]:
+    def _faults_of(self, task: FileTask) -> Iterator[None]:
         """Record an error as the failure of one file, unless it stops the whole run."""
         try:
             yield

@@ -25,7 +25,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Task:
+class FileTask:
     """A source file, as a path below the source, and the files to write for it.
 
     `problem` says why it cannot be done. `note` is something that the user should know about it.
@@ -50,14 +50,14 @@ class Planner:
         self._choice = Choice(settings, styles)
         self.folders = style_folders(styles) if self._choice.each else {}
 
-    def image(self, path: str, output: str, names: "OutputNames") -> Task:
+    def image(self, path: str, output: str, names: "OutputNames") -> FileTask:
         """Return the task of the image at `path`, written to `output` if `names` has it free.
 
         If it is taken, the new suffix is put behind the old one, and the task has a note.
         """
         styles = self._choice.styles(path)
         if not styles:
-            return Task(path, problem="no row of the table of --style-from names it")
+            return FileTask(path, problem="no row of the table of --style-from names it")
         folder, slash, _ = output.rpartition("/")
         longer = folder + slash + path.rpartition("/")[2] + suffix_of(output)
         name = names.take(output, longer)
@@ -66,14 +66,14 @@ class Planner:
         strength = self._choice.strength(path)
         targets = tuple(Target(self.folders.get(s, "") + name, s, strength) for s in styles)
         note = None if name == output else f"is written to {name}, because {output} is taken"
-        return Task(path, targets, note=note)
+        return FileTask(path, targets, note=note)
 
-    def copy(self, path: str, output: str, names: "OutputNames") -> Task:
+    def copy(self, path: str, output: str, names: "OutputNames") -> FileTask:
         """Return the task of a file that is copied unchanged, into the folder of every style."""
         if names.take(output) is None:
             return _collision(path, output)
         folders = self.folders.values() or [""]
-        return Task(path, tuple(Target(folder + output) for folder in folders))
+        return FileTask(path, tuple(Target(folder + output) for folder in folders))
 
 
 class OutputNames:
@@ -129,5 +129,5 @@ def _percent(found: re.Match[str]) -> str:
     return "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "surrogatepass"))
 
 
-def _collision(path: str, output: str) -> Task:
-    return Task(path, problem=f"another file is written to {output}; rename one of them")
+def _collision(path: str, output: str) -> FileTask:
+    return FileTask(path, problem=f"another file is written to {output}; rename one of them")

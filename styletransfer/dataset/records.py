@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,11 @@ _FORMS = {
 def failure_line(source: str, reason: str) -> dict[str, Any]:
     """Return the line of a journal for a source that failed."""
     return {"failed": [source, " ".join(reason.split())]}
+
+
+def removed_line(tar: str) -> dict[str, Any]:
+    """Return the line of a journal that removes the entries of a tar file."""
+    return {"removed": tar}
 
 
 def retry_line(shard: tuple[int, int]) -> dict[str, Any]:
@@ -122,12 +128,12 @@ class Records:
         for (row,) in self._db.execute("SELECT row FROM failed ORDER BY source"):
             yield _unpacked(row)
 
-    def _read(self, table: str, path: Path, columns: Sequence[str]) -> None:
-        for number, row in read_rows(path, columns):
+    def _read(self, table: str, path: Path, columns: tuple[str, ...]) -> None:
+        for number, row, text in read_rows(path, columns):
             if row is None:
                 self._damaged(path, number)
             else:
-                self._keep(table, row)
+                self._keep(table, row, text)
 
     def _damaged(self, path: Path, number: int) -> None:
         self.damages.append(f"{path}: row {number} is damaged and left out; it is made again")
@@ -141,6 +147,9 @@ class Records:
                 self._keep("written", row)
                 source = os.fsencode(Entry(*row).source)
                 self._db.execute("DELETE FROM failed WHERE source = ?", (source,))
+            case {"removed": str(tar)} if _is_row([tar], ("output",)):
+                bounds = os.fsencode(f"{tar}/"), os.fsencode(f"{tar}0")  # 0 comes after /
+                self._db.execute("DELETE FROM written WHERE output > ? AND output < ?", bounds)
             case {"retry": [int(number), int(count)]}:
                 shard = (number, count)
                 voided = [row[0] for row in self.failures() if in_shard(row[0], shard)]
@@ -151,9 +160,9 @@ class Records:
                 return False
         return True
 
-    def _keep(self, table: str, row: Sequence[str]) -> None:
-        key = os.fsencode(row[0])
-        self._db.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", (key, _packed(row)))
+    def _keep(self, table: str, row: Sequence[str], text: bytes | None = None) -> None:
+        values = os.fsencode(row[0]), text or _packed(row)
+        self._db.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", values)
 
     def _row(self, table: str, key: str, value: str) -> list[str] | None:
         query = f"SELECT row FROM {table} WHERE {key} = ?"
@@ -173,8 +182,11 @@ def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]
     return count
 
 
-def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[str] | None]]:
-    """Yield the first line's number and the values of each row of a table, if it is there.
+Row = tuple[int, list[str] | None, bytes]
+
+
+def read_rows(path: Path, columns: tuple[str, ...]) -> Iterator[Row]:
+    """Yield the first line's number, the values and the bytes of each row of a table, if there.
 
     The values are None for a damaged row. Then the next row is looked for in the line after it.
     """
@@ -195,22 +207,31 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[st
                 return
             row = _parsed(text, columns)
             if number > 1 or text != _packed(columns):
-                yield number, row
+                yield number, row, text
             for _ in range(1 if row is None else count):
                 number += 1
                 ahead.popleft()
 
 
-def _parsed(text: bytes, columns: Sequence[str]) -> list[str] | None:
+def _parsed(text: bytes, columns: tuple[str, ...]) -> list[str] | None:
     """Return the values of one row, None if it is damaged."""
-    if not text.endswith(b"\n"):
-        return None
     decoded = text.decode("utf-8", "surrogateescape")
+    if _plain(columns).fullmatch(decoded):  # nearly all rows, ten times faster
+        return decoded[:-1].split(",")
+    if not decoded.endswith("\n"):
+        return None
     try:
         rows = list(csv.reader(io.StringIO(decoded, newline=""), strict=True))
     except csv.Error:
         return None
     return rows[0] if len(rows) == 1 and _is_row(rows[0], columns) else None
+
+
+@cache
+def _plain(columns: tuple[str, ...]) -> re.Pattern[str]:
+    """Return the form of a row without quotes."""
+    forms = (_FORMS.get(name, r"[^\0]*").replace(r"[^\0]", r'[^\0",\r\n]') for name in columns)
+    return re.compile(",".join(forms) + "\n")
 
 
 def _is_row(row: Sequence[Any], columns: Sequence[str]) -> bool:

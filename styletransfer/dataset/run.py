@@ -16,7 +16,7 @@ from styletransfer.dataset.journal import Journal
 from styletransfer.dataset.layouts import Pipe, open_layout
 from styletransfer.dataset.measure import best_batch
 from styletransfer.dataset.pipeline import REFERENCE, Pipeline
-from styletransfer.dataset.plan import Task
+from styletransfer.dataset.plan import FileTask
 from styletransfer.dataset.progress import Progress
 from styletransfer.dataset.records import retry_line
 from styletransfer.dataset.settings import Settings
@@ -178,7 +178,7 @@ class Run:
     def pipe(self, journal: Journal) -> Pipe:
         """Return the function that does tasks and gives the finished files to a sink."""
 
-        def pipe(tasks: Iterator[Task], sink: Sink) -> None:
+        def pipe(tasks: Iterator[FileTask], sink: Sink) -> None:
             first = next(tasks, None)
             if first is None:  # there is nothing to measure a batch for
                 return

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from styletransfer.dataset.destination import Destination
 from styletransfer.dataset.journal import Journal
-from styletransfer.dataset.plan import Task
+from styletransfer.dataset.plan import FileTask
 from styletransfer.dataset.records import Entry, failure_line
 
 
@@ -22,10 +22,10 @@ class Finished:
 class Sink(Protocol):
     """Takes finished files. Many threads call it, once for each task."""
 
-    def accept(self, task: Task, files: list[Finished]) -> None:
+    def accept(self, task: FileTask, files: list[Finished]) -> None:
         """Take all files of a task. Raises OSError."""
 
-    def refuse(self, task: Task, reason: str) -> None:
+    def refuse(self, task: FileTask, reason: str) -> None:
         """Record that a task failed. Raises OSError."""
 
 
@@ -36,7 +36,7 @@ class FolderSink:
         self._destination = destination
         self._journal = journal
 
-    def accept(self, task: Task, files: list[Finished]) -> None:
+    def accept(self, task: FileTask, files: list[Finished]) -> None:
         """Give the files of a task their final names when they and their lines are on the disk."""
         for file in files:
             sync(file.path)
@@ -44,7 +44,7 @@ class FolderSink:
         for file in files:
             self._destination.files.publish(file.path, file.entry.output)
 
-    def refuse(self, task: Task, reason: str) -> None:
+    def refuse(self, task: FileTask, reason: str) -> None:
         """Write a failure to the journal."""
         self._journal.append(failure_line(task.source, reason))
 

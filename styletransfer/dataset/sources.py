@@ -11,7 +11,7 @@ from typing import IO, Protocol
 from styletransfer.dataset.choice import in_shard
 from styletransfer.dataset.grouping import Grouping
 from styletransfer.dataset.members import MOST_BYTES, Member, read_members, sample_key
-from styletransfer.dataset.plan import OutputNames, Planner, Task, output_name
+from styletransfer.dataset.plan import FileTask, OutputNames, Planner, output_name
 from styletransfer.dataset.records import TAKEN
 from styletransfer.dataset.settings import Settings
 from styletransfer.dataset.storage import (
@@ -39,10 +39,10 @@ class Source(Protocol):
     guarded: Path | None  # a folder that must not hold the outputs
     countable: bool  # whether the files can be listed twice at little cost
 
-    def tasks(self, shard: Shard = ALL) -> Iterator[Task]:
+    def tasks(self, shard: Shard = ALL) -> Iterator[FileTask]:
         """Yield the tasks of a shard, for outputs in a folder. Each call lists the files again."""
 
-    def samples(self, number: int, count: int) -> Iterator[tuple[str, Task]]:
+    def samples(self, number: int, count: int) -> Iterator[tuple[str, FileTask]]:
         """Yield the tasks for tar file `number` of `count`, each with the key of its sample."""
 
     def version(self, number: int) -> str | None:
@@ -51,10 +51,10 @@ class Source(Protocol):
     def holds(self, name: str, size: int) -> bool:
         """Tell whether there is a file of this path, and of this size where that is easily seen."""
 
-    def stamp(self, task: Task) -> Stamp:
+    def stamp(self, task: FileTask) -> Stamp:
         """Return what tells that the source of a task has changed. Raises ImageError."""
 
-    def file(self, task: Task, spare: Path) -> Path:
+    def file(self, task: FileTask, spare: Path) -> Path:
         """Return a file with the bytes of a task's source: its own, or `spare`, which is written.
 
         Raises ImageError and OSError.
@@ -71,14 +71,14 @@ class FolderSource:
         self._planner = planner
         self._count = 1
 
-    def tasks(self, shard: Shard = ALL) -> Iterator[Task]:
+    def tasks(self, shard: Shard = ALL) -> Iterator[FileTask]:
         """Yield the tasks of a shard, one folder after another, in order of the names."""
         for folder in walk(self.root):
             for task in self._in_folder(folder):
                 if in_shard(task.source, shard):
                     yield task
 
-    def samples(self, number: int, count: int) -> Iterator[tuple[str, Task]]:
+    def samples(self, number: int, count: int) -> Iterator[tuple[str, FileTask]]:
         """Yield the tasks for tar file `number` of `count`, each with the key of its sample."""
         self._count = count
         return self._grouping.samples(number)
@@ -94,13 +94,13 @@ class FolderSource:
         except OSError:
             return False
 
-    def stamp(self, task: Task) -> Stamp:
+    def stamp(self, task: FileTask) -> Stamp:
         """Return the size and the version of a file. Raises ImageError."""
         path = self.root / task.source
         with source_faults(path):
             return stamp(path)
 
-    def file(self, task: Task, spare: Path) -> Path:
+    def file(self, task: FileTask, spare: Path) -> Path:
         """Return the path of the source, or of its copy from a store."""
         path = self.root / task.source
         with source_faults(path):
@@ -110,7 +110,7 @@ class FolderSource:
     def _grouping(self) -> Grouping:
         return Grouping(self.tasks(), self._count)
 
-    def _in_folder(self, folder: Folder) -> Iterator[Task]:
+    def _in_folder(self, folder: Folder) -> Iterator[FileTask]:
         planner, settings = self._planner, self._planner.settings
         names = OutputNames(folder.folders, () if planner.folders else TAKEN)
         images = [file.path for file in folder.files if file.kind == "image" and not file.problem]
@@ -120,12 +120,12 @@ class FolderSource:
             yield planner.image(path, outputs[path], names)
         for file in folder.files:
             if file.kind == "cycle":
-                yield Task(file.path, note="leads back to a folder above it; not followed")
+                yield FileTask(file.path, note="leads back to a folder above it; not followed")
             elif file.kind == "other" and not settings.copy_others:
                 if unread := unread_suffix(file.path):
-                    yield Task(file.path, unread=unread)
+                    yield FileTask(file.path, unread=unread)
             elif file.problem:
-                yield Task(file.path, problem=file.problem)
+                yield FileTask(file.path, problem=file.problem)
             elif file.kind == "other":
                 task = planner.copy(file.path, file.path, names)
                 yield replace(task, unread=unread_suffix(file.path))
@@ -153,14 +153,14 @@ class TarSource:
         self._lock = threading.Lock()
         self._open: dict[str, tuple[IO[bytes], str, list[Member]]] = {}
 
-    def tasks(self, shard: Shard = ALL) -> Iterator[Task]:
+    def tasks(self, shard: Shard = ALL) -> Iterator[FileTask]:
         """Yield the tasks of a shard. The outputs of each tar file are in a folder of its name."""
         for name in self._paths:
             for _, task in self._in_tar(name, f"{stem(name)}/"):
                 if in_shard(task.source, shard):
                     yield task
 
-    def samples(self, number: int, count: int) -> Iterator[tuple[str, Task]]:
+    def samples(self, number: int, count: int) -> Iterator[tuple[str, FileTask]]:
         """Yield the tasks for tar file `number` of `count`, each with the key of its sample."""
         if count != len(self._paths):
             counts = f"{len(self._paths)} tar files are read and {count} written"
@@ -175,13 +175,13 @@ class TarSource:
         """Tell whether there is a tar file of this name."""
         return name.partition("/")[0] in self._paths
 
-    def stamp(self, task: Task) -> Stamp:
+    def stamp(self, task: FileTask) -> Stamp:
         """Return the size of a member and the version of its tar file. Raises ImageError."""
         size = sum(count for _, count in task.pieces)
         with self._lock, source_faults(self.root / task.source):
             return Stamp(size, self._opened(task.source.partition("/")[0])[1])
 
-    def file(self, task: Task, spare: Path) -> Path:
+    def file(self, task: FileTask, spare: Path) -> Path:
         """Write the bytes of a member to `spare` and return it."""
         with self._lock, spare.open("wb") as file:
             path = self.root / task.source
@@ -215,7 +215,7 @@ class TarSource:
                 self._open.pop(next(iter(self._open)))[0].close()
         return self._open[name]
 
-    def _in_tar(self, tar: str, place: str) -> Iterator[tuple[str, Task]]:
+    def _in_tar(self, tar: str, below: str) -> Iterator[tuple[str, FileTask]]:
         names = OutputNames()
         try:
             with self._lock:
@@ -225,23 +225,23 @@ class TarSource:
         for member in members:
             source = f"{tar}/{member.name}".rstrip("/")
             if member.problem:
-                task = Task(source, problem=member.problem)
+                task = FileTask(source, problem=member.problem)
             else:
-                task = self._task(source, place, member, names)
+                task = self._task(source, below, member, names)
             yield sample_key(member.name), task
 
-    def _task(self, source: str, place: str, member: Member, names: OutputNames) -> Task:
+    def _task(self, source: str, below: str, member: Member, names: OutputNames) -> FileTask:
         name, note = member.name, member.note
         field = name.rpartition("/")[2].partition(".")[2]
         if not is_image_name(f"x.{field}") or "." in field:
-            task = self._planner.copy(source, place + name, names)
+            task = self._planner.copy(source, below + name, names)
             if is_image_name(name):
                 note = f"is copied and not stylized, as its field is {field}"
         elif member.size > MOST_BYTES:
-            task = Task(source, problem=f"is an image file of more than {MOST_BYTES >> 30} GB")
+            task = FileTask(source, problem=f"is an image file of more than {MOST_BYTES >> 30} GB")
         else:
             output = output_name(name, self._planner.settings.format)
-            task = self._planner.image(source, place + output, names)
+            task = self._planner.image(source, below + output, names)
         note, unread = task.note or note, unread_suffix(name)
         return replace(task, pieces=member.pieces, note=note, unread=unread)
 

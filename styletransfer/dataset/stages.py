@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from styletransfer.dataset.flow import picture_bytes
-from styletransfer.dataset.plan import Target, Task
+from styletransfer.dataset.plan import FileTask, Target
 from styletransfer.dataset.records import Entry
 from styletransfer.dataset.settings import Settings, file_hash
 from styletransfer.dataset.sink import Finished
@@ -63,7 +63,7 @@ class Origin:
 class Decoded:
     """A decoded source, its origin, and its width and height in the file."""
 
-    task: Task
+    task: FileTask
     picture: Picture
     origin: Origin
     source_size: tuple[int, int]
@@ -84,7 +84,7 @@ class Stages:
         self._numbers = itertools.count()
 
     @contextmanager
-    def readable(self, task: Task) -> Iterator[Path]:
+    def readable(self, task: FileTask) -> Iterator[Path]:
         """Give the path of a file with the bytes of the source. Raises ImageError, OSError."""
         spare = self._unfinished(PurePosixPath(task.source).suffix)
         try:
@@ -100,7 +100,7 @@ class Stages:
         short, long = sorted((width, height))
         return self._settings.size**2 * (1 if self._settings.crop else long // short + 1)
 
-    def decode(self, task: Task, path: Path, source_size: tuple[int, int]) -> Decoded:
+    def decode(self, task: FileTask, path: Path, source_size: tuple[int, int]) -> Decoded:
         """Read a picture, and resize and crop it as the settings say."""
         stamp = self._source.stamp(task)
         with source_faults(self._source.root / task.source):
@@ -135,7 +135,7 @@ class Stages:
         sizes = (width, height, *decoded.source_size)
         return Finished(path, entry(decoded.task, target, path, decoded.origin, sizes))
 
-    def copy(self, task: Task, target: Target) -> Finished:
+    def copy(self, task: FileTask, target: Target) -> Finished:
         """Copy a source to an unfinished file. Raises ImageError, OSError."""
         path = self._unfinished(".copy")
         stamp = self._source.stamp(task)
@@ -144,7 +144,7 @@ class Stages:
             shutil.copyfile(source, path)
         return Finished(path, entry(task, target, path, Origin(stamp, file_hash(path))))
 
-    def reason(self, error: Exception, task: Task) -> str:
+    def reason(self, error: Exception, task: FileTask) -> str:
         """Return in one line why a file failed. Raises DestinationError if all would fail."""
         source = f"{self._source.root / task.source}: "
         cause = error.__cause__ if isinstance(error, ImageError) else error
@@ -178,7 +178,7 @@ class Stages:
 
 
 def entry(
-    task: Task, target: Target, path: Path, origin: Origin, sizes: Sequence[int] = ()
+    task: FileTask, target: Target, path: Path, origin: Origin, sizes: Sequence[int] = ()
 ) -> Entry:
     """Return the row of the manifest for a file at `path`, with the four `sizes` of a picture."""
     strength = "" if target.strength is None else f"{target.strength:g}"

@@ -121,7 +121,7 @@ def _entry(entry: "os.DirEntry[str]") -> Listed:
     return Listed(entry.name, False, problem)
 
 
-class Folder:
+class OutputFolder:
     """The outputs below a folder. Each is complete when it has its name."""
 
     def __init__(self, root: Path) -> None:
@@ -151,7 +151,7 @@ class Folder:
             yield from ((below / name).as_posix() for name in sorted(files))
 
 
-class StoreFolder(Folder):
+class OutputStore(OutputFolder):
     """The outputs in a store. Their names are listed once: asking for each takes too long."""
 
     def present(self, name: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from styletransfer.dataset.destination import Destination
 from styletransfer.dataset.journal import Journal
-from styletransfer.dataset.plan import Task
+from styletransfer.dataset.plan import FileTask
 from styletransfer.dataset.progress import Progress
 from styletransfer.dataset.records import failure_line
 from styletransfer.dataset.sink import Finished, sync
@@ -48,7 +48,9 @@ class TarSink:
         self._lines: list[dict[str, Any]] = []
         self._lock = threading.Lock()
 
-    def watched(self, samples: Iterable[tuple[str, Task]], progress: Progress) -> Iterator[Task]:
+    def watched(
+        self, samples: Iterable[tuple[str, FileTask]], progress: Progress
+    ) -> Iterator[FileTask]:
         """Yield the tasks of the samples. The members of the tar file get the same order."""
         for key, task in samples:
             with self._lock:
@@ -67,7 +69,7 @@ class TarSink:
             else:
                 yield task
 
-    def accept(self, task: Task, files: list[Finished]) -> None:
+    def accept(self, task: FileTask, files: list[Finished]) -> None:
         """Take the files of a task, to be written when its sample is next."""
         with self._lock:
             sample = self._of_job.pop(task.source)
@@ -75,7 +77,7 @@ class TarSink:
             sample.files += files
             self._write_finished()
 
-    def refuse(self, task: Task, reason: str) -> None:
+    def refuse(self, task: FileTask, reason: str) -> None:
         """Leave out the sample of a task."""
         with self._lock:
             sample = self._of_job.pop(task.source)

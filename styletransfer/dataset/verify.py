@@ -7,7 +7,7 @@ from pathlib import Path
 
 from styletransfer.dataset.destination import Destination, is_own
 from styletransfer.dataset.layouts import Layout
-from styletransfer.dataset.plan import Task
+from styletransfer.dataset.plan import FileTask
 from styletransfer.dataset.progress import Progress
 from styletransfer.dataset.records import Records
 from styletransfer.dataset.settings import file_hash
@@ -30,12 +30,13 @@ def findings(layout: Layout, source: Source, progress: Progress) -> Iterator[str
             yield f"{entry.output}: is not what was written; delete it, then run the command again"
         progress.found()
         progress.tick()
-    yield from _not_done(layout.everything(), source, records)
+    with tempfile.TemporaryDirectory() as folder:
+        yield from _not_done(layout.everything(), source, records, Path(folder, "source"))
     yield from _strangers(destination, records)
 
 
 def _not_done(
-    samples: Iterable[tuple[str, Task]], source: Source, records: Records
+    samples: Iterable[tuple[str, FileTask]], source: Source, records: Records, spare: Path
 ) -> Iterator[str]:
     for _, sample in groupby(samples, lambda pair: pair[0]):
         tasks = [task for _, task in sample]
@@ -45,19 +46,18 @@ def _not_done(
             entries = [records.entry(target.output) for target in task.targets]
             if task.problem or not all(entries):
                 yield f"{task.source}: is not done yet; run the command again"
-            elif entries and _source_hash(task, source) not in {
+            elif entries and _source_hash(task, source, spare) not in {
                 e.source_sha256 for e in entries if e
             }:
                 outputs = ", ".join(target.output for target in task.targets)
                 yield f"{task.source}: has changed; delete {outputs}, then run the command again"
 
 
-def _source_hash(task: Task, source: Source) -> str | None:
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            return file_hash(source.file(task, Path(folder, "source")))
-        except (ImageError, OSError):
-            return None
+def _source_hash(task: FileTask, source: Source, spare: Path) -> str | None:
+    try:
+        return file_hash(source.file(task, spare))
+    except (ImageError, OSError):
+        return None
 
 
 def _strangers(destination: Destination, records: Records) -> Iterator[str]:

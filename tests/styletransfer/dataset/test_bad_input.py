@@ -248,6 +248,20 @@ def test_links_that_lead_in_a_circle(model: Path, photos: Path, tmp_path: Path) 
     assert set(pictures(out)) == names
 
 
+def test_links_to_themselves_fail_alone(model: Path, photos: Path, tmp_path: Path) -> None:
+    (photos / "loop.png").symlink_to("loop.png")
+    (photos / "class0" / "a.png").symlink_to("b.png")
+    (photos / "class0" / "b.png").symlink_to("a.png")
+    (photos / "loop").symlink_to("loop")
+    out = tmp_path / "out"
+    result = run(photos, out, "--style", "udnie", "--copy-others", "--model", model)
+    assert result.exit_code == 1
+    names = {"loop.png", "class0/a.png", "class0/b.png", "loop"}
+    reason = f"cannot be followed ({os.strerror(errno.ELOOP)})"
+    assert failures(out) == dict.fromkeys(names, reason)
+    assert len(pictures(out)) == 4
+
+
 @pytest.mark.parametrize("format", ["same", "png"])
 def test_two_inputs_of_one_name(model: Path, tmp_path: Path, format: str) -> None:
     photos, out = tmp_path / "photos", tmp_path / "out"

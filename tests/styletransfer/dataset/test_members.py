@@ -137,7 +137,7 @@ def test_every_member_is_in_the_output_or_in_the_failures(
         + regular("d.png", b"no picture") + regular("d.cls", b"4")
         + header("e.cls", tarfile.FIFOTYPE) + regular("e.png", picture)
         + regular("../f.png", picture) + regular("g.mask.png", picture)
-        + header("h.png", size=2 << 30)
+        + regular("a.cls", b"5") + header("h.png", size=2 << 30)
     )  # fmt: skip
     (tmp_path / "x.tar").write_bytes(members)
     out = tmp_path / target
@@ -146,10 +146,11 @@ def test_every_member_is_in_the_output_or_in_the_failures(
     failed = failures(tmp_path / "out")
     assert failed["x.tar/h.png"] == "is an image file of more than 1 GB"
     failed = {name.removeprefix("x.tar/") for name in failed}
-    if out.suffix == ".tar":
-        written = set(tar_contents(out))
-    else:
-        written = {name.removeprefix("x/") for name in pictures(out)}
+    found = tar_contents(out) if out.suffix == ".tar" else pictures(out)
+    found = {name.removeprefix("x/"): content for name, content in found.items()}
+    written = set(found)
+    assert found["a.cls"] == b"5"  # the last of two, as for `tar -x`
+    assert "x.tar/a.cls: is in the tar file more than once" in result.stderr
     names = {f"{sample}.{field}" for sample in "abcde" for field in ("png", "cls")}
     assert written | failed >= names | {"../f.png", "g.mask.png", "h.png"}
     assert not written & failed

@@ -29,7 +29,7 @@ def test_any_name_comes_back(tmp_path_factory: pytest.TempPathFactory, names: li
     folder = tmp_path_factory.mktemp("names")
     rows = [tuple(vars(entry(*pair)).values()) for pair in names]
     assert write_rows(folder / "manifest.csv", COLUMNS, rows) == len(rows)
-    assert [row for _, row in read_rows(folder / "manifest.csv", COLUMNS)] == [*map(list, rows)]
+    assert [row for _, row, _ in read_rows(folder / "manifest.csv", COLUMNS)] == [*map(list, rows)]
     work = folder / "work"
     work.mkdir()
     lines = [json.dumps({"written": row}) for row in rows]
@@ -55,7 +55,7 @@ def test_rows_beside_a_damaged_one_are_kept(
     for place, value in changed:
         content[place] = value
     path.write_bytes(content)
-    found = [row for _, row in read_rows(path, COLUMNS)]
+    found = [row for _, row, _ in read_rows(path, COLUMNS)]
     assert len(found) <= len(content.splitlines())
     for number, row in enumerate(rows):
         # A damage reaches no further than the row after it, whose beginning it can take.

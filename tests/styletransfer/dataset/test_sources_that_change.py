@@ -93,9 +93,11 @@ def test_a_changed_member_is_done_again(model: Path, tmp_path: Path, named: str)
     assert run(source, tar, *options).stdout.startswith("wrote 0 pictures")
     contents["a.png"] = save(tmp_path / "a.png", 20, 20, seed=9).read_bytes()
     contents["b.cls"] = b"B"
+    del contents["a.cls"]
     pack(source, contents)
     assert run(source, folder, *options).stdout.startswith("wrote 1 picture ")
     assert run(source, tar, *options).stdout.startswith("wrote 2 pictures")
+    (folder / "x" / "a.cls").unlink()  # what has no source any more stays in a folder
     for found in (
         {name.removeprefix("x/"): data for name, data in pictures(folder).items()},
         tar_contents(tar),
@@ -104,7 +106,13 @@ def test_a_changed_member_is_done_again(model: Path, tmp_path: Path, named: str)
         assert found["b.cls"] == b"B"
         (tmp_path / "found.png").write_bytes(found["a.png"])
         assert inverted(tmp_path / "a.png", tmp_path / "found.png")
+    del contents["b.cls"]
+    pack(source, contents)
+    run(source, tar, *options)
+    assert set(tar_contents(tar)) == {"a.png", "b.png"}
+    (folder / "x" / "b.cls").unlink()
     for out in (folder, tar):
+        assert run(source, out, *options).stdout.startswith("wrote 0 pictures")
         assert run(source, out, *options, "--verify").exit_code == 0
 
 
