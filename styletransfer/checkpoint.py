@@ -1,31 +1,84 @@
-"""Reading a network, and what it was trained for, out of a training checkpoint."""
+"""The format of a training checkpoint: what it holds, reading it, and changing its styles.
 
+A checkpoint is what Lightning writes, and an entry `styletransfer` in plain types: with it, the
+network can be built again and taught another style. No pickled code is ever run.
+
+Changing the styles trains nothing. Of a style that stays, everything stays bit for bit: its rows,
+in the averaged network and in the one that training goes on with, and the optimizer's moments of
+them. So `export` takes the result, and so does `train fit --ckpt_path`, with a configuration that
+names the paintings in the new order.
+"""
+
+import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor
 
-from styletransfer.errors import CheckpointError
-from styletransfer.networks import NETWORKS, build_network
+from styletransfer.errors import CheckpointError, StyleError
+from styletransfer.losses.objective import Objective
+from styletransfer.networks import NETWORKS, StyleNetwork, build_network
+from styletransfer.networks.style_network import IDENTITY
+from styletransfer.networks.style_rows import mix_rows, shared_and_own, style_tables
+from styletransfer.style_names import check_style_name
 
+FORMAT = 2
+ENTRY = "styletransfer"
+# Lightning's names of the network's tensors begin so; `state_dict` holds the averaged ones, and
+# `current_model_state` those that training goes on with.
 PREFIX = "network."
+STATES = ("state_dict", "current_model_state")
+
+Checkpoint = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class TrainedNetwork:
     """A network in evaluation mode; its name, its styles' names and its data's description."""
 
-    network: nn.Module
+    network: StyleNetwork
     name: str
     styles: tuple[str, ...]
     trained_on: str
 
 
-def load_checkpoint(path: Path) -> TrainedNetwork:
-    """Load the (averaged) network of a checkpoint that `train.py` wrote.
+def entry(
+    name: str,
+    network: StyleNetwork,
+    styles: Sequence[str],
+    trained_on: str,
+    objective: Objective,
+    batches: int,
+) -> dict[str, Any]:
+    """What a checkpoint says of its network.
 
-    No pickled code is run. Raises CheckpointError for a file that is missing or not ours.
+    Args:
+        name: The name for which `build_network` built the network.
+        network: The network.
+        styles: Names of its styles, the identity first.
+        trained_on: On which photographs it was trained, in a line.
+        objective: What it was trained for.
+        batches: Number of batches that each process has seen.
+    """
+    return {
+        "format": FORMAT,
+        "network": name,
+        "options": network.options,
+        "styles": list(styles),
+        "trained_on": trained_on,
+        "objective": objective.as_entry(),
+        "batches": batches,
+    }
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read all that a checkpoint holds.
+
+    Raises:
+        CheckpointError: The file is missing, damaged, of another format, or not ours.
     """
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such checkpoint")
@@ -34,25 +87,174 @@ def load_checkpoint(path: Path) -> TrainedNetwork:
     # Torch's reader answers bytes that are no checkpoint with almost any exception there is.
     except Exception as error:
         reason = str(error).strip().partition("\n")[0]
-        raise CheckpointError(f"{path}: not a checkpoint that can be read ({reason})") from error
-    ours = checkpoint.get("styletransfer") if isinstance(checkpoint, dict) else None
-    if not isinstance(ours, dict) or "state_dict" not in checkpoint:
         raise CheckpointError(
-            f"{path}: not a checkpoint of train.py; it lacks the entry 'styletransfer'"
+            f"{path}: not a checkpoint that can be read ({reason}); replace it by an intact copy"
+        ) from error
+    check_format(checkpoint, str(path))
+    checkpoint_network(checkpoint, source=str(path))
+    whole: Checkpoint = checkpoint
+    return whole
+
+
+def check_format(checkpoint: Any, source: str = "the checkpoint") -> None:
+    """Raise CheckpointError unless `checkpoint` has the entries of this format, of their types."""
+    ours = checkpoint.get(ENTRY) if isinstance(checkpoint, dict) else None
+    if not isinstance(ours, dict) or not isinstance(checkpoint.get("state_dict"), dict):
+        raise CheckpointError(
+            f"{source}: not a checkpoint of `train`; it lacks the entry {ENTRY!r}"
         )
+    version = ours.get("format", 1)
+    if version != FORMAT:
+        raise CheckpointError(
+            f"{source}: its format is {version}, and this version reads format {FORMAT} alone; "
+            "train the network again, or use the version that wrote the checkpoint"
+        )
+    kinds = {
+        "network": str,
+        "options": dict,
+        "styles": list,
+        "trained_on": str,
+        "objective": dict,
+        "batches": int,
+    }
+    for key, kind in kinds.items():
+        if not isinstance(ours.get(key), kind):
+            raise CheckpointError(f"{source}: its entry {ENTRY}.{key} is missing or malformed")
+    styles = ours["styles"]
+    if styles[:1] != [IDENTITY] or not all(isinstance(style, str) for style in styles):
+        raise CheckpointError(f"{source}: its entry {ENTRY}.styles is no list of names")
     if ours["network"] not in NETWORKS:
-        raise CheckpointError(f"{path}: holds a network {ours['network']!r}, unknown here")
-    network = build_network(ours["network"], len(ours["styles"]), **ours["options"])
-    state = {
+        raise CheckpointError(f"{source}: holds a network {ours['network']!r}, unknown here")
+
+
+def load_checkpoint(path: Path) -> TrainedNetwork:
+    """Load the (averaged) network of a checkpoint.
+
+    Raises:
+        CheckpointError: As `read_checkpoint`.
+    """
+    checkpoint = read_checkpoint(path)
+    ours = checkpoint[ENTRY]
+    return TrainedNetwork(
+        checkpoint_network(checkpoint), ours["network"], tuple(ours["styles"]), ours["trained_on"]
+    )
+
+
+def checkpoint_network(
+    checkpoint: Checkpoint, state: str = "state_dict", source: str = "the checkpoint"
+) -> StyleNetwork:
+    """The network of a checkpoint, in evaluation mode, with the weights of one of `STATES`.
+
+    Raises:
+        CheckpointError: The weights do not fit the network.
+    """
+    ours = checkpoint[ENTRY]
+    tensors = {
         name.removeprefix(PREFIX): value
-        for name, value in checkpoint["state_dict"].items()
+        for name, value in checkpoint[state].items()
         if name.startswith(PREFIX)
     }
     try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
+        network = build_network(ours["network"], len(ours["styles"]), **ours["options"])
+        network.load_state_dict(tensors)
+    except (RuntimeError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
-        raise CheckpointError(f"{path}: its weights do not fit its network ({reason})") from error
-    return TrainedNetwork(
-        network.eval(), ours["network"], tuple(ours["styles"]), ours["trained_on"]
-    )
+        raise CheckpointError(
+            f"{source}: its weights do not fit its network ({reason}); it was written by another "
+            "version, or changed since"
+        ) from error
+    return network.eval()
+
+
+def checkpoint_objective(checkpoint: Checkpoint) -> Objective:
+    """What the network of a checkpoint was trained for.
+
+    Raises:
+        CheckpointError: The entry is malformed.
+    """
+    try:
+        return Objective.from_entry(checkpoint[ENTRY]["objective"])
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"the checkpoint's objective is malformed ({error})") from error
+
+
+def select_styles(checkpoint: Checkpoint, names: Sequence[str]) -> Checkpoint:
+    """A copy of `checkpoint` with the styles `names` alone, in that order, the identity before.
+
+    Raises StyleError for a name that is unknown or given twice, and for no name.
+    """
+    old: list[str] = checkpoint[ENTRY]["styles"]
+    painted = [name for name in names if name != IDENTITY]
+    if not painted:
+        raise StyleError("name at least one painting to keep")
+    for name in painted:
+        if name not in old:
+            near = difflib.get_close_matches(name, old[1:], 3, 0.4) or old[1:]
+            raise StyleError(f"no style is called {name!r}; there are {', '.join(near)}")
+        if painted.count(name) > 1:
+            raise StyleError(f"the style {name!r} is named twice")
+    wanted = [IDENTITY, *painted]
+    return _restyle(checkpoint, wanted, torch.eye(len(old))[[old.index(name) for name in wanted]])
+
+
+def append_styles(
+    checkpoint: Checkpoint, names: Sequence[str], start: Tensor | None = None
+) -> Checkpoint:
+    """A copy of `checkpoint` with the styles `names` after those it has, to be trained further.
+
+    Row i of `start` (new styles × paintings that there are) is the blend of paintings that the
+    i-th new style starts from; without it, each starts from the mean of all. The optimiser's
+    moments of a new style are the same blend of theirs.
+
+    Raises StyleError for a name that exists already.
+    """
+    old: list[str] = checkpoint[ENTRY]["styles"]
+    check_new_names(names, old)
+    paintings = len(old) - 1
+    if start is None:
+        start = torch.full((len(names), paintings), 1 / paintings)
+    new_rows = torch.cat([torch.zeros(len(names), 1), start], dim=1)
+    return _restyle(checkpoint, [*old, *names], torch.cat([torch.eye(len(old)), new_rows]))
+
+
+def check_new_names(names: Sequence[str], styles: Sequence[str]) -> None:
+    """Raise StyleError unless `names` can be new ones beside `styles`."""
+    for position, name in enumerate(names):
+        if name in styles or name in names[:position]:
+            raise StyleError(f"there is a style {name!r} already; give another name")
+        check_style_name(name)
+
+
+def _restyle(checkpoint: Checkpoint, styles: list[str], mixture: Tensor) -> Checkpoint:
+    network = checkpoint_network(checkpoint)
+    tables = style_tables(network)
+    result = {**checkpoint, ENTRY: {**checkpoint[ENTRY], "styles": styles}}
+    prefixed = {PREFIX + name: omitted for name, omitted in tables.items()}
+    for state in STATES:
+        if state in checkpoint:
+            result[state] = mix_rows(checkpoint[state], prefixed, mixture)
+    shared, own = shared_and_own(network)
+    result["optimizer_states"] = [
+        {
+            **optimizer,
+            "state": _restyle_moments(optimizer["state"], [*shared, *own], tables, mixture),
+        }
+        for optimizer in checkpoint.get("optimizer_states", [])
+    ]
+    return result
+
+
+def _restyle_moments(
+    state: dict[int, dict[str, Tensor]],
+    names: list[str],
+    tables: dict[str, int],
+    mixture: Tensor,
+) -> dict[int, dict[str, Tensor]]:
+    return {
+        index: mix_rows(
+            moments, {key: tables[names[index]] for key in moments if key != "step"}, mixture
+        )
+        if names[index] in tables
+        else moments
+        for index, moments in state.items()
+    }

@@ -72,13 +72,14 @@ def add_style(
     with extra("train"):
         import torch
 
+        from styletransfer.checkpoint import read_checkpoint
         from styletransfer.device import choose_device
-        from styletransfer.training import append, restyle
+        from styletransfer.training.append import add_painting
 
     if threads is not None:
         torch.set_num_threads(threads)
-    result = append.add_painting(
-        restyle.read_checkpoint(checkpoint),
+    result = add_painting(
+        read_checkpoint(checkpoint),
         image,
         name,
         photographs,

@@ -28,9 +28,9 @@ def select_styles(
     """
     check_output(output, overwrite=overwrite, inputs=[checkpoint])
     with extra("train"):
-        from styletransfer.training import restyle
+        from styletransfer import checkpoint as checkpoints
 
-    result = restyle.select_styles(restyle.read_checkpoint(checkpoint), names)
+    result = checkpoints.select_styles(checkpoints.read_checkpoint(checkpoint), names)
     write_checkpoint(result, output)
     if not quiet:
         click.echo(f"wrote {output}: {', '.join(result['styletransfer']['styles'])}")

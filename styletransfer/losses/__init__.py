@@ -1,7 +1,8 @@
 """What training minimises: a loss network with named taps, and the losses on them."""
 
 from styletransfer.losses.grid import grid_loss
-from styletransfer.losses.loss_network import LossNetwork
+from styletransfer.losses.loss_network import LossNetwork, surrounded
+from styletransfer.losses.objective import Critic, Objective, StyleTargets
 from styletransfer.losses.perceptual import (
     content_loss,
     gram_matrix,
@@ -9,10 +10,12 @@ from styletransfer.losses.perceptual import (
     tone_loss,
     total_variation,
 )
-from styletransfer.losses.surroundings import surrounded
 
 __all__ = [
+    "Critic",
     "LossNetwork",
+    "Objective",
+    "StyleTargets",
     "content_loss",
     "gram_matrix",
     "grid_loss",

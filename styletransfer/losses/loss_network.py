@@ -12,9 +12,13 @@ from torch import Tensor, nn
 
 from styletransfer.errors import RequestError, WeightsError
 from styletransfer.losses.weights import read_weights
+from styletransfer.networks.padding import reflect_pad
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+# Pixels; two layers of VGG at full size and two at half size look this far.
+MARGIN = 8
 
 ARCHITECTURES = ("vgg16", "vgg19", "squeezenet1_0", "squeezenet1_1")
 
@@ -35,8 +39,8 @@ class LossNetwork(nn.Module):
             the gradient is then smoother.
 
     Raises:
-        RequestError: an unknown architecture or tap, or no tap.
-        WeightsError: a file of weights that is missing or damaged, that lacks a layer, or that has
+        RequestError: An unknown architecture or tap, or no tap.
+        WeightsError: A file of weights that is missing or damaged, that lacks a layer, or that has
             it in another shape.
     """
 
@@ -57,11 +61,10 @@ class LossNetwork(nn.Module):
                 f"no loss network is called {architecture!r}; there are {', '.join(ARCHITECTURES)}"
             )
         state = None if weights in ("default", "random") else read_weights(Path(weights))
-        # Weights from a file need no memory for the whole classifier, nor time to initialise it.
-        place = nullcontext() if state is None else torch.device("meta")
-        # Random weights repeat, and leave the generator of whoever builds a loss network alone.
+        # The whole classifier takes memory, and time to initialize: without need, it stays a plan.
+        place = nullcontext() if weights == "default" else torch.device("meta")
+        # The generator of whoever builds a loss network is left alone.
         with torch.random.fork_rng(devices=[]), place:
-            torch.manual_seed(0)
             whole = _features(architecture, download=weights == "default")
         positions = dict(_tap_positions(whole))
         for tap in taps:
@@ -83,6 +86,8 @@ class LossNetwork(nn.Module):
                     )
         if state is not None:
             self._load(state, str(weights))
+        elif weights == "random":
+            self._randomize()
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
         # On a CPU, convolutions in this order take less time, and Gram matrices far less.
@@ -100,6 +105,15 @@ class LossNetwork(nn.Module):
                 if tap == deepest:
                     break
         return features
+
+    def _randomize(self) -> None:
+        self.layers.to_empty(device=torch.get_default_device())
+        generator = torch.Generator(torch.get_default_device()).manual_seed(0)
+        for parameter in self.layers.parameters():
+            if parameter.ndim == 4:
+                nn.init.kaiming_normal_(parameter, generator=generator)
+            else:
+                nn.init.zeros_(parameter)
 
     def _load(self, state: dict[str, Tensor], source: str) -> None:
         wanted = {f"features.{name}": name for name in self.layers.state_dict()}
@@ -129,6 +143,15 @@ def _features(architecture: str, *, download: bool) -> nn.Sequential:
         raise WeightsError(
             f"the weights of {architecture} cannot be downloaded ({error}); give a file of weights"
         ) from error
+
+
+def surrounded(image: Tensor) -> Tensor:
+    """Mirror `image`, N×3×H×W, by 8 pixels beyond each border: N×3×(H+16)×(W+16).
+
+    A loss network pads with zeros, which are the gray of the mean of ImageNet. To it, a picture
+    ends at a wall of gray. No painting has that edge, and no network should paint for it.
+    """
+    return reflect_pad(image, MARGIN, MARGIN)
 
 
 def _tap_positions(features: nn.Sequential) -> Iterator[tuple[str, int]]:

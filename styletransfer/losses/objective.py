@@ -1,32 +1,163 @@
-"""What a network is trained for, as its checkpoint keeps it: so a later style is, too."""
+"""What training minimizes: the one place where the losses become a total.
 
-from collections.abc import Mapping
+Style is compared at several scales: the picture as it is, averaged 2× and averaged 4×, each with
+the painting averaged alike. The same taps see twice and four times as far there, so large forms
+count as well as brush marks. Snelgrove 2017, "High-Resolution Multi-Scale Neural Texture
+Synthesis".
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from styletransfer.losses.grid import grid_loss
+from styletransfer.losses.loss_network import LossNetwork, surrounded
+from styletransfer.losses.perceptual import (
+    content_loss,
+    gram_matrix,
+    style_loss,
+    tone_loss,
+    total_variation,
+)
+
+# Gram matrices S×C×C of S paintings, by scale and tap.
+StyleTargets = Mapping[int, Mapping[str, Tensor]]
 
 
 @dataclass(frozen=True)
 class Objective:
-    """The loss network with its taps, the style images' size, and the weights of the losses."""
+    """The loss network, where it is read, and the weights of the losses in the total.
 
-    loss_network: str
-    style_taps: tuple[str, ...]
-    content_tap: str
-    style_size: int
-    style_weight: float
-    content_weight: float
-    tone_weight: float
+    Args:
+        loss_network: Architecture of the loss network.
+        style_taps: Taps of the style loss, which is their mean.
+        content_tap: Tap of the content loss.
+        scales: Factors by which pictures and paintings are averaged for the style loss, which is
+            the mean over them too. Powers of 2, ascending.
+        painting_size: Short side of the paintings in pixels, before averaging. It decides the
+            size of the brush marks.
+        style_weight, content_weight, tone_weight, tv_weight, grid_weight, stability_weight:
+            Weights of the losses. A loss of weight 0 is not computed.
+    """
+
+    loss_network: str = "vgg19"
+    style_taps: tuple[str, ...] = ("relu1_1", "relu2_1", "relu3_1", "relu3_3")
+    content_tap: str = "relu3_2"
+    scales: tuple[int, ...] = (1, 2, 4)
+    painting_size: int = 384
+    style_weight: float = 20.0
+    content_weight: float = 1.0
+    tone_weight: float = 0.0
+    tv_weight: float = 0.0
+    grid_weight: float = 0.0
+    stability_weight: float = 0.0
 
     @property
     def taps(self) -> list[str]:
         """All taps, each once."""
         return list(dict.fromkeys((*self.style_taps, self.content_tap)))
 
+    def weight(self, loss: str) -> float:
+        """Weight of the loss called `loss`, such as "style"; 0 for one that only informs."""
+        return float(getattr(self, f"{loss}_weight", 0.0))
+
+    def total(self, losses: Mapping[str, Tensor]) -> Tensor:
+        """The weighted sum of `losses`, by name; each holds one number a sample."""
+        return torch.stack([self.weight(name) * value for name, value in losses.items()]).sum(0)
+
     def as_entry(self) -> dict[str, Any]:
         """Plain types, for a checkpoint."""
-        return {**asdict(self), "style_taps": list(self.style_taps)}
+        lists = {"style_taps": list(self.style_taps), "scales": list(self.scales)}
+        return {**asdict(self), **lists}
 
     @classmethod
     def from_entry(cls, entry: Mapping[str, Any]) -> "Objective":
         """Undo `as_entry`."""
-        return cls(**{**entry, "style_taps": tuple(entry["style_taps"])})
+        tuples = {name: tuple(entry[name]) for name in ("style_taps", "scales")}
+        return cls(**{**entry, **tuples})
+
+
+class Critic:
+    """Compares pictures with photographs and paintings, by one objective and its loss network.
+
+    Args:
+        objective: What counts.
+        loss_network: Has the taps of `objective`.
+    """
+
+    def __init__(self, objective: Objective, loss_network: LossNetwork) -> None:
+        self.objective = objective
+        self.loss_network = loss_network
+
+    def style_targets(self, paintings: Sequence[Tensor]) -> StyleTargets:
+        """Gram matrices of `paintings`, each 1×3×H×W in 0..1 of short side `painting_size`."""
+        taps, place = self.objective.style_taps, self.loss_network.mean.device
+        targets: dict[int, dict[str, Tensor]] = {}
+        for scale in self.objective.scales:
+            with torch.no_grad():
+                seen = [
+                    self.loss_network(averaged(painting.to(place), scale)) for painting in paintings
+                ]
+                targets[scale] = {
+                    tap: torch.cat([gram_matrix(features[tap]) for features in seen])
+                    for tap in taps
+                }
+        return targets
+
+    def content_target(self, photograph: Tensor) -> Tensor:
+        """Features of `photograph`, N×3×H×W in 0..1, at the content tap."""
+        tap = self.objective.content_tap
+        with torch.no_grad():
+            features: dict[str, Tensor] = self.loss_network(surrounded(photograph), deepest=tap)
+        return features[tap]
+
+    def losses(
+        self,
+        picture: Tensor,
+        photograph: Tensor,
+        targets: StyleTargets,
+        content: Tensor | None = None,
+        size: int = 1,
+    ) -> dict[str, Tensor]:
+        """The losses of `picture`, N×3×H×W in 0..1: N numbers by name; see `Objective.total`.
+
+        Args:
+            picture: What a network painted.
+            photograph: What it was painted from, of the same shape.
+            targets: Those of the painting of each sample, N×C×C, by scale and tap.
+            content: The content target of `photograph`, where it is known already.
+            size: By what factor both are smaller than the picture that is meant. Scales below
+                it are left out.
+        """
+        aim = self.objective
+        if content is None:
+            content = self.content_target(photograph)
+        losses: dict[str, Tensor] = {}
+        styles = []
+        for scale in (scale for scale in aim.scales if scale >= size):
+            features = self.loss_network(surrounded(averaged(picture, scale // size)))
+            grams = {tap: gram_matrix(features[tap]) for tap in aim.style_taps}
+            styles.append(style_loss(grams, dict(targets[scale])))
+            losses[f"style_{scale}"] = styles[-1]
+            if scale == size:
+                losses["content"] = content_loss(features[aim.content_tap], content)
+        losses["style"] = torch.stack(styles).mean(0)
+        if aim.tone_weight:
+            losses["tone"] = tone_loss(picture, photograph)
+        if aim.tv_weight:
+            losses["tv"] = total_variation(picture)
+        if aim.grid_weight:
+            losses["grid"] = grid_loss(picture, photograph)
+        return losses
+
+
+def averaged(image: Tensor, factor: int) -> Tensor:
+    """`image`, N×3×H×W, averaged over cells of `factor`² pixels; at least one pixel is left."""
+    if factor == 1:
+        return image
+    height, width = (min(factor, side) for side in image.shape[2:])
+    return F.avg_pool2d(image, (height, width))

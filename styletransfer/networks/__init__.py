@@ -2,31 +2,40 @@
 
 from typing import Any
 
-from torch import nn
-
-from styletransfer.networks.compact import Compact
+from styletransfer.networks.coarse_to_fine import CoarseToFine
 from styletransfer.networks.johnson import Johnson
+from styletransfer.networks.style_network import StyleNetwork
 
-NETWORKS: dict[str, type[Compact] | type[Johnson]] = {"compact": Compact, "johnson": Johnson}
+# The widths with which the coarse-to-fine network takes no longer than `johnson` on a GPU.
+LARGE = {
+    "coarse_channels": 256,
+    "coarse_hidden": 512,
+    "fine_channels": 96,
+    "fine_hidden": 192,
+    "stem": 32,
+    "head": 64,
+}
+NETWORKS: dict[str, tuple[type[StyleNetwork], dict[str, Any]]] = {
+    "compact": (CoarseToFine, {}),
+    "large": (CoarseToFine, LARGE),
+    "johnson": (Johnson, {}),
+}
 
-__all__ = ["NETWORKS", "Compact", "Johnson", "build_network"]
+__all__ = ["NETWORKS", "CoarseToFine", "Johnson", "StyleNetwork", "build_network"]
 
 
-def build_network(name: str, styles: int, **options: Any) -> nn.Module:
+def build_network(name: str, styles: int, **options: Any) -> StyleNetwork:
     """Build the network called `name` for `styles` styles, the identity (style 0) counted.
 
-    The result maps `image` (N×3×H×W in 0..1) and `style_weights` (N×styles, rows sum to 1) to
-    `stylized`, which has the shape of `image` and values in 0..1. `options` go to the network.
-
-    The result has `styles`; `options`, with which this function builds the same again;
-    `exact_identity`, whether style 0 returns the image itself, untrained; and `receptive_field`,
-    the side in pixels of the largest square of the image on which, apart from the statistics of
-    the norms, one pixel of the output depends. It is not quite centred on that pixel: the
-    networks work in cells of 4×4 pixels, counted from the top left.
+    Args:
+        name: "compact" for a CPU, "large" for a GPU, or "johnson", the published reference.
+        styles: S, at least 2 where the identity needs no training.
+        options: Further arguments of the network's class, in place of those that the name gives.
 
     Raises:
-        ValueError: there is no network of that name, or no such number of styles.
+        ValueError: There is no network of that name, or no such number of styles.
     """
     if name not in NETWORKS:
         raise ValueError(f"no network is called {name!r}; there are {', '.join(NETWORKS)}")
-    return NETWORKS[name](styles, **options)
+    network, widths = NETWORKS[name]
+    return network(styles, **{**widths, **options})

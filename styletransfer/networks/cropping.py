@@ -12,6 +12,18 @@ def crop(x: Tensor, like: Tensor, start: int = 0) -> Tensor:
     return x[:, :, start : start + height, start : start + width]
 
 
+def inner(x: Tensor, before: int, after: int) -> Tensor:
+    """`x` (N×C×H×W) without its first `before` and its last `after` rows and columns."""
+    height, width = (side - before - after for side in x.shape[2:])
+    if torch.onnx.is_in_onnx_export():
+        operator = torch.onnx.ops.symbolic
+        starts, axes = torch.tensor([before, before]), torch.tensor([2, 3])
+        ends = torch.tensor([-after, -after])
+        shape = (*x.shape[:2], height, width)
+        return operator("Slice", (x, starts, ends, axes), dtype=x.dtype, shape=shape, version=20)
+    return x[:, :, before : before + height, before : before + width]
+
+
 def _exported(x: Tensor, like: Tensor, start: int) -> Tensor:
     """The exporter makes two operators of it, rows and columns, which move the maps twice."""
     operator = torch.onnx.ops.symbolic

@@ -4,8 +4,6 @@ Parameter for parameter the `TransformerNet` of pytorch/examples `fast_neural_st
 published state dicts load as they are (into a network of one style).
 """
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,6 +11,7 @@ from torch import Tensor, nn
 from styletransfer.networks.clamp import clamp_unit
 from styletransfer.networks.conditional_instance_norm import ConditionalInstanceNorm2d
 from styletransfer.networks.padding import reflect_pad
+from styletransfer.networks.style_network import StyleNetwork
 
 # Two halvings, and at a quarter of the size reflection by one pixel still needs two.
 STRIDE = 4
@@ -52,7 +51,7 @@ class ResidualBlock(nn.Module):
         return out
 
 
-class Johnson(nn.Module):
+class Johnson(StyleNetwork):
     """9×9 convolution, two strided, five residual blocks, two resize-convolutions, 9×9.
 
     `forward(image, style_weights)`: image N×3×H×W in 0..1 of any size from 1×1, style_weights
@@ -65,7 +64,7 @@ class Johnson(nn.Module):
     def __init__(self, styles: int) -> None:
         super().__init__()
         self.styles = styles
-        self.options: dict[str, Any] = {}
+        self.options = {}
         self.conv1 = ReflectedConv2d(3, 32, 9)
         self.in1 = ConditionalInstanceNorm2d(32, styles)
         self.conv2 = ReflectedConv2d(32, 64, 3, stride=2)

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from styletransfer.networks.style_network import StyleNetwork
 
 
-def style_tables(network: nn.Module) -> dict[str, int]:
+def style_tables(network: StyleNetwork) -> dict[str, int]:
     """The entries of `network.state_dict()` that hold one row a style: γ, β and the like.
 
     The number with each name is that of the first styles that have no row there: 1 where the
@@ -14,7 +16,6 @@ def style_tables(network: nn.Module) -> dict[str, int]:
     longer, so a network need say nothing; it needs `styles` and `options` as `build_network`
     gives them.
     """
-    assert isinstance(network.styles, int) and isinstance(network.options, dict)
     with torch.device("meta"):
         longer = type(network)(network.styles + 1, **network.options).state_dict()
     return {
@@ -24,7 +25,7 @@ def style_tables(network: nn.Module) -> dict[str, int]:
     }
 
 
-def shared_and_own(network: nn.Module) -> tuple[list[str], list[str]]:
+def shared_and_own(network: StyleNetwork) -> tuple[list[str], list[str]]:
     """Names of the parameters that all styles share, and of those with a row a style.
 
     The optimiser numbers its parameters in this order.
@@ -51,12 +52,11 @@ def mix_rows(
     }
 
 
-def restyled(network: nn.Module, mixture: Tensor) -> nn.Module:
+def restyled(network: StyleNetwork, mixture: Tensor) -> StyleNetwork:
     """A copy of `network` whose styles are the blends that the rows of `mixture` give.
 
     Raises ValueError where `network` can't have so few styles.
     """
-    assert isinstance(network.options, dict)
     copy = type(network)(len(mixture), **network.options)
     copy.load_state_dict(mix_rows(network.state_dict(), style_tables(network), mixture))
     return copy.train(network.training)

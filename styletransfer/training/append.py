@@ -1,13 +1,14 @@
-"""A new painting for a trained network: only what belongs to the new style is learnt.
+"""A new painting for a trained network: only what belongs to the new style is learned.
 
 Dumoulin, Shlens and Kudlur 2017, "A Learned Representation For Artistic Style", section 3.3: all
-else is frozen, and what is new, γ, β and matrices, starts from what there is. Being few, they take
-a greater learning rate than a network. The crops of the photographs and their content features,
-which take long, serve four steps each, with others between.
+else is frozen, and γ, β and the like of the new style start from those of the known styles. They
+are few, so they take a greater learning rate than a network. The crops of the photographs and
+their content features take long to compute, so each serves four steps, with others between.
 """
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import chain, count, islice
 from pathlib import Path
@@ -15,51 +16,61 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
-from styletransfer.errors import DivergenceError, TrainingDataError
-from styletransfer.images import find_images, read_image
-from styletransfer.losses import (
-    LossNetwork,
-    content_loss,
-    gram_matrix,
-    style_loss,
-    surrounded,
-    tone_loss,
-)
-from styletransfer.losses.objective import Objective
-from styletransfer.networks.style_rows import restyled, style_tables
-from styletransfer.training.muon import Muon, is_matrix
-from styletransfer.training.photographs import PhotographStream
-from styletransfer.training.restyle import (
+from styletransfer.checkpoint import (
+    PREFIX,
+    STATES,
     Checkpoint,
     append_styles,
     check_new_names,
     checkpoint_network,
+    checkpoint_objective,
 )
-from styletransfer.training.restyle import objective as checkpoint_objective
-from styletransfer.training.styles import style_grams
+from styletransfer.errors import DivergenceError, TrainingDataError
+from styletransfer.images import find_images, read_image
+from styletransfer.losses import Critic, LossNetwork, Objective
+from styletransfer.losses.objective import averaged
+from styletransfer.networks import StyleNetwork
+from styletransfer.networks.style_rows import restyled, style_tables
+from styletransfer.training.batch_losses import DRAFT_SIZE, batch_losses, move_of_batch
+from styletransfer.training.photographs import PhotographStream
+from styletransfer.training.styles import read_paintings
 
 CROP, BATCH = 192, 2
 # So many batches are at hand, 5.5 MB each, and come so often before there are new ones.
 POOL, TIMES = 16, 4
-# Greatest difference of the colours of a pixel that is still grey, in 8-bit levels.
-GREY = 8
+# Greatest difference of the colors of a pixel that is still gray, in 8-bit levels.
+GRAY = 8
 CPU = torch.device("cpu")
-# Matrices sum many channels, so they go in smaller steps.
-LR, MATRIX_LR = 0.03, 0.01
+LR = 0.03
+DRAFT_SHARE = 0.5
 
 
 class Crops(NamedTuple):
-    """Photographs N×3×H×W in 0..1, and their features at the content tap."""
+    """Photographs N×3×H×W in 0..1, and their content targets, whole and at half size."""
 
     images: Tensor
     content: Tensor
+    half_content: Tensor
 
 
 class Painting:
-    """What one painting asks of an output: its Gram matrices, and the loss to be minimised."""
+    """What one painting asks of an output: the objective, and the Gram matrices of the painting.
+
+    Args:
+        image: The file of the painting.
+        objective: What the network was trained for.
+        weights: Weights of the loss network, as `LossNetwork` takes them.
+        precision: Precision of the network and the loss network. Gram matrices and losses are
+            float32 whatever it is.
+        device: Where to compute.
+
+    Raises:
+        ImageError: The image can't be read.
+        WeightsError: There are no such weights.
+    """
 
     def __init__(
         self,
@@ -69,48 +80,51 @@ class Painting:
         precision: Literal["fp32", "bf16"] = "fp32",
         device: torch.device = CPU,
     ) -> None:
-        """Read `image` for `objective`; `weights` as `LossNetwork` takes them.
-
-        `precision` is that of the loss network on photographs and outputs; Gram matrices and
-        losses are float32 whatever it is.
-
-        Raises:
-            ImageError: the image can't be read.
-            WeightsError: the weights cannot be used.
-        """
-        self.objective = objective
         self.precision = precision
         self.device = device
         network = LossNetwork(objective.loss_network, objective.taps, weights)
-        self.loss_network = network.to(device)
-        self.grams = style_grams(
-            [image], objective.style_size, self.loss_network, objective.style_taps
-        )
+        self.critic = Critic(objective, network.to(device))
+        self.targets = self.critic.style_targets(read_paintings([image], objective.painting_size))
 
     def crops(self, images: Tensor) -> Crops:
-        """`images` with the features that are compared with the output's."""
-        tap = self.objective.content_tap
+        """`images` with what their outputs are compared with."""
         images = images.to(self.device)
-        with torch.no_grad():
-            return Crops(images, self._features(images, deepest=tap)[tap])
+        with self._precision():
+            return Crops(
+                images,
+                self.critic.content_target(images),
+                self.critic.content_target(averaged(images, DRAFT_SIZE)),
+            )
 
-    def loss(self, stylized: Tensor, crops: Crops) -> Tensor:
-        """The weighted style, content and tone losses, the mean over the samples."""
-        aim = self.objective
-        features = self._features(stylized)
-        grams = {tap: gram_matrix(features[tap]) for tap in self.grams}
-        targets = {tap: gram.expand(len(stylized), -1, -1) for tap, gram in self.grams.items()}
-        total = (
-            aim.style_weight * style_loss(grams, targets)
-            + aim.content_weight * content_loss(features[aim.content_tap], crops.content)
-            + aim.tone_weight * tone_loss(stylized, crops.images)
-        )
-        return total.mean()
+    def loss(
+        self,
+        network: StyleNetwork,
+        crops: Crops,
+        row: Tensor,
+        drafting: bool,
+        move: tuple[int, int] | None = None,
+    ) -> Tensor:
+        """The mean total of what `network` paints of `crops` by `row`; see `batch_losses`."""
+        count = len(crops.images)
+        targets = {
+            scale: {tap: gram.expand(count, -1, -1) for tap, gram in grams.items()}
+            for scale, grams in self.targets.items()
+        }
+        with self._precision():
+            _, losses = batch_losses(
+                network,
+                self.critic,
+                crops.images,
+                row.expand(count, -1),
+                targets,
+                drafting=drafting,
+                content=crops.half_content if drafting else crops.content,
+                move=move,
+            )
+        return losses["total"].mean()
 
-    def _features(self, images: Tensor, deepest: str | None = None) -> dict[str, Tensor]:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            features: dict[str, Tensor] = self.loss_network(surrounded(images), deepest)
-        return features
+    def _precision(self) -> AbstractContextManager[object]:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
 
 
 def add_painting(
@@ -137,7 +151,7 @@ def add_painting(
         steps: Number of training steps, each on 2 crops of 192 pixels.
         short_side: Short side of the painting in pixels; None for that of the other paintings.
         loss_weights: Weights of the loss network, as `LossNetwork` takes them.
-        precision: Precision of the loss network.
+        precision: Precision of the network and the loss network.
         seed: Seed of the crops.
         device: Where to compute.
         quiet: Show no progress.
@@ -151,8 +165,8 @@ def add_painting(
     check_new_names([name], checkpoint["styletransfer"]["styles"])
     aim = checkpoint_objective(checkpoint)
     if short_side is not None:
-        aim = replace(aim, style_size=short_side)
-    for note in painting_notes(image, aim.style_size):
+        aim = replace(aim, painting_size=short_side)
+    for note in painting_notes(image, aim.painting_size):
         tqdm.write(f"Warning: {image}: {note}", file=sys.stderr)
     files = find_photographs(photographs)
     painting = Painting(image, aim, loss_weights, precision, device)
@@ -178,7 +192,7 @@ def painting_notes(image: Path, size: int) -> tuple[str, ...]:
     short = min(picture.rgb.shape[:2])
     if short < size:
         notes.append(f"short side of {short} pixels, scaled up to {size}: its strokes will be soft")
-    if np.ptp(picture.rgb.astype(np.int16), axis=2).max() <= GREY:
+    if np.ptp(picture.rgb.astype(np.int16), axis=2).max() <= GRAY:
         notes.append("it is grey, and so will be what is painted with it")
     if picture.alpha is not None and picture.alpha.min() < 255:
         notes.append("transparent parts count as well, with the colour that they have in the file")
@@ -209,11 +223,13 @@ def add_style(
     first = list(islice(batches, 2))
     start = best_start(network, painting, first)
     result = append_styles(checkpoint, [name], start[None])
-    rows = learn_rows(network, painting, islice(chain(first, batches), steps), start, steps, quiet)
-    for state in ("state_dict", "current_model_state"):
-        for entry, row in rows.items():
+    rows = learn_rows(
+        network, painting, islice(chain(first, batches), steps), start, steps, seed, quiet
+    )
+    for state in STATES:
+        for table, row in rows.items():
             if state in result:
-                result[state][f"network.{entry}"][-1] = row
+                result[state][PREFIX + table][-1] = row
     return result
 
 
@@ -238,19 +254,16 @@ def crop_batches(painting: Painting, photographs: Sequence[Path], seed: int) -> 
             yield from pool
 
 
-def best_start(network: nn.Module, painting: Painting, batches: Sequence[Crops]) -> Tensor:
+def best_start(network: StyleNetwork, painting: Painting, batches: Sequence[Crops]) -> Tensor:
     """The blend of the network's paintings to start from: one of them, or their mean."""
-    paintings = int(network.styles) - 1  # type: ignore[arg-type]
+    paintings = network.styles - 1
     candidates = torch.cat([torch.eye(paintings), torch.full((1, paintings), 1 / paintings)])
 
     def loss(blend: Tensor) -> float:
-        row = torch.cat([torch.zeros(1), blend])[None].to(painting.device)
+        row = torch.cat([torch.zeros(1), blend]).to(painting.device)
         with torch.no_grad():
             return sum(
-                painting.loss(
-                    network(crops.images, row.expand(len(crops.images), -1)), crops
-                ).item()
-                for crops in batches
+                painting.loss(network, crops, row, network.has_draft).item() for crops in batches
             )
 
     best: Tensor = min(candidates, key=loss)
@@ -258,36 +271,36 @@ def best_start(network: nn.Module, painting: Painting, batches: Sequence[Crops])
 
 
 def learn_rows(
-    network: nn.Module,
+    network: StyleNetwork,
     painting: Painting,
     batches: Iterable[Crops],
     start: Tensor,
     steps: int,
+    seed: int = 0,
     quiet: bool = False,
 ) -> dict[str, Tensor]:
     """Train a copy of `network` that has the one style alone; its rows, by entry of the state.
 
-    It starts from the blend `start`; `batches` are `steps` in number.
+    It starts from the blend `start`; `batches` are `steps` in number. Where the network has a
+    coarse stage, that learns alone first, for `DRAFT_SHARE` of the steps.
 
-    Raises DivergenceError where the loss becomes non-finite.
+    Raises:
+        DivergenceError: The loss became non-finite.
     """
     mixture = torch.zeros(2, 1 + len(start))
     mixture[0, 0] = 1
     mixture[1, 1:] = start
     alone = restyled(network, mixture.to(painting.device)).requires_grad_(False).train()
     tables = {name: alone.get_parameter(name).requires_grad_() for name in style_tables(alone)}
-    groups = [
-        {"params": [table], "lr": MATRIX_LR if is_matrix(table) else LR}
-        for table in tables.values()
-    ]
-    optimizer = Muon(groups)
+    optimizer = torch.optim.Adam(tables.values(), LR)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    row = torch.tensor([[0.0, 1.0]], device=painting.device)
+    drafts = int(DRAFT_SHARE * steps) if alone.has_draft else 0
+    row = torch.tensor([0.0, 1.0], device=painting.device)
     with tqdm(
         batches, "style", steps, unit="step", delay=2, disable=True if quiet else None
     ) as bar:
         for step, crops in enumerate(bar):
-            loss = painting.loss(alone(crops.images, row.expand(len(crops.images), -1)), crops)
+            loss = painting.loss(alone, crops, row, step < drafts, move_of_batch(seed, step))
             if not loss.isfinite():
                 raise DivergenceError(f"the loss was not finite at step {step}; try another seed")
             optimizer.zero_grad()

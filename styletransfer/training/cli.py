@@ -16,11 +16,11 @@ from pytorch_lightning.cli import (
 )
 
 import styletransfer
+from styletransfer.checkpoint import read_checkpoint
 from styletransfer.errors import RequestError, TrainingDataError
 from styletransfer.training.callbacks import SampleGrid, TrainingMetrics
 from styletransfer.training.module import StyleTransferModule
 from styletransfer.training.photographs import PhotographDataModule
-from styletransfer.training.restyle import read_checkpoint
 from styletransfer.training.saving import Checkpoints, WholeCheckpointIO
 
 LAST = "last"
@@ -52,7 +52,7 @@ class TrainingCLI(LightningCLI):
         for name, what in FOLDERS.items():
             parser.add_argument(f"--{name}", type=Path, help=what)
         parser.link_arguments("photographs", "data.photographs", compute_fn=_photographs)
-        parser.link_arguments("paintings", "model.styles", compute_fn=_paintings)
+        parser.link_arguments("paintings", "model.paintings", compute_fn=_paintings)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse `args`; those of the process are not looked at.

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
@@ -14,120 +13,134 @@ from pytorch_lightning.utilities import rank_zero_warn
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 
+from styletransfer.checkpoint import ENTRY, check_format, entry
 from styletransfer.errors import DivergenceError, TrainingDataError
-from styletransfer.losses import (
-    LossNetwork,
-    content_loss,
-    gram_matrix,
-    grid_loss,
-    style_loss,
-    surrounded,
-    tone_loss,
-    total_variation,
-)
-from styletransfer.losses.objective import Objective
+from styletransfer.losses import Critic, LossNetwork, Objective, StyleTargets, content_loss
+from styletransfer.losses.objective import averaged
 from styletransfer.networks import build_network
+from styletransfer.networks.style_network import IDENTITY
 from styletransfer.networks.style_rows import shared_and_own
-from styletransfer.training.muon import Muon
+from styletransfer.training.batch_losses import DRAFT_SIZE, batch_losses, move_of_batch
 from styletransfer.training.photographs import Batch
-from styletransfer.training.styles import IDENTITY, StyleDeck, find_styles, style_grams
+from styletransfer.training.styles import StyleDeck, find_styles, read_paintings
 
 # Non-finite steps in a row after which the run is hopeless.
 PATIENCE = 10
-# The side in pixels of the cells in which the networks work.
-CELL = 4
 
 
 class StyleTransferModule(pl.LightningModule):
     """Trains one network on many paintings with content and Gram losses.
 
-    The total of a painted sample is style_weight·(its painting's own weight)·style +
-    content_weight·content + tone_weight·tone + tv_weight·total variation + grid_weight·grid +
-    stability_weight·stability; of an identity sample, pixel_weight·(relative squared error of
-    the pixels) + content_weight·content. All are the relative losses of `styletransfer.losses`.
-    Grid is what networks that work at a half and a quarter of the size print into flat areas.
-    Stability is how much the output changes, relative to it, when the photograph is moved by up to
-    3 pixels: without it, they paint their cells and flicker.
+    The total of a sample is that of `styletransfer.losses.Objective`, with the style loss times
+    its painting's own factor. Stability is how much the output changes, relative to it, when the
+    photograph is moved by up to 7 pixels: without it, networks paint their cells and flicker. A
+    sample of the identity, for a network whose identity is not exact, has pixel_weight·(relative
+    squared error of the pixels) + content_weight·content.
+
+    A network with a coarse stage learns to draft first: see `draft_steps`.
 
     Args:
-        styles: a folder of style images, or a list of files; their stems are the styles' names.
-        network: a name of `styletransfer.networks.NETWORKS`.
-        network_options: further arguments of that network.
-        loss_network: architecture of the loss network.
-        loss_weights: its weights: `default`, `random`, or a file.
-        style_taps, content_tap: where the losses are taken.
-        style_size: short side of the style images in pixels; it decides the size of the strokes.
-        style_weight, content_weight, tone_weight, tv_weight, grid_weight, stability_weight,
-            pixel_weight: see above.
-        per_style: factors of the style weight, by style name; 1 where none is given.
-        identity_share: share of samples that train the identity; by default 0 for a network whose
-            identity is exact as it is, else 1/S.
-        lr: Muon's greatest learning rate. It warms up, stays, and then falls along a cosine to 0;
-            so a run that was stopped before the fall can go on for longer than was planned.
-        style_lr: the same for what each style has for itself (γ, β and the like), which has far
-            to go and is seen in a few samples only.
-        warmup_steps: length of the warm-up.
-        decay_share: the last share of the steps, 0..1, in which the learning rate falls.
-        seed: of the styles' order.
-        trained_on: a line for the exported file: on which photographs this was trained.
+        paintings: A folder of paintings, or a list of files. Their stems are the styles' names.
+        network: A name of `styletransfer.networks.NETWORKS`.
+        network_options: Further arguments of that network.
+        loss_network: Architecture of the loss network.
+        loss_weights: Its weights: `default`, `random`, or a file.
+        style_taps: Taps of the style loss.
+        content_tap: Tap of the content loss.
+        scales: Factors by which pictures are averaged for the style loss.
+        painting_size: Short side of the paintings in pixels. It decides the size of the brush
+            marks.
+        style_weight: Weight of the style loss.
+        content_weight: Weight of the content loss.
+        tone_weight: Weight of the tone loss.
+        tv_weight: Weight of the total variation.
+        grid_weight: Weight of the grid loss.
+        stability_weight: Weight of the stability loss.
+        pixel_weight: Weight of the pixels' error in samples of the identity.
+        per_painting: Factors of the style weight, by painting; 1 where none is given.
+        identity_share: Share of samples that train the identity; by default 0 for a network whose
+            identity is exact, else 1/S.
+        draft_steps: Number of steps, at the beginning, in which the coarse stage alone is trained,
+            on photographs and paintings of half the size.
+        lr: Greatest learning rate. It warms up, stays, and falls along a cosine to 0, once while
+            drafting and once after. So a run that was stopped before the fall can go on for longer
+            than was planned.
+        style_lr: The same for what each style has for itself (γ, β and the like). It has far to
+            go, and is seen in a few samples only.
+        warmup_steps: Length of each warm-up, in steps.
+        decay_share: The last share of the steps, in 0..1, in which the learning rate falls.
+        seed: Seed of the styles' order.
+        trained_on: A line for the exported file: on which photographs this was trained.
+
+    Raises:
+        TrainingDataError: The paintings, or a name or number given, can't be used.
     """
 
     style_factors: Tensor
 
     def __init__(
         self,
-        styles: Path | list[Path],
+        paintings: Path | list[Path],
         network: str = "compact",
         network_options: dict[str, Any] | None = None,
         loss_network: str = "vgg19",
         loss_weights: str = "default",
-        style_taps: Sequence[str] = ("relu1_1", "relu2_1", "relu3_1", "relu3_3"),
-        content_tap: str = "relu3_2",
-        style_size: int = 384,
-        style_weight: float = 100.0,
-        content_weight: float = 1.0,
+        style_taps: Sequence[str] = Objective.style_taps,
+        content_tap: str = Objective.content_tap,
+        scales: Sequence[int] = Objective.scales,
+        painting_size: int = Objective.painting_size,
+        style_weight: float = Objective.style_weight,
+        content_weight: float = Objective.content_weight,
         tone_weight: float = 0.0,
         tv_weight: float = 0.0,
         grid_weight: float = 0.0,
         stability_weight: float = 0.0,
         pixel_weight: float = 10.0,
-        per_style: dict[str, float] | None = None,
+        per_painting: dict[str, float] | None = None,
         identity_share: float | None = None,
-        lr: float = 5e-3,
-        style_lr: float = 1e-2,
+        draft_steps: int = 0,
+        lr: float = 2e-3,
+        style_lr: float = 4e-3,
         warmup_steps: int = 100,
         decay_share: float = 0.4,
         seed: int = 0,
         trained_on: str = "",
     ) -> None:
         super().__init__()
-        files = find_styles(styles)
-        self.style_files = list(files.values())
+        files = find_styles(paintings)
+        self.painting_files = list(files.values())
         self.style_names = [IDENTITY, *files]
-        if unknown := set(per_style or {}) - set(files):
-            raise TrainingDataError(f"per_style names no style of the folder: {sorted(unknown)}")
-        factors = [1.0, *((per_style or {}).get(name, 1.0) for name in files)]
+        if unknown := set(per_painting or {}) - set(files):
+            raise TrainingDataError(f"per_painting names no painting: {', '.join(sorted(unknown))}")
+        factors = [1.0, *((per_painting or {}).get(name, 1.0) for name in files)]
         self.register_buffer("style_factors", torch.tensor(factors), persistent=False)
         self.network_name = network
         self.network = build_network(network, len(self.style_names), **(network_options or {}))
         self.objective = Objective(
-            loss_network,
-            tuple(style_taps),
-            content_tap,
-            style_size,
-            style_weight,
-            content_weight,
-            tone_weight,
+            loss_network=loss_network,
+            style_taps=tuple(style_taps),
+            content_tap=content_tap,
+            scales=tuple(scales),
+            painting_size=painting_size,
+            style_weight=style_weight,
+            content_weight=content_weight,
+            tone_weight=tone_weight,
+            tv_weight=tv_weight,
+            grid_weight=grid_weight,
+            stability_weight=stability_weight,
         )
         self.loss_weights = loss_weights
-        self.tv_weight = tv_weight
-        self.grid_weight = grid_weight
-        self.stability_weight = stability_weight
         self.pixel_weight = pixel_weight
         if identity_share is None:
-            exact = getattr(self.network, "exact_identity", False)
-            identity_share = 0.0 if exact else 1 / len(self.style_names)
+            identity_share = 0.0 if self.network.exact_identity else 1 / len(self.style_names)
         self.deck = StyleDeck(len(self.style_names), identity_share, seed)
+        if draft_steps and not self.network.has_draft:
+            raise TrainingDataError(
+                f"the network {network!r} has no coarse stage to draft with; set draft_steps to 0"
+            )
+        if draft_steps and max(scales) < DRAFT_SIZE:
+            raise TrainingDataError("drafting needs a style loss at half size: add 2 to scales")
+        self.draft_steps = draft_steps
         self.lr = lr
         self.style_lr = style_lr
         self.warmup_steps = warmup_steps
@@ -137,73 +150,81 @@ class StyleTransferModule(pl.LightningModule):
             )
         self.decay_share = decay_share
         self.trained_on = trained_on
-        # In a tuple, so that Lightning neither saves nor trains it.
-        self._loss_network: tuple[LossNetwork, ...] = ()
-        self._grams: dict[str, Tensor] = {}
+        # Batches that this process has seen in the whole run. Not `global_step`, which counts
+        # steps of the optimizer: with gradient accumulation there are several batches to a step.
+        self.batches = 0
+        # In a tuple, so that Lightning neither saves nor trains the loss network.
+        self._critic: tuple[Critic, ...] = ()
+        self._targets: StyleTargets = {}
         self._warned: set[str] = set()
         self._refused = self._in_a_row = 0
         self._refused_now = False
 
+    @property
+    def drafting(self) -> bool:
+        """Whether the coarse stage alone is trained at this step."""
+        return self._trainer is not None and self.global_step < self.draft_steps
+
     def forward(self, image: Tensor, style_weights: Tensor) -> Tensor:
-        """Stylize `image` (N×3×H×W in 0..1) with rows `style_weights` (N×S)."""
+        """Stylize `image` (N×3×H×W in 0..1) with rows `style_weights` (N×S).
+
+        While drafting, this is the draft, enlarged.
+        """
+        if self.drafting:
+            half = self.network.draft(averaged(image, DRAFT_SIZE), style_weights)
+            return F.interpolate(half, image.shape[2:], mode="bilinear")
         out: Tensor = self.network(image, style_weights)
         return out
 
     def setup(self, stage: str) -> None:
         """Build the loss network and the Gram matrices of the paintings, once."""
-        if not self._loss_network:
+        if not self._critic:
             aim = self.objective
-            net = LossNetwork(aim.loss_network, aim.taps, self.loss_weights)
-            self._grams = style_grams(self.style_files, aim.style_size, net, aim.style_taps)
-            self._loss_network = (net,)
+            critic = Critic(aim, LossNetwork(aim.loss_network, aim.taps, self.loss_weights))
+            paintings = read_paintings(self.painting_files, aim.painting_size)
+            self._targets = critic.style_targets(paintings)
+            self._critic = (critic,)
 
     def losses(self, image: Tensor, styles: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Stylize `image` (N×3×H×W) with `styles` (N indices); the output and its losses.
 
-        Each loss is N numbers; `total` is their weighted sum, the one that training minimises.
+        Each loss is N numbers; `total` is their weighted sum, the one that training minimizes.
+        While drafting, the image is averaged first, and the output is as small.
         """
-        aim, net = self.objective, self._loss_network[0].to(image.device)
-        grams = {tap: gram.to(image.device)[styles - 1] for tap, gram in self._grams.items()}
-        rows = F.one_hot(styles, len(self.style_names)).float()
-        stylized = self(image, rows)
-        features = net(surrounded(stylized))
-        with torch.no_grad():
-            target = net(surrounded(image), deepest=aim.content_tap)[aim.content_tap]
-        parts = {
-            "style": style_loss({tap: gram_matrix(features[tap]) for tap in grams}, grams),
-            "content": content_loss(features[aim.content_tap], target),
-            "tone": tone_loss(stylized, image),
-            "tv": total_variation(stylized),
-            "grid": grid_loss(stylized, image),
-            "pixel": content_loss(stylized, image),
-            "stability": self._stability(image, rows, stylized),
+        aim, critic = self.objective, self._critic[0]
+        critic.loss_network.to(image.device)
+        targets = {
+            scale: {tap: gram.to(image.device)[styles - 1] for tap, gram in grams.items()}
+            for scale, grams in self._targets.items()
         }
-        content = aim.content_weight * parts["content"]
-        painted = (
-            aim.style_weight * self.style_factors[styles] * parts["style"]
-            + content
-            + aim.tone_weight * parts["tone"]
-            + self.tv_weight * parts["tv"]
-            + self.grid_weight * parts["grid"]
-            + self.stability_weight * parts["stability"]
+        stylized, parts = batch_losses(
+            self.network,
+            critic,
+            image,
+            F.one_hot(styles, len(self.style_names)).float(),
+            targets,
+            drafting=self.drafting,
+            move=move_of_batch(self.deck.seed, self.batches) if self.training else None,
         )
-        restored = self.pixel_weight * parts["pixel"] + content
-        parts["total"] = torch.where(styles > 0, painted, restored)
-        return stylized, parts
-
-    def _stability(self, image: Tensor, rows: Tensor, stylized: Tensor) -> Tensor:
-        """The relative squared change of the output with a photograph that has moved: N numbers."""
-        if not self.stability_weight or not self.training:
-            return torch.zeros(len(image), device=image.device)
-        down, right = _move(self.deck.seed, self.trainer.global_step)
-        return content_loss(self(image[:, :, down:, right:], rows), stylized[:, :, down:, right:])
+        factors = self.style_factors[styles]
+        total = parts["total"] + (factors - 1) * aim.style_weight * parts["style"]
+        if self.deck.identity_share:
+            parts["pixel"] = content_loss(stylized, image)
+            restored = self.pixel_weight * parts["pixel"] + aim.content_weight * parts["content"]
+            total = torch.where(styles > 0, total, restored)
+        if self.drafting and self.training:
+            # Distributed training wants a gradient of every parameter.
+            total = total + 0 * sum(p.sum() for p in self.network.parameters())
+        return stylized, {**parts, "total": total}
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Any] | None:
         self._warn_skipped(batch.skipped)
-        step, count = self.trainer.global_step, len(batch.images)
-        first = (step * self.trainer.world_size + self.trainer.global_rank) * count
+        count = len(batch.images)
+        first = (self.batches * self.trainer.world_size + self.trainer.global_rank) * count
         dealt = self.deck.deal(first, count)
         _, parts = self.losses(batch.images, torch.tensor(dealt, device=self.device))
+        # Here, and not when the batch ends: a callback may save a checkpoint before that.
+        self.batches += 1
         loss = parts["total"].mean()
         # All processes must agree, or the others wait for this one's gradients for ever.
         bad = self.trainer.strategy.reduce((~loss.isfinite()).float(), reduce_op="sum")
@@ -261,8 +282,8 @@ class StyleTransferModule(pl.LightningModule):
         first = batch_idx * len(batch)
         styles = torch.arange(first, first + len(batch), device=self.device) % painted + 1
         stylized, parts = self.losses(batch, styles)
-        for name in ("total", "style", "content", "tone"):
-            self.log(f"val/{name}", parts[name].mean(), batch_size=len(batch), sync_dist=True)
+        for name, values in parts.items():
+            self.log(f"val/{name}", values.mean(), batch_size=len(batch), sync_dist=True)
         return stylized
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -272,12 +293,14 @@ class StyleTransferModule(pl.LightningModule):
         return [{"params": shared, "lr": self.lr}, {"params": own, "lr": self.style_lr}]
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        optimizer = Muon(self.parameter_groups())
-        steps = self.trainer.max_steps
+        optimizer = torch.optim.Adam(self.parameter_groups())
 
         def factor(step: int) -> float:
-            warm = min(1.0, (step + 1) / max(self.warmup_steps, 1))
-            fallen = 1 - (1 - min(step / steps, 1)) / self.decay_share
+            drafting = step < self.draft_steps
+            first = 0 if drafting else self.draft_steps
+            last = self.draft_steps if drafting else max(self.trainer.max_steps, first + 1)
+            warm = min(1.0, (step - first + 1) / max(self.warmup_steps, 1))
+            fallen = 1 - (1 - min((step - first) / (last - first), 1)) / self.decay_share
             return warm * 0.5 * (1 + math.cos(math.pi * max(fallen, 0)))
 
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
@@ -288,26 +311,26 @@ class StyleTransferModule(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what building the network again and teaching it a style need, in plain types only."""
-        checkpoint["styletransfer"] = {
-            "network": self.network_name,
-            "options": getattr(self.network, "options", {}),
-            "styles": self.style_names,
-            "trained_on": self.trained_on,
-            "objective": self.objective.as_entry(),
-        }
+        # A step of the optimizer that is half done is done anew.
+        whole = self.batches - self.batches % max(self.trainer.accumulate_grad_batches, 1)
+        checkpoint[ENTRY] = entry(
+            self.network_name,
+            self.network,
+            self.style_names,
+            self.trained_on,
+            self.objective,
+            whole,
+        )
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse to go on with other styles, or in another order, than the checkpoint has."""
-        theirs = checkpoint.get("styletransfer", {}).get("styles", [])
+        check_format(checkpoint)
+        ours = checkpoint[ENTRY]
+        self.batches = ours["batches"]
+        theirs = ours["styles"]
         if theirs != self.style_names:
             raise TrainingDataError(
                 f"the checkpoint's styles are {', '.join(theirs[1:]) or 'none'}, but the "
                 f"configuration's are {', '.join(self.style_names[1:])}; name the same, in the "
                 "same order (styletransfer select-styles reorders a checkpoint)"
             )
-
-
-def _move(seed: int, step: int) -> tuple[int, int]:
-    """By how many pixels the photographs of a step are moved down and right, 0..3, not both 0."""
-    which = 1 + int(np.random.default_rng([seed, step]).integers(CELL**2 - 1))
-    return divmod(which, CELL)

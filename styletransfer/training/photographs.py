@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import pytorch_lightning as pl
@@ -17,6 +17,13 @@ from styletransfer.images import find_images, read_image, read_size
 
 # How many headers are read before the first step: enough to notice a folder of thumbnails.
 LOOKED_AT = 200
+
+
+@runtime_checkable
+class CountsBatches(Protocol):
+    """A module that knows how many batches of the run it has seen, resumed or not."""
+
+    batches: int
 
 
 class Batch(NamedTuple):
@@ -194,12 +201,14 @@ class PhotographDataModule(pl.LightningDataModule):
         assert self.trainer is not None
         if self.trainer.max_steps < 1:
             raise TrainingDataError("the length of training is not set: give --trainer.max_steps")
+        accumulated = self.trainer.accumulate_grad_batches
+        module = self.trainer.lightning_module
         stream = PhotographStream(
             self.training_files,
             self.crop,
             self.batch_size,
-            self.trainer.max_steps,
-            self.trainer.global_step,
+            self.trainer.max_steps * accumulated,
+            module.batches if isinstance(module, CountsBatches) else 0,
             self.seed,
             self.trainer.global_rank,
             self.trainer.world_size,

@@ -9,10 +9,7 @@ from torch import Tensor
 
 from styletransfer.errors import StyleError, TrainingDataError
 from styletransfer.images import find_images, read_image, to_tensor
-from styletransfer.losses import LossNetwork, gram_matrix
 from styletransfer.style_names import check_style_name
-
-IDENTITY = "identity"
 
 
 def find_styles(source: Path | Sequence[Path]) -> dict[str, Path]:
@@ -41,22 +38,13 @@ def find_styles(source: Path | Sequence[Path]) -> dict[str, Path]:
     return styles
 
 
-def style_grams(
-    files: Sequence[Path], size: int, loss_network: LossNetwork, taps: Sequence[str]
-) -> dict[str, Tensor]:
-    """Gram matrices of style images at short side `size`: S×C×C for each tap.
+def read_paintings(files: Sequence[Path], size: int) -> list[Tensor]:
+    """Read style images with a short side of `size` pixels: each 1×3×H×W in 0..1.
 
     Raises:
-        ImageError: a style image can't be read.
+        ImageError: A style image can't be read.
     """
-    rows: dict[str, list[Tensor]] = {tap: [] for tap in taps}
-    for path in files:
-        image = torch.from_numpy(to_tensor(read_image(path, size=size).rgb))
-        with torch.no_grad():
-            features = loss_network(image.to(loss_network.mean.device))
-        for tap in taps:
-            rows[tap].append(gram_matrix(features[tap])[0])
-    return {tap: torch.stack(grams) for tap, grams in rows.items()}
+    return [torch.from_numpy(to_tensor(read_image(path, size=size).rgb)) for path in files]
 
 
 class StyleDeck:

@@ -102,7 +102,7 @@ def test_the_wheel_trains_exports_and_stylizes_in_an_empty_folder(
     small = [f"--model.network_options.{name}={value}" for name, value in OPTIONS.items()]
     call(
         *("train", "fit", "--config", "quickstart", "--trainer.max_steps", 20),
-        *("--photographs", folders["photographs"], "--paintings", folders["styles"]),
+        *("--photographs", folders["photographs"], "--paintings", folders["paintings"]),
         *("--model.loss_network", "vgg16", "--model.loss_weights", "random"),
         *("--data.crop", 32, "--data.workers", 0, *small),
     )

@@ -60,12 +60,14 @@ def test_two_processes_train_as_one_does_on_the_whole_batch(tmp_path: Path) -> N
 
 
 def test_what_a_run_logs(tmp_path: Path) -> None:
-    run = fit(tmp_path)
+    weights = ("tone", "tv", "grid", "stability")
+    run = fit(tmp_path, *(f"--model.{name}_weight=0.5" for name in weights))
     with (run / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     logged = {name for row in rows for name, value in row.items() if value}
     assert logged >= {
-        *(f"train/{part}" for part in ("total", "style", "content", "tone", "tv", "pixel")),
+        *(f"train/{part}" for part in ("total", "style", "style_1", "style_2", "style_4")),
+        *(f"train/{part}" for part in ("content", "tone", "tv", "grid", "stability")),
         *(f"train/{part}/painting{i}" for part in ("style", "content") for i in (0, 1)),
         *(f"val/{part}" for part in ("total", "style", "content")),
         *("images_per_second", "lr", "skipped_files", "refused_steps"),

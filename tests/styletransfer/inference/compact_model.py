@@ -11,15 +11,15 @@ from PIL import Image
 from styletransfer.checkpoint import TrainedNetwork
 from styletransfer.export.graph import build_graph
 from styletransfer.images import Pixels
-from tests.styletransfer.networks.variants import randomised
+from tests.styletransfer.networks.variants import SMALL, randomised
 
 STYLES = ("identity", "the_scream", "udnie")
 
 
 @cache
 def exported(name: str = "compact", kernels: tuple[int, ...] = (3, 5)) -> Path:
-    """The model file, made once for all tests."""
-    options = {"channels": 8, "hidden": 8, "stem": 4, "head": 4, "kernels": kernels}
+    """The model file, made once for all tests; `kernels` are those of either stage."""
+    options = {**SMALL, "coarse_kernels": kernels, "fine_kernels": kernels}
     network = randomised(name, len(STYLES), **(options if name == "compact" else {}))
     path = Path(mkdtemp()) / f"{name}.onnx"
     onnx.save(build_graph(TrainedNetwork(network, name, STYLES, "nothing")), path)

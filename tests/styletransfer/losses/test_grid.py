@@ -1,6 +1,6 @@
 """The grid loss: numpy's transform as the oracle, and planted grids.
 
-What `spectral_peaks` sees in photographs is tested with `styletransfer.evaluation.grid`.
+What `spectral_peaks` sees in photographs is tested with `styletransfer.evaluation.measures`.
 """
 
 import numpy as np

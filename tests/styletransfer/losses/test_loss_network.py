@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from styletransfer.errors import RequestError, WeightsError
-from styletransfer.losses import LossNetwork
+from styletransfer.losses import LossNetwork, surrounded
 from tests.assets import asset
 
 # Where torchvision's `features` have each tap, counted by hand in the printed models.
@@ -281,6 +281,28 @@ def test_pooling(pooling: Literal["max", "average"], small_file: Path) -> None:
     # What follows has the file's weights, whatever the pooling before it.
     rest = plain_features("squeezenet1_1")[3:5]
     assert_close(features["fire3"], rest(pooled).detach())
+
+
+# What it sees beyond a picture's border
+
+
+def test_surroundings_are_the_mirror_image() -> None:
+    image = torch.rand(2, 3, 20, 31)
+    assert surrounded(image).equal(F.pad(image, [8] * 4, "reflect"))
+
+
+def test_a_picture_smaller_than_the_margin_has_surroundings_too() -> None:
+    assert surrounded(torch.rand(1, 3, 1, 5)).shape == (1, 3, 17, 21)
+
+
+def test_a_flat_picture_looks_flat_up_to_its_border() -> None:
+    flat = torch.full((1, 3, 16, 16), 0.9)
+    net = LossNetwork("vgg19", ["relu2_1"], "random")
+    # What the margin covers, at half the size of the image.
+    seen = net(surrounded(flat))["relu2_1"][:, :, 4:-4, 4:-4]
+    assert seen.amax((2, 3)).allclose(seen.amin((2, 3)), atol=1e-5)
+    walled = net(flat)["relu2_1"]
+    assert not walled.amax((2, 3)).allclose(walled.amin((2, 3)), atol=1e-3)
 
 
 # The real weights

@@ -3,7 +3,7 @@
 import pytest
 from torch import Tensor
 
-from styletransfer.networks import compact
+from styletransfer.networks import coarse_to_fine
 from styletransfer.networks.conditional_instance_norm import ConditionalInstanceNorm2d
 from tests.styletransfer.networks.variants import pointwise
 
@@ -16,9 +16,9 @@ def pointwise_norms(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def no_clamp(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What `Compact` computes is returned before it is clamped."""
+    """What a stage of `CoarseToFine` paints is returned before it is clamped."""
 
     def unclamped(x: Tensor) -> Tensor:
         return x
 
-    monkeypatch.setattr(compact, "clamp_unit", unclamped)
+    monkeypatch.setattr(coarse_to_fine, "clamp_unit", unclamped)

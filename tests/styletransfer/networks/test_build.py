@@ -5,18 +5,26 @@ import re
 import pytest
 import torch
 
-from styletransfer.networks import NETWORKS, Compact, Johnson, build_network
-from tests.styletransfer.networks.variants import randomised
-
-SMALL = {"channels": 8, "hidden": 12, "stem": 4, "head": 6, "kernels": (3, 7)}
+from styletransfer.networks import NETWORKS, CoarseToFine, Johnson, build_network
+from tests.styletransfer.networks.variants import SMALL, randomised
 
 
 def test_names() -> None:
-    assert isinstance(build_network("compact", 2), Compact)
+    assert isinstance(build_network("compact", 2), CoarseToFine)
+    assert isinstance(build_network("large", 2), CoarseToFine)
     assert isinstance(build_network("johnson", 2), Johnson)
 
 
-@pytest.mark.parametrize("name, options", [("compact", {}), ("compact", SMALL), ("johnson", {})])
+def test_large_is_wider_than_compact_at_every_convolution() -> None:
+    compact, large = (build_network(name, 2).state_dict() for name in ("compact", "large"))
+    assert compact.keys() == large.keys()
+    for name, value in compact.items():
+        assert large[name].numel() > value.numel() or len(value) == 3 or "tint" in name, name
+
+
+@pytest.mark.parametrize(
+    "name, options", [("compact", {}), ("compact", SMALL), ("large", SMALL), ("johnson", {})]
+)
 def test_options_build_the_same_again(name: str, options: dict[str, object]) -> None:
     network = randomised(name, **options)
     again = build_network(name, network.styles, **network.options).eval()
@@ -28,19 +36,26 @@ def test_options_build_the_same_again(name: str, options: dict[str, object]) -> 
 
 def test_options_are_plain_enough_for_a_checkpoint() -> None:
     options = build_network("compact", 2, **SMALL).options
-    assert options == {**SMALL, "kernels": [3, 7]}
-    assert type(options["kernels"]) is list
+    assert options == {**SMALL, "coarse_kernels": [3, 5], "fine_kernels": [5]}
+    assert type(options["coarse_kernels"]) is type(options["fine_kernels"]) is list
+    # The widths of a name are written down with the rest.
+    assert build_network("large", 2).options["coarse_channels"] == 256
 
 
 def test_options_go_to_the_network() -> None:
     shapes = {k: tuple(v.shape) for k, v in build_network("compact", 4, **SMALL).named_parameters()}
-    assert shapes["stem.weight"] == (4, 3, 4, 4)
-    assert shapes["shrink.weight"] == (8, 4, 3, 3)
-    assert shapes["blocks.0.widen.weight"] == (3, 12, 8)
-    assert shapes["blocks.1.depthwise.weight"] == (8, 1, 7, 7)
-    assert shapes["blocks.1.norm.weight"] == (3, 8)
-    assert shapes["paint.weight"] == (3, 6, 5, 5)
-    assert "blocks.2.widen.weight" not in shapes
+    assert shapes["coarse.stem.weight"] == (4, 3, 4, 4)
+    assert shapes["coarse.shrink.weight"] == (8, 4, 3, 3)
+    assert shapes["coarse.blocks.0.widen.weight"] == (12, 8, 1, 1)
+    assert shapes["coarse.blocks.1.depthwise.weight"] == (8, 1, 5, 5)
+    assert shapes["coarse.blocks.1.norm.weight"] == (3, 8)
+    assert shapes["coarse.paint.weight"] == (3, 6, 5, 5)
+    assert shapes["fine.shrink.weight"] == (6, 4, 3, 3)
+    assert shapes["fine.blocks.0.depthwise.weight"] == (6, 1, 5, 5)
+    assert shapes["fine.blocks.0.widen.weight"] == (10, 6, 1, 1)
+    assert shapes["fine.draft_stem.weight"] == (4, 3, 2, 2)
+    assert not {"coarse.blocks.2.widen.weight", "fine.blocks.1.widen.weight"} & shapes.keys()
+    assert not {"coarse.draft_stem.weight", "coarse.enlarge.weight"} & shapes.keys()
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -49,8 +64,16 @@ def test_a_state_dict_holds_parameters_alone(name: str) -> None:
     assert network.state_dict().keys() == dict(network.named_parameters()).keys()
 
 
+def test_a_network_without_a_coarse_stage_cannot_draft() -> None:
+    network = build_network("johnson", 2)
+    assert not network.has_draft and build_network("compact", 2).has_draft
+    with pytest.raises(TypeError, match="Johnson has no coarse stage"):
+        network.draft(torch.rand(1, 3, 8, 8), torch.eye(2)[1:])
+
+
 def test_unknown_name_is_told_the_choices() -> None:
-    with pytest.raises(ValueError, match=r"no network is called 'tiny'; there are compact, johns"):
+    choices = "no network is called 'tiny'; there are compact, large, johnson"
+    with pytest.raises(ValueError, match=choices):
         build_network("tiny", 2)
 
 
@@ -58,9 +81,9 @@ def test_unknown_name_is_told_the_choices() -> None:
     "name, styles, options, message",
     [
         ("johnson", 0, {}, "at least one style, not 0"),
-        ("compact", 1, {}, "the identity and at least one more style"),
-        ("compact", 2, {"kernels": (5, 4)}, "odd and at least 3, not [5, 4]"),
-        ("compact", 2, {"kernels": (1, 5)}, "odd and at least 3, not [1, 5]"),
+        ("compact", 1, {}, "the identity and a style beside it"),
+        ("compact", 2, {"coarse_kernels": (5, 4)}, "odd and at least 3"),
+        ("compact", 2, {"fine_kernels": (1, 5)}, "odd and at least 3"),
     ],
 )
 def test_wrong_numbers(name: str, styles: int, options: dict[str, object], message: str) -> None:

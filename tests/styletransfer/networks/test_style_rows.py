@@ -77,5 +77,5 @@ def test_rows_are_mixed_in_their_tables_alone() -> None:
 
 
 def test_too_few_styles_are_refused() -> None:
-    with pytest.raises(ValueError, match="at least one more style"):
+    with pytest.raises(ValueError, match="a style beside it"):
         restyled(build_network("compact", 3), one_hot(3, 0))

@@ -1,5 +1,6 @@
 """A training step and what surrounds it: losses, refusals, resuming, checkpoints."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from torch import Tensor
 
 from styletransfer.checkpoint import load_checkpoint
 from styletransfer.errors import DivergenceError, TrainingDataError
-from styletransfer.losses import LossNetwork, gram_matrix
-from styletransfer.training.module import StyleTransferModule, _move
+from styletransfer.losses.objective import averaged
+from styletransfer.training.batch_losses import move_of_batch
+from styletransfer.training.module import StyleTransferModule
+from styletransfer.training.styles import read_paintings
 from tests.styletransfer.training.tiny import data, make_data, module, trainer
 
 
@@ -28,33 +31,33 @@ def relative(value: Tensor, target: Tensor) -> Tensor:
 
 def test_the_total_is_the_stated_sum(folders: dict[str, Path]) -> None:
     ours = module(
-        folders["styles"],
+        folders["paintings"],
         style_weight=7.0,
         content_weight=3.0,
         tone_weight=0.5,
         tv_weight=0.25,
         grid_weight=20.0,
-        per_style={"painting1": 2.0},
+        per_painting={"painting1": 2.0},
     )
     ours.setup("fit")
     image = torch.rand(2, 3, 32, 40)
     stylized, parts = ours.losses(image, torch.tensor([1, 2]))
-    net: LossNetwork = ours._loss_network[0]
+    critic = ours._critic[0]
     for i, factor in enumerate((1.0, 2.0)):
-        out, photo = (net(F.pad(x[i : i + 1], [8] * 4, "reflect")) for x in (stylized, image))
-        style = torch.stack(
-            [relative(gram_matrix(out[t])[0], ours._grams[t][i]) for t in ("relu1_1", "relu2_1")]
-        ).mean()
-        content = relative(out["relu2_1"], photo["relu2_1"])
-        tv = sum(stylized[i].diff(dim=d).abs().mean() for d in (1, 2))
-        expected = 7 * factor * style + 3 * content + 0.5 * parts["tone"][i] + 0.25 * tv
-        expected = expected + 20 * parts["grid"][i]
-        torch.testing.assert_close(parts["style"][i], style, rtol=1e-4, atol=1e-6)
-        torch.testing.assert_close(parts["total"][i], expected, rtol=1e-4, atol=1e-6)
+        painting = read_paintings([ours.painting_files[i]], 32)
+        expected = critic.losses(
+            stylized[i : i + 1], image[i : i + 1], critic.style_targets(painting)
+        )
+        assert set(parts) == {*expected, "total"}
+        for name, value in expected.items():
+            torch.testing.assert_close(parts[name][i], value[0], rtol=1e-4, atol=1e-6)
+        total = 7 * factor * expected["style"] + 3 * expected["content"] + 20 * expected["grid"]
+        total = total + 0.5 * expected["tone"] + 0.25 * expected["tv"]
+        torch.testing.assert_close(parts["total"][i], total[0], rtol=1e-4, atol=1e-6)
 
 
 def test_identity_samples_have_a_pixel_and_a_content_term_only(folders: dict[str, Path]) -> None:
-    ours = module(folders["styles"], network="johnson", network_options={}, pixel_weight=4.0)
+    ours = module(folders["paintings"], network="johnson", network_options={}, pixel_weight=4.0)
     ours.setup("fit")
     image = torch.rand(1, 3, 32, 32)
     stylized, parts = ours.losses(image, torch.tensor([0]))
@@ -63,13 +66,13 @@ def test_identity_samples_have_a_pixel_and_a_content_term_only(folders: dict[str
 
 
 def test_the_identity_is_trained_where_it_is_not_exact(folders: dict[str, Path]) -> None:
-    assert module(folders["styles"]).deck.identity_share == 0
-    ours = module(folders["styles"], network="johnson", network_options={})
+    assert module(folders["paintings"]).deck.identity_share == 0
+    ours = module(folders["paintings"], network="johnson", network_options={})
     assert ours.deck.identity_share == pytest.approx(1 / 3)
 
 
 def test_training_lowers_the_loss(folders: dict[str, Path], tmp_path: Path) -> None:
-    ours = module(folders["styles"], lr=5e-3)
+    ours = module(folders["paintings"], lr=5e-3)
     photographs = data(folders["photographs"])
     photographs.setup("fit")
     ours.setup("fit")
@@ -92,7 +95,7 @@ def run(folders: dict[str, Path], root: Path, steps: int, resume: Path | None) -
         root, 6, [EMAWeightAveraging(decay=0.5), saving, Stop()], enable_checkpointing=True
     )
     fitting.fit(
-        module(folders["styles"]), data(folders["photographs"], workers=1), ckpt_path=resume
+        module(folders["paintings"]), data(folders["photographs"], workers=1), ckpt_path=resume
     )
     assert fitting.global_step == steps
     loaded: dict[str, Any] = torch.load(root / "last.ckpt", weights_only=True)
@@ -110,13 +113,13 @@ def test_a_stopped_and_resumed_run_equals_one_that_ran_through(
         for name, value in through[key].items():
             assert torch.equal(value, resumed[key][name]), (key, name)
     averaged, current = through["state_dict"], through["current_model_state"]
-    assert not torch.equal(averaged["network.tint"], current["network.tint"])
+    assert not torch.equal(averaged["network.fine.tint"], current["network.fine.tint"])
 
 
 def test_a_checkpoint_holds_the_network_and_not_the_loss_network(
     folders: dict[str, Path], tmp_path: Path
 ) -> None:
-    ours = module(folders["styles"], trained_on="noise")
+    ours = module(folders["paintings"], trained_on="noise")
     fitting = trainer(tmp_path, 1)
     fitting.fit(ours, data(folders["photographs"]))
     fitting.save_checkpoint(tmp_path / "c.ckpt")
@@ -147,7 +150,7 @@ class Poisoned(StyleTransferModule):
 
 
 def poisoned(folders: dict[str, Path], steps: range, gradient_only: bool = False) -> Poisoned:
-    ours = module(folders["styles"])
+    ours = module(folders["paintings"])
     ours.__class__ = Poisoned
     assert isinstance(ours, Poisoned)
     ours.poisoned = steps
@@ -164,7 +167,7 @@ def test_a_non_finite_step_is_skipped_and_counted(
 
     class Remember(pl.Callback):
         def on_train_batch_end(self, *_: Any) -> None:
-            weights.append(ours.network.paint.weight.detach().clone())  # type: ignore[union-attr, operator]
+            weights.append(ours.network.fine.paint.weight.detach().clone())  # type: ignore[union-attr, operator]
 
     trainer(tmp_path, 4, [Remember()]).fit(ours, data(folders["photographs"]))
     assert ours.counters()["refused_steps"] == 2
@@ -185,10 +188,10 @@ def test_ten_non_finite_steps_in_a_row_stop_the_run(
 
 
 def test_bf16_mixed_trains_on_the_cpu(folders: dict[str, Path], tmp_path: Path) -> None:
-    ours = module(folders["styles"])
-    before = ours.network.paint.weight.detach().clone()  # type: ignore[union-attr, operator]
+    ours = module(folders["paintings"])
+    before = ours.network.fine.paint.weight.detach().clone()  # type: ignore[union-attr, operator]
     trainer(tmp_path, 3, precision="bf16-mixed").fit(ours, data(folders["photographs"]))
-    after = ours.network.paint.weight  # type: ignore[union-attr]
+    after = ours.network.fine.paint.weight  # type: ignore[union-attr]
     assert after.dtype == torch.float32 and after.isfinite().all()  # type: ignore[union-attr, operator]
     assert not torch.equal(before, after)  # type: ignore[arg-type]
     assert ours.counters()["refused_steps"] == 0
@@ -197,7 +200,7 @@ def test_bf16_mixed_trains_on_the_cpu(folders: dict[str, Path], tmp_path: Path) 
 def test_skipped_files_are_counted_once(folders: dict[str, Path], tmp_path: Path) -> None:
     bad = folders["photographs"] / "bad.jpg"
     bad.write_bytes(b"no picture")
-    ours = module(folders["styles"])
+    ours = module(folders["paintings"])
     with pytest.warns(UserWarning, match="bad.jpg") as warned:
         trainer(tmp_path, 12).fit(ours, data(folders["photographs"], held_out=0))
     assert ours.counters()["skipped_files"] == 1
@@ -206,11 +209,11 @@ def test_skipped_files_are_counted_once(folders: dict[str, Path], tmp_path: Path
 
 def test_a_weight_for_an_unknown_style_is_refused(folders: dict[str, Path]) -> None:
     with pytest.raises(TrainingDataError, match="monet"):
-        module(folders["styles"], per_style={"monet": 2.0})
+        module(folders["paintings"], per_painting={"monet": 2.0})
 
 
 def test_the_learning_rate_warms_up_stays_and_falls(folders: dict[str, Path]) -> None:
-    ours = module(folders["styles"], lr=0.5, style_lr=2.0, warmup_steps=4, decay_share=0.25)
+    ours = module(folders["paintings"], lr=0.5, style_lr=2.0, warmup_steps=4, decay_share=0.25)
     ours.trainer = pl.Trainer(max_steps=40, accelerator="cpu", logger=False)
     configured = ours.configure_optimizers()
     optimizer, schedule = configured["optimizer"], configured["lr_scheduler"]["scheduler"]
@@ -228,7 +231,7 @@ def test_the_learning_rate_warms_up_stays_and_falls(folders: dict[str, Path]) ->
     shared, own = optimizer.param_groups
     assert own["lr"] == pytest.approx(4 * shared["lr"])
     names = {p: name for name, p in ours.network.named_parameters()}
-    by_style = ("norm", "widen", "narrow", "reduce", "tint", "skip_gain")
+    by_style = ("norm", "tint", "skip_gain")
     for group, belongs in ((shared, False), (own, True)):
         for parameter in group["params"]:
             assert any(part in names[parameter] for part in by_style) == belongs
@@ -238,30 +241,98 @@ def test_the_learning_rate_warms_up_stays_and_falls(folders: dict[str, Path]) ->
 @pytest.mark.parametrize("share", [0.0, 1.5])
 def test_a_share_outside_its_range_is_refused(folders: dict[str, Path], share: float) -> None:
     with pytest.raises(TrainingDataError, match="decay_share"):
-        module(folders["styles"], decay_share=share)
+        module(folders["paintings"], decay_share=share)
 
 
 def test_stability_is_the_change_with_a_photograph_that_has_moved(folders: dict[str, Path]) -> None:
-    ours = module(folders["styles"], stability_weight=2.0)
+    ours = module(folders["paintings"], stability_weight=2.0)
     ours.setup("fit")
     ours.trainer = pl.Trainer(max_steps=9, accelerator="cpu", logger=False)
     image, styles = torch.rand(2, 3, 40, 36), torch.tensor([1, 2])
     stylized, parts = ours.losses(image, styles)
-    down, right = _move(0, 0)
+    down, right = move_of_batch(0, 0)
     moved = ours(image[:, :, down:, right:], torch.eye(3)[styles])
-    for i in range(2):
-        expected = relative(moved[i], stylized[i, :, down:, right:])
-        torch.testing.assert_close(parts["stability"][i], expected)
+    # That of the first sample stands for all.
+    expected = relative(moved[0], stylized[0, :, down:, right:])
+    torch.testing.assert_close(parts["stability"], expected.expand(2))
     without = parts["total"] - 2 * parts["stability"]
     torch.manual_seed(5)
-    other = module(folders["styles"])
+    other = module(folders["paintings"])
     other.setup("fit")
     torch.testing.assert_close(other.losses(image, styles)[1]["total"], without)
     # Photographs for validation stay where they are.
-    assert (ours.eval().losses(image, styles)[1]["stability"] == 0).all()
+    assert "stability" not in ours.eval().losses(image, styles)[1]
 
 
 def test_moves_are_all_within_a_cell_and_none_is_no_move() -> None:
-    moves = {_move(3, step) for step in range(400)}
-    assert moves == {(d, r) for d in range(4) for r in range(4)} - {(0, 0)}
-    assert [_move(3, step) for step in range(9)] == [_move(3, step) for step in range(9)]
+    moves = {move_of_batch(3, batch) for batch in range(800)}
+    assert moves == {(d, r) for d in range(8) for r in range(8)} - {(0, 0)}
+    again = [move_of_batch(3, batch) for batch in range(9)]
+    assert [move_of_batch(3, batch) for batch in range(9)] == again
+
+
+# Drafting
+
+
+def test_a_draft_is_judged_at_half_size(folders: dict[str, Path]) -> None:
+    ours = module(folders["paintings"], draft_steps=4)
+    ours.trainer = pl.Trainer(max_steps=9, accelerator="cpu", logger=False)
+    ours.setup("fit")
+    assert ours.drafting
+    image, styles = torch.rand(2, 3, 64, 48), torch.tensor([1, 2])
+    draft, parts = ours.eval().losses(image, styles)
+    half = averaged(image, 2)
+    assert torch.equal(draft, ours.network.draft(half, torch.eye(3)[styles]))
+    assert "style_1" not in parts
+    expected = ours._critic[0].losses(draft, half, ours._targets, size=2)
+    for name, value in expected.items():
+        torch.testing.assert_close(parts[name], value)
+    torch.testing.assert_close(parts["total"], 20 * expected["style"] + expected["content"])
+    # What is shown meanwhile is the draft, enlarged.
+    shown = F.interpolate(draft, scale_factor=2, mode="bilinear")
+    torch.testing.assert_close(ours(image, torch.eye(3)[styles]), shown)
+
+
+def test_the_coarse_stage_learns_alone_and_then_both(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    ours = module(folders["paintings"], draft_steps=2)
+    seen: list[tuple[Tensor, Tensor]] = []
+
+    class Remember(pl.Callback):
+        def on_train_batch_start(self, *_: Any) -> None:
+            stages = (ours.network.coarse, ours.network.fine)  # type: ignore[union-attr]
+            seen.append(tuple(s.paint.weight.detach().clone() for s in stages))  # type: ignore[union-attr, operator, arg-type, misc]
+
+    trainer(tmp_path, 4, [Remember()]).fit(ours, data(folders["photographs"]))
+    same = [[torch.equal(a, b) for a, b in zip(*pair, strict=True)] for pair in pairwise(seen)]
+    assert same == [[False, True], [False, True], [False, False]]
+
+
+def test_the_learning_rate_warms_up_and_falls_for_the_draft_too(
+    folders: dict[str, Path],
+) -> None:
+    ours = module(folders["paintings"], lr=1.0, draft_steps=10, warmup_steps=2, decay_share=0.5)
+    ours.trainer = pl.Trainer(max_steps=30, accelerator="cpu", logger=False)
+    schedule = ours.configure_optimizers()["lr_scheduler"]["scheduler"]
+    factors = [schedule.lr_lambdas[0](step) for step in range(30)]
+    for first, last in ((0, 10), (10, 30)):
+        part = factors[first:last]
+        assert part[:3] == pytest.approx([0.5, 1, 1])
+        assert part[2 : len(part) // 2 + 1] == pytest.approx([1.0] * (len(part) // 2 - 1))
+        assert sorted(part[2:], reverse=True) == part[2:]
+        assert 0 < part[-1] < 0.15
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"network": "johnson", "network_options": {}}, "'johnson' has no coarse stage"),
+        ({"scales": [1]}, "add 2 to scales"),
+    ],
+)
+def test_what_cannot_draft_is_told_so(
+    folders: dict[str, Path], changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(TrainingDataError, match=said):
+        module(folders["paintings"], draft_steps=4, **changes)

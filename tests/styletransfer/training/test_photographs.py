@@ -8,11 +8,8 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from styletransfer.training.photographs import (
-    HeldOut,
-    PhotographStream,
-    TrainingDataError,
-)
+from styletransfer.errors import TrainingDataError
+from styletransfer.training.photographs import HeldOut, PhotographStream
 from tests.styletransfer.training.tiny import data, make_data, save_noise
 
 

@@ -12,7 +12,16 @@ from PIL import Image
 from styletransfer.training.module import StyleTransferModule
 from styletransfer.training.photographs import PhotographDataModule
 
-OPTIONS = {"channels": 8, "hidden": 8, "stem": 8, "head": 8, "kernels": [3]}
+OPTIONS = {
+    "coarse_channels": 8,
+    "coarse_hidden": 8,
+    "coarse_kernels": [3],
+    "fine_channels": 8,
+    "fine_hidden": 8,
+    "fine_kernels": [3],
+    "stem": 8,
+    "head": 8,
+}
 # Decoded in the process itself: a worker takes longer to start than the whole run.
 DATA = {"crop": 32, "batch_size": 2, "held_out": 2, "workers": 0}
 MODEL = {
@@ -21,7 +30,7 @@ MODEL = {
     "loss_weights": "random",
     "style_taps": ["relu1_1", "relu2_1"],
     "content_tap": "relu2_1",
-    "style_size": 32,
+    "painting_size": 32,
 }
 
 
@@ -33,20 +42,20 @@ def save_noise(path: Path, width: int, height: int, seed: int) -> Path:
     return path
 
 
-def make_data(root: Path, photographs: int = 6, styles: int = 2) -> dict[str, Path]:
-    """Write `photos/` (a tree) and `styles/` below `root`; returns both folders."""
+def make_data(root: Path, photographs: int = 6, paintings: int = 2) -> dict[str, Path]:
+    """Write `photos/` (a tree) and `paintings/` below `root`; returns both folders."""
     for i in range(photographs):
         save_noise(root / "photos" / f"class{i % 2}" / f"p{i}.png", 48 + i, 40 + i, i)
-    for i in range(styles):
-        save_noise(root / "styles" / f"painting{i}.png", 40, 36, 100 + i)
-    return {"photographs": root / "photos", "styles": root / "styles"}
+    for i in range(paintings):
+        save_noise(root / "paintings" / f"painting{i}.png", 40, 36, 100 + i)
+    return {"photographs": root / "photos", "paintings": root / "paintings"}
 
 
-def module(styles: Path | list[Path], **changes: Any) -> StyleTransferModule:
+def module(paintings: Path | list[Path], **changes: Any) -> StyleTransferModule:
     """A tiny module with seeded weights."""
     arguments: dict[str, Any] = {**MODEL, "warmup_steps": 2, **changes}
     torch.manual_seed(5)
-    return StyleTransferModule(styles, **arguments)
+    return StyleTransferModule(paintings, **arguments)
 
 
 def data(photographs: Path, **changes: Any) -> PhotographDataModule:
@@ -79,7 +88,7 @@ def write_config(root: Path, folders: dict[str, Path], **trainer_options: Any) -
     config = {
         "seed_everything": 5,
         "photographs": str(folders["photographs"]),
-        "paintings": str(folders["styles"]),
+        "paintings": str(folders["paintings"]),
         "data": DATA,
         "model": MODEL,
         "trainer": {

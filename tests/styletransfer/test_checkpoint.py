@@ -1,4 +1,4 @@
-"""More styles, fewer, another order: what stays, stays to the bit, and training goes on."""
+"""A checkpoint's format, and its styles: what stays of them stays to the bit."""
 
 from pathlib import Path
 from typing import Any
@@ -8,27 +8,29 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import EMAWeightAveraging
 
-from styletransfer.errors import StyleError
-from styletransfer.networks.style_rows import shared_and_own
-from styletransfer.training.restyle import (
+from styletransfer.checkpoint import (
+    STATES,
     Checkpoint,
     append_styles,
     checkpoint_network,
+    checkpoint_objective,
+    load_checkpoint,
     read_checkpoint,
     select_styles,
 )
+from styletransfer.errors import CheckpointError, StyleError
+from styletransfer.networks.style_rows import shared_and_own
 from tests.styletransfer.training.tiny import data, make_data, module, trainer
 
 IMAGE = torch.rand(2, 3, 37, 50, generator=torch.Generator().manual_seed(0))
-STATES = ("state_dict", "current_model_state")
 JOHNSON: dict[str, Any] = {"network": "johnson", "network_options": {}}
 
 
 def train(root: Path, **changes: Any) -> Path:
     """A checkpoint of three paintings after two steps, and its data, below `root`."""
-    folders = make_data(root, styles=3)
+    folders = make_data(root, paintings=3)
     fitting = trainer(root, 2, [EMAWeightAveraging(decay=0.5)])
-    fitting.fit(module(folders["styles"], **changes), data(folders["photographs"]))
+    fitting.fit(module(folders["paintings"], **changes), data(folders["photographs"]))
     fitting.save_checkpoint(root / "c.ckpt")
     return root / "c.ckpt"
 
@@ -103,7 +105,7 @@ def test_training_goes_on_from_it(trained: Path, tmp_path: Path) -> None:
     torch.save(select_styles(append_styles(checkpoint, ["z"]), ["z", "painting0"]), tmp_path / "n")
     folders = make_data(tmp_path)
     options = JOHNSON if checkpoint["styletransfer"]["network"] == "johnson" else {}
-    files = [folders["styles"] / "painting1.png", folders["styles"] / "painting0.png"]
+    files = [folders["paintings"] / "painting1.png", folders["paintings"] / "painting0.png"]
     ours = module([files[0].rename(files[0].with_stem("z")), files[1]], **options)
 
     class Look(pl.Callback):
@@ -134,3 +136,69 @@ def test_lists_that_do_not_do(trained: Path) -> None:
     for name in ("", " a", "a:b", "a,b"):
         with pytest.raises(StyleError, match="no name for a style"):
             append_styles(checkpoint, [name])
+
+
+# The format
+
+
+def changed(path: Path, out: Path, change: Any) -> Path:
+    checkpoint = torch.load(path, weights_only=True)
+    change(checkpoint)
+    torch.save(checkpoint, out)
+    return out
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(CheckpointError) as error:
+        load_checkpoint(path)
+    line = str(error.value)
+    assert "\n" not in line and str(path) in line
+    return line
+
+
+def test_an_old_checkpoint_is_refused_by_its_version_with_the_remedy(
+    trained: Path, tmp_path: Path
+) -> None:
+    """The first format had no version in it."""
+    old = changed(trained, tmp_path / "old.ckpt", lambda c: c["styletransfer"].pop("format"))
+    assert "format is 1" in refusal(old) and "reads format 2" in refusal(old)
+    assert "train the network again, or use the version that wrote" in refusal(old)
+    new = changed(trained, tmp_path / "new", lambda c: c["styletransfer"].update(format=3))
+    assert "format is 3" in refusal(new)
+
+
+def test_files_that_are_no_checkpoint_of_ours(trained: Path, tmp_path: Path) -> None:
+    assert "there is no such checkpoint" in refusal(tmp_path / "none.ckpt")
+    (tmp_path / "text.ckpt").write_text("hello")
+    assert "can be read" in refusal(tmp_path / "text.ckpt")
+    torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
+    assert "lacks the entry 'styletransfer'" in refusal(tmp_path / "other.ckpt")
+
+    def one_more(checkpoint: Checkpoint) -> None:
+        checkpoint["styletransfer"]["styles"].append("one_more")
+
+    assert "do not fit" in refusal(changed(trained, tmp_path / "wrong.ckpt", one_more))
+
+
+@pytest.mark.parametrize(
+    "key", ["network", "options", "styles", "trained_on", "objective", "batches"]
+)
+def test_a_missing_entry_is_named(trained: Path, tmp_path: Path, key: str) -> None:
+    path = changed(trained, tmp_path / "c.ckpt", lambda c: c["styletransfer"].pop(key))
+    assert f"styletransfer.{key} is missing or malformed" in refusal(path)
+
+
+def test_no_pickled_code_is_run(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return (Path.touch, (tmp_path / "owned",))  # type: ignore[return-value]
+
+    torch.save({"styletransfer": Evil()}, tmp_path / "evil.ckpt")
+    assert "can be read" in refusal(tmp_path / "evil.ckpt")
+    assert not (tmp_path / "owned").exists()
+
+
+def test_a_checkpoint_knows_what_it_was_trained_for(trained: Path) -> None:
+    aim = checkpoint_objective(read_checkpoint(trained))
+    assert (aim.loss_network, aim.style_taps) == ("vgg16", ("relu1_1", "relu2_1"))
+    assert (aim.painting_size, aim.scales) == (32, (1, 2, 4))
