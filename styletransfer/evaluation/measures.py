@@ -1,40 +1,150 @@
-"""Tone: is what was bright in the photograph still brighter than what was dark?"""
+"""What the losses do not see: tone, frame, grid and flicker."""
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
+from scipy.stats import spearmanr
 from torch import Tensor
+from torchvision.transforms.functional import gaussian_blur
 
-from styletransfer.evaluation.luminance import luminance
+from styletransfer.losses.grid import MOST, SIDE, STEP, area_spread, spectral_peaks
+from styletransfer.losses.perceptual import LUMINANCE
 
+# Standard deviation in pixels of the blur before tones are compared.
 SIGMA = 8.0
+# Width in pixels of the border, and of what it is compared with.
+OUTER, NEXT = 8, 24
+# An area of at most this standard deviation of the luminance is flat.
+FLAT = 0.03
+# A camera that moves by so many pixels down and across: not by multiples of 4 or 8, the cells in
+# which the networks work, at which they would hardly notice.
+SHIFTS = ((1, 2), (3, 1))
+# Standard deviation of the noise of a sensor, two steps of an 8-bit image.
+NOISE = 2 / 255
+
+
+def luminance(image: Tensor) -> Tensor:
+    """The luminance (Rec. 709) of `image`, 1×3×H×W in 0..1: H×W in float64."""
+    weights = torch.tensor(LUMINANCE, dtype=torch.float64, device=image.device)
+    return torch.einsum("chw,c->hw", image[0].double(), weights)
 
 
 def tone_correlation(output: Tensor, photograph: Tensor) -> float:
     """Spearman's rank correlation of the two luminances, both blurred with σ = 8 pixels: −1..1.
 
-    Both are 1×3×H×W in 0..1. 0 where one of them is wholly flat.
+    Tells whether what was bright in the photograph is still brighter than what was dark. Both are
+    1×3×H×W in 0..1. 0 where one of them is wholly flat.
     """
-    first, second = (_ranks(_blurred(image)) for image in (output, photograph))
-    first, second = first - first.mean(), second - second.mean()
-    scale = (first.square().sum() * second.square().sum()).sqrt().item()
-    return (first * second).sum().item() / scale if scale else 0.0
+    first, second = (_blurred(image) for image in (output, photograph))
+    if first.min() == first.max() or second.min() == second.max():
+        return 0.0
+    return float(spearmanr(first, second).statistic)
 
 
 def _blurred(image: Tensor) -> Tensor:
+    light = luminance(image)[None]
+    # A reflection must be smaller than the image.
+    reach = min(int(4 * SIGMA), *(side - 1 for side in light.shape[1:]))
+    blurred: Tensor = gaussian_blur(light, [2 * reach + 1] * 2, [SIGMA] * 2)
+    # Flat areas must tie, and rounding in double precision would order them.
+    return (blurred * 2**20).round().flatten()
+
+
+class Frame(NamedTuple):
+    """How much more the outer 8 pixels have than the next 24, as a share: 0.1 is 10 % more.
+
+    `mean` of luminance, `spread` of its standard deviation. A photograph has its own, so what
+    matters is how far an output's are from them; the sign is kept, since a network's frame is
+    the same in all pictures, and their mean shows it.
+    """
+
+    mean: float
+    spread: float
+
+
+def frame(image: Tensor) -> Frame:
+    """Measure `image`, 1×3×H×W in 0..1.
+
+    Raises:
+        ValueError: a side is shorter than twice 32 pixels and one more.
+    """
     light = luminance(image)
     height, width = light.shape
-    # Flat areas must tie, and rounding in double precision would order them.
-    return (_blur(height) @ light @ _blur(width).T).float().flatten()
+    if min(height, width) <= 2 * (OUTER + NEXT):
+        raise ValueError(f"{width}×{height} pixels leave no room for a frame and what is inside")
+    outer, inner = _ring(light, 0, OUTER), _ring(light, OUTER, NEXT)
+    return Frame(
+        _share(outer.mean().item(), inner.mean().item()),
+        _share(outer.std().item(), inner.std().item()),
+    )
 
 
-def _blur(size: int) -> Tensor:
-    """The matrix that blurs `size` pixels; at the ends, of the weights that fall inside."""
-    place = torch.arange(size, dtype=torch.float64)
-    weights = torch.exp(-(((place[:, None] - place) / SIGMA) ** 2) / 2)
-    return weights / weights.sum(1, keepdim=True)
+def _ring(light: Tensor, start: int, width: int) -> Tensor:
+    """The pixels at least `start` and less than `start` + `width` from the border."""
+    inside = torch.zeros_like(light, dtype=torch.bool)
+    end = start + width
+    inside[start : light.shape[0] - start, start : light.shape[1] - start] = True
+    inside[end:-end, end:-end] = False
+    return light[inside]
 
 
-def _ranks(values: Tensor) -> Tensor:
-    """The rank of each value, from 1; equal values share the mean of theirs."""
-    _, place, counts = torch.unique(values, return_inverse=True, return_counts=True)
-    ranks: Tensor = counts.cumsum(0).double() - (counts - 1) / 2
-    return ranks[place]
+def _share(value: float, reference: float) -> float:
+    # A thousandth of the range: less can't be seen, and would make a share of anything.
+    return (value - reference) / max(reference, 1e-3)
+
+
+class Grid(NamedTuple):
+    """Energy at period 2 and at period 4 by that of their neighbours: 1 is no grid."""
+
+    period2: float
+    period4: float
+
+
+def flat_areas(photograph: Tensor) -> list[tuple[int, int]]:
+    """Top and left of the flattest 32×32 areas of a 1×3×H×W photograph; none if none is flat."""
+    spread = area_spread(photograph.double())[0]
+    order = spread.flatten().argsort(stable=True)[:MOST].tolist()
+    places = [divmod(index, spread.shape[1]) for index in order]
+    return [(STEP * i, STEP * j) for i, j in places if spread[i, j] <= FLAT]
+
+
+def grid(image: Tensor, areas: list[tuple[int, int]]) -> Grid | None:
+    """Measure a 1×3×H×W `image` in `areas`, those `flat_areas` found in its photograph.
+
+    The direction in which a period stands out most decides. None where `areas` is empty.
+    """
+    if not areas:
+        return None
+    tiles = torch.stack([image[0, :, top : top + SIDE, left : left + SIDE] for top, left in areas])
+    return Grid(*spectral_peaks(tiles.double()).amax(1).tolist())
+
+
+def flicker(paint: Callable[[Tensor], Tensor], photograph: Tensor, seed: int = 0) -> float:
+    """The change of the output between two frames by that of the frames, motion undone.
+
+    A frame is `photograph` (1×3×H×W in 0..1) but for a margin of 3 pixels; the next one is
+    moved and has noise. Each is painted by itself, the motion is undone, and the ratio of the
+    root mean squares of the two changes is returned, the mean over two motions: 1 is as steady
+    as the film, 0 as steady as can be.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    margin = max(max(shift) for shift in SHIFTS)
+    height, width = (size - margin for size in photograph.shape[2:])
+    first = photograph[..., :height, :width]
+    painted = paint(first)
+    ratios = []
+    for down, across in SHIFTS:
+        moved = photograph[..., down : down + height, across : across + width]
+        noise = NOISE * torch.randn(moved.shape, generator=generator)
+        second = (moved + noise).clamp(0, 1)
+        change = _change(first, second, down, across)
+        ratios.append(_change(painted, paint(second), down, across) / max(change, 1e-9))
+    return sum(ratios) / len(ratios)
+
+
+def _change(first: Tensor, second: Tensor, down: int, across: int) -> float:
+    """Root mean square difference where both frames show the same."""
+    height, width = first.shape[2:]
+    same = second[..., : height - down, : width - across]
+    return (first[..., down:, across:] - same).square().mean().sqrt().item()

@@ -1,4 +1,4 @@
-"""The optimiser's equivalent: how long would Gatys' method take to do as well?
+"""The optimizer's equivalent: the number of L-BFGS iterations that do as well as a network.
 
 Johnson, Alahi and Fei-Fei 2016, section 4.1, found their networks worth 50 to 100 iterations.
 """
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from styletransfer.evaluation.losses import Judge
+from styletransfer.evaluation.judge import Judge
 
 
 @dataclass(frozen=True)
@@ -27,22 +27,21 @@ class Equivalent:
 
 
 class _Reached(Exception):
-    """The loss is low enough; raised out of the optimiser, which knows no other way to stop."""
+    """The loss is low enough; raised out of the optimizer, which knows no other way to stop."""
 
 
 def equivalent_iterations(
     judge: Judge, photograph: Tensor, style: str, target: float, cap: int, quiet: bool = False
 ) -> Equivalent:
-    """Optimise the pixels of `photograph` (1×3×H×W) for `style` down to the loss `target`.
+    """Optimize the pixels of `photograph` (1×3×H×W) for `style` down to the loss `target`.
 
-    Gatys, Ecker and Bethge 2016, with 100·style + content and L-BFGS from the photograph.
+    Gatys, Ecker and Bethge 2016, with the objective of `judge` and L-BFGS from the photograph.
     Counted are iterations of L-BFGS, each with as many evaluations as its line search takes:
     strong Wolfe, since without a line search its first steps on this loss can go anywhere, and
-    an iteration with one does more, which is to the optimiser's advantage. So is that the pixels
+    an iteration with one does more, which is to the optimizer's advantage. So is that the pixels
     may leave 0..1, which those of a network may not.
     """
-    with torch.no_grad():
-        seen = judge.look(photograph)
+    content = judge.content_target(photograph)
     pixels = photograph.clone().requires_grad_()
     optimizer = torch.optim.LBFGS(
         [pixels],
@@ -62,7 +61,7 @@ def equivalent_iterations(
     def closure() -> Tensor:
         bar.update(done() - bar.n)
         optimizer.zero_grad()
-        loss = judge.losses(judge.look(pixels), seen, style).total
+        loss = judge.losses(pixels, photograph, style, content)["total"]
         losses.append(loss.item())
         if losses[-1] <= target:
             raise _Reached

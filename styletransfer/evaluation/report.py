@@ -11,25 +11,28 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from styletransfer.evaluation.frame import frame
-from styletransfer.evaluation.grid import flat_areas, grid
-from styletransfer.evaluation.losses import Judge, Losses
-from styletransfer.evaluation.measures import tone_correlation
+from styletransfer.evaluation.judge import OBJECTIVE, Judge
+from styletransfer.evaluation.measures import flat_areas, flicker, frame, grid, tone_correlation
 from styletransfer.evaluation.optimizer import Equivalent
-from styletransfer.evaluation.stability import flicker
 from styletransfer.inference import Stylizer
 from styletransfer.losses import total_variation
+
+TOTAL = f"{OBJECTIVE.style_weight:g}·style + content"
 
 
 @dataclass(frozen=True)
 class Figures:
     """One output, or the mean of several. None is what could not be measured.
 
-    `style`, `content` and `total` are the losses, `total_variation` is by that of the
-    photograph, the others are as the modules of their names define them, and `milliseconds` is
-    the time of one stylization.
+    `style_1`, `style_2` and `style_4` are the style losses by scale, `style` is their mean;
+    `content` and `total` are losses too. `total_variation` is by that of the photograph, the
+    others are as `styletransfer.evaluation.measures` defines them, and `milliseconds` is the time
+    of one stylization.
     """
 
+    style_1: float
+    style_2: float
+    style_4: float
     style: float
     content: float
     total: float
@@ -74,7 +77,12 @@ def measure(
 ) -> dict[str, StyleReport]:
     """All figures of each of `styles` on one photograph."""
     areas = flat_areas(photograph)
-    seen = judge.look(photograph)
+    content = judge.content_target(photograph)
+
+    def losses(output: Tensor, style: str) -> dict[str, float]:
+        found = judge.losses(output, photograph, style, content)
+        return {name: value.item() for name, value in found.items()}
+
     untouched = _looks(photograph, photograph, areas)
     paint(stylizer, photograph, styles[0])  # the first run at a size is slower
     reports = {}
@@ -84,13 +92,13 @@ def measure(
         milliseconds = 1e3 * (time.perf_counter() - start)
         reports[style] = StyleReport(
             Figures(
-                **_losses(judge.losses(judge.look(output), seen, style)),
+                **losses(output, style),
                 **_looks(output, photograph, areas),
                 flicker=flicker(partial(paint, stylizer, style=style), photograph),
                 milliseconds=milliseconds,
             ),
             Figures(
-                **_losses(judge.losses(seen, seen, style)),
+                **losses(photograph, style),
                 **untouched,
                 flicker=1.0,
                 milliseconds=None,
@@ -111,8 +119,8 @@ def average(reports: Sequence[StyleReport]) -> StyleReport:
 def table(reports: Mapping[str, StyleReport]) -> str:
     """A Markdown table, a row each; the untouched photograph's value in brackets."""
     head = (
-        *("style", "loss", "content", "100·loss + content", "TV", "tone", "frame mean"),
-        *("frame spread", "grid 2", "grid 4", "flicker", "ms"),
+        *("name", "style", "at 1/2", "at 1/4", "content", TOTAL, "TV", "tone"),
+        *("frame mean", "frame spread", "grid 2", "grid 4", "flicker", "ms"),
     )
     lines = [_line(head), _line(["---"] * len(head))]
     for name, report in reports.items():
@@ -121,7 +129,9 @@ def table(reports: Mapping[str, StyleReport]) -> str:
             _line(
                 [
                     name,
-                    f"{out.style:.4f} ({photo.style:.3f})",
+                    f"{out.style_1:.4f} ({photo.style_1:.3f})",
+                    f"{out.style_2:.4f} ({photo.style_2:.3f})",
+                    f"{out.style_4:.4f} ({photo.style_4:.3f})",
                     f"{out.content:.3f} ({photo.content:.0f})",
                     f"{out.total:.2f} ({photo.total:.0f})",
                     f"{out.total_variation:.2f}",
@@ -140,7 +150,7 @@ def table(reports: Mapping[str, StyleReport]) -> str:
 
 def yardstick_table(yardsticks: Sequence[Yardstick]) -> str:
     """A Markdown table of the optimiser's equivalents, their mean last; ">" marks a bound."""
-    head = ("photograph", "style", "100·loss + content", "L-BFGS iterations to reach it")
+    head = ("photograph", "style", TOTAL, "L-BFGS iterations to reach it")
     lines = [_line(head), _line(["---"] * len(head))]
     for one in yardsticks:
         e = one.equivalent
@@ -158,15 +168,6 @@ def as_json(
         "styles": {name: asdict(report) for name, report in reports.items()},
         "mean": asdict(average(list(reports.values()))),
         "yardsticks": [asdict(one) for one in yardsticks],
-    }
-
-
-def _losses(losses: Losses) -> dict[str, Any]:
-    style, content = losses
-    return {
-        "style": style.item(),
-        "content": content.item(),
-        "total": losses.total.item(),
     }
 
 

@@ -1,5 +1,6 @@
 """Judging a model: every photograph in every style, and the yardstick."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from styletransfer.evaluation.losses import STYLE_WEIGHT, Judge
+from styletransfer.errors import EvaluationDataError, ImageError
+from styletransfer.evaluation.judge import OBJECTIVE, Judge
 from styletransfer.evaluation.optimizer import equivalent_iterations
 from styletransfer.evaluation.photographs import find_paintings, find_photographs, read_photograph
 from styletransfer.evaluation.report import (
@@ -31,7 +33,7 @@ class Evaluation:
     Attributes:
         reports: By style, the mean over all photographs.
         yardsticks: The iterations of L-BFGS that do as well, for some pairs.
-        photographs: Names of the photographs.
+        photographs: Names of the photographs that could be read.
     """
 
     reports: dict[str, StyleReport]
@@ -46,7 +48,7 @@ class Evaluation:
 
     def figures(self) -> dict[str, Any]:
         """Return all of it in plain types."""
-        about = {"photographs": self.photographs, "style_weight": STYLE_WEIGHT}
+        about = {"photographs": self.photographs, "style_weight": OBJECTIVE.style_weight}
         return as_json(self.reports, self.yardsticks, **about)
 
 
@@ -74,34 +76,47 @@ def evaluate(
         quiet: Show no progress.
 
     Raises:
-        EvaluationDataError: A folder has no photograph, or no painting of a style.
+        EvaluationDataError: A folder has no photograph that can be read, or no painting of a
+            style.
         WeightsError: The weights cannot be used.
-        ImageError: A picture cannot be read.
+        ImageError: A painting cannot be read.
     """
     files = find_photographs(photographs)
     sources = find_paintings(paintings, list(stylizer.styles[1:]))
     judge = Judge(sources, loss_weights, device or torch.device("cpu"))
-    reports = judge_styles(stylizer, judge, files, quiet)
-    yardsticks = judge_by_optimizer(stylizer, judge, files, yardstick, yardstick_cap, quiet)
-    return Evaluation(reports, yardsticks, [path.name for path in files])
+    reports, used = judge_styles(stylizer, judge, files, quiet)
+    yardsticks = judge_by_optimizer(stylizer, judge, used, yardstick, yardstick_cap, quiet)
+    return Evaluation(reports, yardsticks, [path.name for path in used])
 
 
 def judge_styles(
     stylizer: Stylizer, judge: Judge, photographs: Sequence[Path], quiet: bool = False
-) -> dict[str, StyleReport]:
-    """The figures of every painted style, each the mean over all photographs.
+) -> tuple[dict[str, StyleReport], list[Path]]:
+    """The figures of every painted style, each the mean over all photographs that can be read.
 
-    Raises ImageError for a photograph that can't be read: a mean is that of all or of none.
+    Those are returned too. The others are named on stderr.
+
+    Raises:
+        EvaluationDataError: No photograph can be read.
     """
     styles = stylizer.styles[1:]
     found: dict[str, list[StyleReport]] = {style: [] for style in styles}
+    used = []
     total = len(photographs) * len(styles)
     with tqdm(total=total, desc="styles", unit="picture", disable=True if quiet else None) as bar:
         for path in photographs:
-            figures = measure(stylizer, judge, read_photograph(path), styles, bar)
-            for style, report in figures.items():
+            try:
+                photograph = read_photograph(path)
+            except ImageError as error:
+                tqdm.write(f"skipped {error}", file=sys.stderr)
+                bar.update(len(styles))
+                continue
+            used.append(path)
+            for style, report in measure(stylizer, judge, photograph, styles, bar).items():
                 found[style].append(report)
-    return {style: average(reports) for style, reports in found.items()}
+    if not used:
+        raise EvaluationDataError("none of the photographs can be read; name a folder with others")
+    return {style: average(reports) for style, reports in found.items()}, used
 
 
 def judge_by_optimizer(
@@ -112,9 +127,9 @@ def judge_by_optimizer(
     cap: int,
     quiet: bool = False,
 ) -> list[Yardstick]:
-    """The optimiser's equivalent for `pairs` of photograph and style, spread evenly over both.
+    """The optimizer's equivalent for `pairs` of photograph and style, spread evenly over both.
 
-    Each gets at most `cap` iterations. Raises ImageError as above.
+    Each gets at most `cap` iterations.
     """
     styles = stylizer.styles[1:]
     result = []
@@ -124,7 +139,7 @@ def judge_by_optimizer(
         photograph = read_photograph(path)
         with torch.no_grad():
             output = paint(stylizer, photograph, style)
-            target = judge.losses(judge.look(output), judge.look(photograph), style).total.item()
+            target = judge.losses(output, photograph, style)["total"].item()
         equivalent = equivalent_iterations(judge, photograph, style, target, cap, quiet)
         result.append(Yardstick(path.name, style, equivalent))
     return result

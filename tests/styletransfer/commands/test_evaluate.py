@@ -38,9 +38,9 @@ def test_the_table_and_the_file(folders: dict[str, Path], tmp_path: Path) -> Non
     assert (result.exit_code, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
     assert [line.split(" | ")[0] for line in lines[:5]] == [
-        "| style", "| ---", "| the_scream", "| udnie", "| mean",
+        "| name", "| ---", "| the_scream", "| udnie", "| mean",
     ]  # fmt: skip
-    assert {line.count("|") for line in lines[:5]} == {13}
+    assert {line.count("|") for line in lines[:5]} == {15}
     assert any("L-BFGS" in line for line in lines) and lines[-1] == f"wrote {out}"
     figures = json.loads(out.read_text())
     assert figures["photographs"] == ["p0.png", "p1.png"]
@@ -55,7 +55,9 @@ def test_the_table_and_the_file(folders: dict[str, Path], tmp_path: Path) -> Non
         assert report["output"]["milliseconds"] > 0
         assert report["photograph"]["tone"] == pytest.approx(1)
         for one in report.values():
-            assert one["total"] == pytest.approx(100 * one["style"] + one["content"])
+            assert one["total"] == pytest.approx(20 * one["style"] + one["content"])
+            scales = one["style_1"] + one["style_2"] + one["style_4"]
+            assert one["style"] == pytest.approx(scales / 3)
     outputs = [report["output"]["style"] for report in figures["styles"].values()]
     assert figures["mean"]["output"]["style"] == pytest.approx(sum(outputs) / 2)
     (yardstick,) = figures["yardsticks"]
@@ -83,8 +85,25 @@ def test_wrong_calls(folders: dict[str, Path], tmp_path: Path) -> None:
     (folders["styles"] / "udnie.png").unlink()
     assert "no image of the style 'udnie'" in refused(folders)
     (folders["photos"] / "p0.png").write_bytes(b"no picture")
+    (folders["photos"] / "p1.png").write_bytes(b"no picture")
     save_noise(folders["styles"] / "udnie.png", 60, 50, 0)
-    assert "p0.png: not an image" in refused(folders, status=1)
+    lines = run(folders).stderr.splitlines()
+    assert ["p0.png" in lines[0], "p1.png" in lines[1], len(lines)] == [True, True, 3]
+    assert lines[2].startswith("Error: ") and "none of the photographs can be read" in lines[2]
+
+
+def test_a_damaged_photograph_is_named_once_and_the_others_count(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    (folders["photos"] / "p0.png").write_bytes(b"no picture")
+    out = tmp_path / "figures.json"
+    result = run(folders, "--json", out, "--yardstick", 1, "--yardstick-cap", 1)
+    assert result.exit_code == 0
+    assert result.stderr.startswith("skipped ") and result.stderr.count("\n") == 1
+    assert "p0.png" in result.stderr
+    figures = json.loads(out.read_text())
+    assert figures["photographs"] == ["p1.png"]
+    assert figures["yardsticks"][0]["photograph"] == "p1.png"
 
 
 def test_without_torch_one_line_says_what_brings_it(

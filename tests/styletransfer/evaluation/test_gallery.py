@@ -7,10 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from styletransfer.evaluation.frame import frame
-from styletransfer.evaluation.grid import flat_areas, grid
-from styletransfer.evaluation.losses import Judge
-from styletransfer.evaluation.measures import tone_correlation
+from styletransfer.evaluation.judge import Judge
+from styletransfer.evaluation.measures import flat_areas, frame, grid, tone_correlation
 from styletransfer.evaluation.photographs import find_paintings
 from styletransfer.evaluation.report import paint
 from styletransfer.inference import Stylizer
@@ -81,8 +79,7 @@ def test_strength_is_a_dial() -> None:
     paintings = find_paintings(asset("images/styles"), names)
     judge = Judge(paintings, asset("weights/vgg19_relu3_4.safetensors"))
     photos = [F.interpolate(photograph(name), scale_factor=1 / 3, mode="area") for name in NAMES]
-    with torch.no_grad():
-        seen = [judge.look(photo) for photo in photos]
+    contents = [judge.content_target(photo) for photo in photos]
 
     def at(name: str, strength: float) -> tuple[float, float]:
         row = parse_blend(name, stylizer.styles, strength)[None]
@@ -92,11 +89,13 @@ def test_strength_is_a_dial() -> None:
                 assert 10 * (output - photo).square().mean().log10() <= -30
         with torch.no_grad():
             losses = [
-                judge.losses(judge.look(output), of, name)
-                for output, of in zip(outputs, seen, strict=True)
+                judge.losses(output, photo, name, content)
+                for output, photo, content in zip(outputs, photos, contents, strict=True)
             ]
-        style, content = zip(*losses, strict=True)
-        return -statistics.mean(map(float, style)), statistics.mean(map(float, content))
+        style, content = (
+            statistics.mean(one[loss].item() for one in losses) for loss in ("style", "content")
+        )
+        return -style, content
 
     unsteady = []
     for name in names:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from styletransfer.evaluation.losses import CONTENT_TAP, STYLE_TAPS, Judge
+from styletransfer.evaluation.judge import Judge
 from styletransfer.evaluation.optimizer import Equivalent, equivalent_iterations
 from styletransfer.images import read_image, to_tensor
 from styletransfer.losses import LossNetwork
@@ -30,11 +31,13 @@ def photo(tmp_path: Path) -> Tensor:
 
 
 def test_the_losses_are_the_stated_ones(judge: Judge, painting: Path, photo: Tensor) -> None:
-    net = LossNetwork("vgg19", ["relu1_1", "relu2_1", "relu3_1", "relu3_2", "relu3_3"], "random")
+    taps = ["relu1_1", "relu2_1", "relu3_1", "relu3_3"]
+    net = LossNetwork("vgg19", [*taps, "relu3_2"], "random")
     output = photo.flip(3)
     style = torch.from_numpy(to_tensor(read_image(painting, size=384).rgb))
 
-    out, target, photograph = net(output), net(style), net(photo)
+    def seen(image: Tensor, scale: int = 1) -> dict[str, Tensor]:
+        return net(F.pad(F.avg_pool2d(image, scale), [8] * 4, "reflect"))
 
     def gram(features: Tensor) -> Tensor:
         flat = features[0].flatten(1)
@@ -43,12 +46,17 @@ def test_the_losses_are_the_stated_ones(judge: Judge, painting: Path, photo: Ten
     def relative(value: Tensor, target: Tensor) -> float:
         return ((value - target).norm() ** 2 / target.norm() ** 2).item()
 
-    expected = sum(relative(gram(out[tap]), gram(target[tap])) for tap in STYLE_TAPS) / 4
-    losses = judge.losses(judge.look(output), judge.look(photo), "noise")
-    content = relative(out[CONTENT_TAP], photograph[CONTENT_TAP])
-    assert losses.style.item() == pytest.approx(expected, rel=1e-4)
-    assert losses.content.item() == pytest.approx(content, rel=1e-4)
-    assert losses.total.item() == pytest.approx(100 * expected + content, rel=1e-4)
+    losses = judge.losses(output, photo, "noise")
+    each = []
+    for scale in (1, 2, 4):
+        out, target = seen(output, scale), net(F.avg_pool2d(style, scale))
+        each.append(sum(relative(gram(out[tap]), gram(target[tap])) for tap in taps) / 4)
+        assert losses[f"style_{scale}"].item() == pytest.approx(each[-1], rel=1e-4)
+    content = relative(seen(output)["relu3_2"], seen(photo)["relu3_2"])
+    expected = sum(each) / 3
+    assert losses["style"].item() == pytest.approx(expected, rel=1e-4)
+    assert losses["content"].item() == pytest.approx(content, rel=1e-4)
+    assert losses["total"].item() == pytest.approx(20 * expected + content, rel=1e-4)
 
 
 def equivalent(judge: Judge, photo: Tensor, target: float, cap: int = 6) -> Equivalent:
@@ -56,8 +64,7 @@ def equivalent(judge: Judge, photo: Tensor, target: float, cap: int = 6) -> Equi
 
 
 def test_the_photograph_itself_is_reached_by_no_iteration(judge: Judge, photo: Tensor) -> None:
-    seen = judge.look(photo)
-    start = judge.losses(seen, seen, "noise").total.item()
+    start = judge.losses(photo, photo, "noise")["total"].item()
     found = equivalent(judge, photo, target=start)
     assert (found.iterations, found.start, found.reached) == (0, start, start)
 
