@@ -16,17 +16,17 @@ from typing import Any
 
 import click
 import torch
-from tqdm import tqdm
-
 from styletransfer.evaluation.frame import frame
 from styletransfer.evaluation.grid import flat_areas, grid
 from styletransfer.evaluation.losses import Judge
+from styletransfer.evaluation.stability import flicker
+from styletransfer.training.muon import Muon
+from tqdm import tqdm
+
 from styletransfer.evaluation.measures import tone_correlation
 from styletransfer.evaluation.photographs import read_photograph
-from styletransfer.evaluation.stability import flicker
 from styletransfer.networks import NETWORKS
 from styletransfer.training.module import StyleTransferModule
-from styletransfer.training.muon import Muon
 from styletransfer.training.photographs import PhotographDataModule, PhotographStream
 
 BATCH, CLIP = 4, 10.0

@@ -1,11 +1,11 @@
 """The fp16 variant of an exported graph.
 
-Half precision begins behind the first normalisation and ends with the last convolution. All else
+Half precision begins behind the first norm of a stage and ends with its last convolution. All else
 is computed in float32 as before:
 
-- what precedes the first norm, for that norm magnifies its rounding: a hazy sky varies by a few
-  thousandths, and would turn to noise; so, too, what skips all norms;
-- the normalisation layers, with their statistics and style tables;
+- what precedes the first norm of a stage. That norm magnifies its rounding: a hazy sky varies by a
+  few thousandths, and would turn to noise. What skips all norms stays float32 too;
+- the norms, with their statistics and style tables;
 - what mixes the painting with the photograph, so that strength 0 still returns the photograph
   bit for bit.
 
@@ -30,10 +30,11 @@ FLOAT_INPUTS = {"Resize": (1, 2)}
 def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return a copy of `model` that runs in float16 where the module's text says so.
 
-    Inputs and output are float32. All convolutions' weights are stored in float16, and so is
-    all of which the styles' own weights are computed. There is one cast for each tensor that
-    crosses from one precision to the other. Raises PrecisionError for a weight beyond float16's
-    range.
+    Inputs and output are float32. All convolutions' weights are stored in float16. There is one
+    cast for each tensor that crosses from one precision to the other.
+
+    Raises:
+        PrecisionError: A weight is beyond float16's range.
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
@@ -43,7 +44,9 @@ def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
     initializers = {tensor.name: tensor for tensor in graph.initializer}
     nodes: list[onnx.NodeProto] = []
     made: set[str] = set()
-    kernels = _kernels(graph, half)
+    kernels = {
+        name for node in graph.node if node.op_type in CONVOLUTIONS for name in node.input[1:]
+    }
 
     def cast(name: str, other: str, to: int) -> str:
         if other not in made:
@@ -133,9 +136,10 @@ def _half_tensors(graph: onnx.GraphProto, floats: set[str]) -> set[str]:
     half: set[str] = set()
     for node in graph.node:
         name = node.output[0]
-        # What is only cut to the size of something normalised is not.
+        # What is only cut to the size of something normalized is not normalized. Nor is a draft:
+        # it is clipped to 0..1, and is a photograph to the stage that revises it.
         if node.op_type == NORM or (
-            node.op_type != "Shape" and after_a_norm.intersection(node.input)
+            node.op_type not in ("Shape", "Clip") and after_a_norm.intersection(node.input)
         ):
             after_a_norm.add(name)
         computes = node.op_type in CONVOLUTIONS or name in before_a_convolution
@@ -148,23 +152,6 @@ def _half_tensors(graph: onnx.GraphProto, floats: set[str]) -> set[str]:
         ):
             half.add(name)
     return half
-
-
-def _kernels(graph: onnx.GraphProto, half: set[str]) -> set[str]:
-    """Return the names of the weights of convolutions, and of the tensors that they come from.
-
-    A pointwise convolution whose weight the style decides is a product of matrices.
-    """
-    kernels: set[str] = set()
-    for node in reversed(graph.node):
-        name = node.output[0]
-        if node.op_type in CONVOLUTIONS:
-            kernels.update(node.input[1:])
-        elif node.op_type == "MatMul" and name in half:
-            kernels.add(node.input[0])
-        elif name in kernels and node.op_type in ("MatMul", "Reshape"):
-            kernels.update(node.input)
-    return kernels
 
 
 def _halved(tensor: onnx.TensorProto, name: str) -> onnx.TensorProto:

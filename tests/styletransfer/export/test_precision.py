@@ -15,11 +15,11 @@ from styletransfer.export import parity
 from styletransfer.export.graph import build_graph
 from styletransfer.export.parity import LEAST_PIXELS, TOLERANCES, check_parity
 from styletransfer.export.precision import rounded, to_half
-from tests.styletransfer.networks.variants import randomised
+from tests.styletransfer.networks.variants import SMALL, randomised
 
 Tensor = NDArray[np.float32]
 
-OPTIONS = {"channels": 16, "hidden": 16, "stem": 8, "head": 8, "kernels": [3, 5]}
+OPTIONS = {**SMALL, "coarse_channels": 16, "fine_channels": 16}
 STYLES = ("identity", "a", "b")
 
 
@@ -68,22 +68,25 @@ def test_inputs_output_and_norms_are_float32(half: onnx.ModelProto) -> None:
         assert {found[name] for name in (*node.input, *node.output)} == {TensorProto.FLOAT}
 
 
-def test_convolutions_behind_the_first_norm_run_in_half(half: onnx.ModelProto) -> None:
+def test_convolutions_behind_the_first_norm_of_a_stage_run_in_half(half: onnx.ModelProto) -> None:
     found = types(half)
     normed: set[str] = set()
     for node in half.graph.node:
-        if node.op_type == "Shape":
+        # A draft, clipped to 0..1, is a photograph to the stage behind it.
+        if node.op_type in ("Shape", "Clip"):
             continue
         if node.op_type == "InstanceNormalization" or normed.intersection(node.input):
             normed.update(node.output)
     convolutions = [node for node in half.graph.node if node.op_type == "Conv"]
     behind = [node for node in convolutions if node.input[0] in normed]
-    # The second block's, and the two that enlarge.
-    assert len(behind) == 3
+    # Two in each of three blocks, the second block's depthwise one, and at the end of both stages
+    # the one that reduces and the two that enlarge.
+    assert len(behind) == 2 * 3 + 1 + 2 * 3
     assert {found[name] for node in behind for name in node.input} == {TensorProto.FLOAT16}
-    # The two strided ones, the first block's, and the one that skips all norms.
+    # Of both stages the two strided ones, the first block's depthwise one, and the one that skips
+    # all norms; and the two on the draft.
     others = [node for node in convolutions if node.input[0] not in normed]
-    assert len(others) == 4
+    assert len(others) == 2 * 4 + 2
     assert {found[name] for node in others for name in node.input} == {TensorProto.FLOAT}
 
 
@@ -108,16 +111,11 @@ def test_no_needless_casts(half: onnx.ModelProto) -> None:
     assert max(counts.values()) == 1
     norms = sum(node.op_type == "InstanceNormalization" for node in half.graph.node)
     weights = sum(cast.input[0] not in maker for cast in casts)
-    found = types(half)
-    products = [node for node in half.graph.node if node.op_type == "MatMul"]
-    matrices = sum(found[node.output[0]] == TensorProto.FLOAT16 for node in products)
-    biases = sum(tensor.name.endswith("widen.bias") for tensor in half.graph.initializer)
-    assert (matrices, biases) == (5, 2)  # two in each block, and the one behind them
-    styled = matrices + biases
-    # Two for each norm but the first, which float32 reaches; one for each weight and bias that
-    # the style decides; and one for what leaves the last convolution. Between, what was never
-    # normalised enters two sums: the residual one, and that with the skip connection.
-    assert 2 * norms + styled + 1 <= len(casts) - weights <= 2 * norms + styled + 2
+    # Two for each norm but the first of either stage, which float32 reaches. One for what leaves
+    # each stage. Between, what was never normalized enters sums: in both stages the residual one
+    # and that with the skip connection, the coarse one's tint, and the fine one's enlarged draft.
+    stages = 2
+    assert len(casts) - weights == 2 * norms - stages + stages + 2 * 2 + 2
 
 
 def test_the_fp32_graph_is_untouched(full: onnx.ModelProto) -> None:
@@ -163,11 +161,12 @@ def test_strength_0_is_the_photograph_bit_for_bit(
 
 
 def test_a_hazy_sky_is_painted_as_in_fp32(full: onnx.ModelProto, half: onnx.ModelProto) -> None:
-    # Three neighbouring values out of 256: float16 ahead of the first norm would be off by 0.2.
+    # Three neighboring values out of 256: float16 ahead of the first norm would be off by 0.2. The
+    # rounding of the draft remains, which is as flat as the sky in a network with random weights.
     random = np.random.default_rng(0)
     image = ((200 + random.integers(-1, 2, (1, 3, 64, 64))) / 255).astype(np.float32)
     for low in (half, rounded(half)):
-        np.testing.assert_allclose(run(low, image, 1), run(full, image, 1), atol=2e-2)
+        np.testing.assert_allclose(run(low, image, 1), run(full, image, 1), atol=2.5e-2)
 
 
 def test_rounded_is_the_reference_evaluation_of_the_half_graph() -> None:
