@@ -72,6 +72,10 @@ class ImageError(StyleTransferError):
     """An image file that cannot be read or written."""
 
 
+class FilmError(StyleTransferError):
+    """A film that cannot be read."""
+
+
 class ModelError(StyleTransferError):
     """An ONNX file that is no model of ours, or that cannot do what is asked."""
 

@@ -18,6 +18,7 @@ from styletransfer.commands.styles import styles
 from styletransfer.commands.stylize import stylize
 from styletransfer.commands.stylize_dataset import stylize_dataset
 from styletransfer.commands.train import train
+from styletransfer.commands.video import video
 from styletransfer.commands.web import web
 
 
@@ -39,6 +40,7 @@ for command in (
     styles,
     contact_sheet,
     stylize_dataset,
+    video,
     train,
     export,
     evaluate,

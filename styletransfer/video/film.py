@@ -1,0 +1,264 @@
+"""A film from file to file, in pieces, so that no end of the work loses more than one."""
+
+import errno
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain, islice
+from pathlib import Path
+
+from styletransfer.errors import DestinationError, FilmError, OutputError
+from styletransfer.inference import Stylizer
+from styletransfer.inference.color import preserve_colors as with_colors_of
+from styletransfer.inference.masks import parse_masks
+from styletransfer.inference.model import gallery_path
+from styletransfer.video.ahead import ahead
+from styletransfer.video.encoder import Encoding, PieceEncoder, check_crf, choose_codec
+from styletransfer.video.frames import checked_stability, paint_steadily
+from styletransfer.video.join import Cut, join, streams_to_copy
+from styletransfer.video.painting import FilmPainter, with_moments
+from styletransfer.video.pieces import LENGTH, Piece, Pieces
+from styletransfer.video.source import Frame, Source, is_pattern, open_source
+from styletransfer.video.stability import Stabilizer
+from styletransfer.video.timeline import parse_timeline
+
+
+@dataclass(frozen=True)
+class FilmResult:
+    """What came of a film.
+
+    Attributes:
+        frames: Number of frames written.
+        skipped: Number of broken packets.
+        notes: What a user should know, one sentence each.
+    """
+
+    frames: int
+    skipped: int
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FilmOptions:
+    """How a film is painted.
+
+    Attributes:
+        styles: Style texts, each with `@` and a time if there are several.
+        strengths: Numbers in 0..1, likewise; none is 1.
+        masks: `FILE=STYLE`; then `styles` is empty. A file may be a picture or a film.
+        stability: From 0, where every frame is painted by itself, to 1.
+        preserve_colors: Take only the lightness from what is painted.
+        short_side: Scale the short side to so many pixels first.
+        start, end: The part of the film, in seconds.
+        crf: Quality of H.264 (18) or VP9 (30); less is better.
+    """
+
+    styles: tuple[str, ...] = ()
+    strengths: tuple[str, ...] = ()
+    masks: tuple[str, ...] = ()
+    stability: float = 1.0
+    preserve_colors: bool = False
+    short_side: int | None = None
+    start: float = 0.0
+    end: float | None = None
+    crf: int | None = None
+
+
+def stylize_film(
+    source: Path,
+    output: Path,
+    options: FilmOptions,
+    *,
+    model: Path | None = None,
+    provider: str = "auto",
+    threads: int | None = None,
+    overwrite: bool = False,
+    advance: Callable[[int, int], object] = lambda done, total: None,
+    say: Callable[[str], object] = lambda line: None,
+) -> FilmResult:
+    """Stylize a film.
+
+    It is written in pieces beside the output. The same call after any end goes on from the last
+    whole piece, and the result is the same. After Ctrl-C, what is done is left as a film too.
+
+    Args:
+        source: A film, an animated picture, a folder of numbered frames, or a pattern of names.
+        output: mp4, mkv, webm, gif, webp, a folder, or a pattern such as `frame-%05d.png`.
+        options: How it is painted.
+        model: An ONNX file; by default the gallery.
+        provider, threads: As `Stylizer` takes them.
+        overwrite: Replace a film that exists.
+        advance: Is told the frames that are done, and how many there are about.
+        say: Is told what a user should know at once.
+
+    Raises:
+        FilmError: The source cannot be read.
+        OutputError: The output exists, is the source, or cannot be written in that form.
+        StyleError, MaskError, ModelError: The options do not fit the model.
+        DestinationError: There is no space left.
+    """
+    check_output(source, output, overwrite=overwrite)
+    codec = choose_codec(output)
+    crf = check_crf(options.crf, codec)
+    checked_stability(options.stability)
+    if options.end is not None and options.end <= options.start:
+        raise OutputError("--end is not after --start; give a later time")
+    stylizer = Stylizer(model, threads=threads, provider=provider)
+    painter = FilmPainter(
+        stylizer,
+        parse_timeline(options.styles, options.strengths, stylizer.styles),
+        parse_masks(options.masks, stylizer.styles),
+    )
+    film = open_source(source, options.short_side)
+    copied, notes = streams_to_copy(source, output)
+    cut = Cut(film.time_base, options.start, options.end)
+    encoding = Encoding(codec, film.width, film.height, film.rate, int(film.matrix), film.full, crf)
+    if encoding.final and min(film.width, film.height) < 2:
+        raise OutputError(f"{output}: a film needs two rows and columns; write a gif or frames")
+    call = {
+        "source": str(source.resolve()),
+        "changed": source.stat().st_mtime_ns if source.exists() else 0,
+        "model": hashlib.sha256(Path(model or gallery_path()).read_bytes()).hexdigest(),
+        "masks": [region.mask and region.mask.stat().st_mtime_ns for region in painter.regions],
+        "options": str(options),
+        "encoding": str(encoding),
+    }
+    total = _expected(film, options)
+    with _no_space(output):
+        pieces = Pieces(output, call)
+        if pieces.whole:
+            say(f"{output}: goes on after {pieces.frames} frames that are done")
+        work = _Work(film, painter, options, encoding, pieces)
+        try:
+            work.run(lambda done: advance(done, total))
+        except KeyboardInterrupt:
+            part = output.with_name(f"{output.stem}.part{output.suffix}")
+            done = work.unfinished()
+            if done:
+                _put(part, lambda target: join(done, source, output, target, copied, cut), pieces)
+                work.forget_unfinished()
+                say(f"{part}: holds what is done; the same command goes on from there")
+            raise
+        if not pieces.frames:
+            raise FilmError(f"{source}: there is no frame in this part of the film")
+        _put(output, lambda target: join(pieces.whole, source, output, target, copied, cut), pieces)
+        frames = pieces.frames
+        pieces.remove()
+        output.with_name(f"{output.stem}.part{output.suffix}").unlink(missing_ok=True)
+    if film.skipped:
+        notes.append(f"{source}: {film.skipped} broken packets were skipped")
+    return FilmResult(frames, film.skipped, tuple(notes))
+
+
+def check_output(source: Path, output: Path, *, overwrite: bool) -> None:
+    """Refuse an output before any work: the source itself, what exists, a folder that does not."""
+    folder = output.parent
+    if not folder.is_dir():
+        raise OutputError(f"{folder}: no such folder; make it first")
+    if output.exists():
+        if source.exists() and output.samefile(source):
+            raise OutputError(f"{output} is the input, and would be overwritten; give another")
+        empty = output.is_dir() and not any(output.iterdir())
+        if not (overwrite or empty):
+            raise OutputError(f"{output} exists already; --overwrite replaces it")
+
+
+class _Work:
+    """Paints what is missing of a film, piece by piece."""
+
+    def __init__(
+        self,
+        film: Source,
+        painter: FilmPainter,
+        options: FilmOptions,
+        encoding: Encoding,
+        pieces: Pieces,
+    ) -> None:
+        self._film, self._painter, self._options = film, painter, options
+        self._encoding, self._pieces = encoding, pieces
+        self._encoder: PieceEncoder | None = None
+        self._times: list[tuple[int, int]] = []
+
+    def run(self, advance: Callable[[int], object]) -> None:
+        """Paint and encode every piece that is not there; `advance` is told the frames done."""
+        pieces, options = self._pieces, self._options
+        stabilizer = Stabilizer(options.stability)
+        stabilizer.state = pieces.state
+        last = pieces.whole[-1].times[-1][0] if pieces.whole else None
+        frames = ahead(self._frames(last), 4)
+        moments = with_moments(frames, self._painter.regions, self._film.time_base)
+        advance(pieces.frames)
+        done = pieces.frames
+        while (first := next(moments, None)) is not None:
+            batch = chain([first], islice(moments, LENGTH - 1))
+            self._encoder = PieceEncoder(pieces.next_path, self._encoding)
+            self._times = []
+            for photograph, painted, moment in paint_steadily(batch, self._painter, stabilizer):
+                if options.preserve_colors:
+                    painted = with_colors_of(painted, photograph)
+                self._encoder(painted)
+                self._times.append((moment.pts, moment.duration))
+                done += 1
+                advance(done)
+            self._encoder.close()
+            self._encoder = None
+            pieces.add(self._times, stabilizer.state)
+
+    def unfinished(self) -> list[Piece]:
+        """Close the piece in work; return it after those that are whole."""
+        whole = list(self._pieces.whole)
+        if self._encoder is not None and self._times:
+            self._encoder.close()
+            whole.append(Piece(self._pieces.next_path, tuple(self._times)))
+        return whole
+
+    def forget_unfinished(self) -> None:
+        """Delete the piece in work: the next run makes it anew, whole."""
+        self._pieces.next_path.unlink(missing_ok=True)
+
+    def _frames(self, after: int | None) -> Iterator[Frame]:
+        base = self._film.time_base
+        start = round(Fraction(self._options.start) / base)
+        end = self._options.end
+        last = None if end is None else Fraction(end).limit_denominator(1_000_000)
+        for frame in self._film.frames(start if after is None else after + 1):
+            if last is not None and frame.pts * base >= last:
+                return
+            yield frame
+
+
+def _expected(film: Source, options: FilmOptions) -> int:
+    length = film.count / film.rate
+    end = length if options.end is None else min(length, Fraction(options.end))
+    return max(0, round((end - Fraction(options.start)) * film.rate))
+
+
+@contextmanager
+def _no_space(output: Path) -> Iterator[None]:
+    """Turn a full disk into one line."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise DestinationError(
+            f"{output.parent}: no space left; free some and give the same command again, which "
+            "goes on from there"
+        ) from None
+
+
+def _put(output: Path, write: Callable[[Path], None], pieces: Pieces) -> None:
+    """Have `write` make a film under another name, then give it its own."""
+    made = pieces.folder / f"film{output.suffix}"
+    if is_pattern(output):
+        write(output.parent)
+        return
+    if made.is_dir():
+        shutil.rmtree(made)
+    write(made)
+    if made.is_dir() and output.is_dir():
+        shutil.rmtree(output)
+    made.replace(output)

@@ -1,0 +1,217 @@
+"""Join pieces to the film: packets as they are, with the sound and all else of the source."""
+
+import heapq
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from PIL import Image
+
+from styletransfer.errors import OutputError
+from styletransfer.images import Picture, Pixels, write_image
+from styletransfer.video.encoder import ANIMATIONS
+from styletransfer.video.pieces import Piece
+from styletransfer.video.source import is_pattern
+
+_FORMATS = {".mp4": "mp4", ".mkv": "matroska", ".webm": "webm"}
+_OWN_METADATA = ("major_brand", "minor_version", "compatible_brands", "encoder", "creation_time")
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The part of the source that the film shows: its ticks, and where it begins and ends."""
+
+    time_base: Fraction
+    start: float = 0.0
+    end: float | None = None
+
+    @property
+    def offset(self) -> int:
+        """The beginning in ticks."""
+        return round(Fraction(self.start) / self.time_base)
+
+
+def streams_to_copy(source: Path, output: Path) -> tuple[list[int], list[str]]:
+    """Return the streams of the source that go into the output, and notes about the others.
+
+    Raises:
+        OutputError: The output cannot hold the sound.
+    """
+    if not source.is_file() or output.suffix.lower() not in _FORMATS:
+        return [], []
+    chosen, notes = [], []
+    try:
+        read = av.open(os.fspath(source))
+    except av.FFmpegError:
+        return [], []
+    with read, av.open(os.devnull, "w", format=_FORMATS[output.suffix.lower()]) as written:
+        for stream in (*read.streams.audio, *read.streams.subtitles):
+            codec = stream.codec_context.name if stream.codec_context else "unknown"
+            name = stream.codec_context.codec.canonical_name if stream.codec_context else codec
+            try:
+                written.add_stream_from_template(stream)
+                held = name in written.supported_codecs
+            except (ValueError, av.FFmpegError):
+                held = False
+            if held:
+                chosen.append(stream.index)
+            elif stream.type == "audio":
+                raise OutputError(
+                    f"{output}: this kind of file cannot hold sound in {name}; write {output.stem}"
+                    ".mkv, which holds it"
+                )
+            else:
+                notes.append(f"{source}: {output.suffix} cannot hold subtitles in {name}")
+    return chosen, notes
+
+
+def join(
+    pieces: Sequence[Piece], source: Path, output: Path, target: Path, copied: list[int], cut: Cut
+) -> None:
+    """Write the film of the pieces.
+
+    Args:
+        pieces: What there is, in order.
+        source: Where sound, subtitles, chapters and metadata come from.
+        output: The name that tells the kind.
+        target: The file or folder to write.
+        copied: Streams of the source to copy.
+        cut: The part of the source.
+    """
+    suffix = output.suffix.lower()
+    if suffix in _FORMATS:
+        _join_packets(pieces, source, _FORMATS[suffix], target, copied, cut)
+    elif suffix in ANIMATIONS:
+        _write_animation(pieces, suffix, target, cut)
+    else:
+        name = output.name if is_pattern(output) else "%05d.png"
+        target.mkdir(exist_ok=True)
+        for number, (rgb, _, _) in enumerate(_decoded(pieces), 1):
+            write_image(target / (name % number), Picture(rgb))
+
+
+def _join_packets(
+    pieces: Sequence[Piece], source: Path, format: str, target: Path, copied: list[int], cut: Cut
+) -> None:
+    options = {"movflags": "+faststart"} if format == "mp4" else {}
+    with (
+        av.open(os.fspath(target), "w", format=format, options=options) as film,
+        av.open(os.fspath(pieces[0].path)) as first,
+    ):
+        stream = film.add_stream_from_template(first.streams.video[0])
+        stream.time_base = cut.time_base
+        stream.codec_context.time_base = cut.time_base
+        packets: list[Iterator[tuple[float, int, Any]]] = [_film_packets(pieces, stream, cut)]
+        read = av.open(os.fspath(source)) if source.is_file() and _is_film(source) else None
+        try:
+            if read is not None:
+                own = {k: v for k, v in read.metadata.items() if k.lower() not in _OWN_METADATA}
+                film.metadata.update(own)
+                film.set_chapters(list(_chapters(read, cut)))
+                streams = {index: _like(film, read.streams[index]) for index in copied}
+                if streams:
+                    packets.append(_copied_packets(read, streams, cut))
+            for _, _, packet in heapq.merge(*packets, key=lambda item: item[:2]):
+                film.mux(packet)
+        finally:
+            if read is not None:
+                read.close()
+
+
+def _film_packets(
+    pieces: Iterable[Piece], stream: Any, cut: Cut
+) -> Iterator[tuple[float, int, Any]]:
+    """Yield the packets of the pieces with the times of the source, and sort keys."""
+    for piece in pieces:
+        with av.open(os.fspath(piece.path)) as container:
+            packets = (packet for packet in container.demux(video=0) if packet.size)
+            for (pts, duration), packet in zip(piece.times, packets, strict=False):
+                packet.time_base = cut.time_base
+                packet.pts = packet.dts = pts - cut.offset
+                packet.duration = duration
+                packet.stream = stream
+                yield float((pts - cut.offset) * cut.time_base), 0, packet
+
+
+def _copied_packets(
+    read: Any, streams: dict[int, Any], cut: Cut
+) -> Iterator[tuple[float, int, Any]]:
+    """Yield the packets of other streams of the source within the cut, and sort keys."""
+    if cut.start:
+        read.seek(int(cut.start * av.time_base))
+    for packet in read.demux([read.streams[index] for index in streams]):
+        if packet.dts is None or packet.pts is None:
+            continue
+        now = float(packet.pts * packet.time_base)
+        if now < cut.start or (cut.end is not None and now >= cut.end):
+            continue
+        shift = round(Fraction(cut.start) / packet.time_base)
+        packet.stream = streams[packet.stream.index]
+        packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+        yield float(packet.dts * packet.time_base), 1, packet
+
+
+def _like(film: Any, stream: Any) -> Any:
+    copy = film.add_stream_from_template(stream)
+    copy.metadata.update(stream.metadata)
+    return copy
+
+
+def _chapters(read: Any, cut: Cut) -> Iterator[Any]:
+    for chapter in read.chapters():
+        base = chapter["time_base"]
+        shift = round(Fraction(cut.start) / base)
+        start, end = chapter["start"] - shift, chapter["end"] - shift
+        last = None if cut.end is None else round(Fraction(cut.end - cut.start) / base)
+        if end > 0 and (last is None or start < last):
+            end = end if last is None else min(end, last)
+            yield {**chapter, "start": max(0, start), "end": end}
+
+
+def _is_film(source: Path) -> bool:
+    return source.suffix.lower() != ".webp"
+
+
+def _decoded(pieces: Iterable[Piece]) -> Iterator[tuple[Pixels, int, int]]:
+    """Yield the frames of pieces that were kept without loss, with times and durations."""
+    for piece in pieces:
+        with av.open(os.fspath(piece.path)) as container:
+            frames = container.decode(video=0)
+            for (pts, duration), frame in zip(piece.times, frames, strict=False):
+                rgb: Any = frame.to_ndarray(format="rgb24")
+                yield rgb, pts, duration
+
+
+def _write_animation(pieces: Sequence[Piece], suffix: str, target: Path, cut: Cut) -> None:
+    is_gif = suffix == ".gif"
+    ticks = Fraction(1, 100) if is_gif else Fraction(1, 1000)
+    container = av.open(os.fspath(target), "w", format=suffix[1:], options={"loop": "0"})
+    with container:
+        stream: Any = container.add_stream("gif" if is_gif else "libwebp_anim", 1 / ticks)
+        stream.pix_fmt = "pal8" if is_gif else "yuv420p"
+        stream.codec_context.time_base = ticks
+        last = -1
+        for rgb, pts, duration in _decoded(pieces):
+            if last < 0:
+                stream.height, stream.width = rgb.shape[:2]
+            frame = _paletted(rgb) if is_gif else av.VideoFrame.from_ndarray(rgb, format="rgb24")
+            moment = round((pts - cut.offset) * cut.time_base / ticks)
+            frame.pts = last = max(moment, last + 1)
+            frame.time_base = ticks
+            frame.duration = max(1, round(duration * cut.time_base / ticks))
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def _paletted(rgb: Pixels) -> Any:
+    image = Image.fromarray(rgb).quantize(dither=Image.Dither.NONE)
+    colors = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    palette = np.full((256, 4), 255, np.uint8)
+    palette[: len(colors), 1:] = colors
+    pixels: Any = (np.asarray(image), palette)
+    return av.VideoFrame.from_ndarray(pixels, format="pal8")

@@ -1,0 +1,94 @@
+"""A film in pieces beside the output, so that work goes on after any end."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from styletransfer.atomic import written_whole
+
+LENGTH = 128  # frames of a piece
+
+State = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece that is whole.
+
+    Attributes:
+        path: The file of its packets.
+        times: Time and duration of each frame, in ticks of the source.
+    """
+
+    path: Path
+    times: tuple[tuple[int, int], ...]
+
+
+class Pieces:
+    """The pieces of one film, in the hidden folder `.NAME.pieces` beside it.
+
+    A piece counts when its note is there, which is written last. The note of the newest piece has
+    the state from which the next one goes on.
+
+    Args:
+        output: The film to be written.
+        call: All that the frames depend on. Pieces of another call are deleted.
+    """
+
+    def __init__(self, output: Path, call: Mapping[str, object]) -> None:
+        self.folder = output.with_name(f".{output.name}.pieces")
+        text = json.dumps(call, sort_keys=True, default=str)
+        self._call = hashlib.sha256(text.encode()).hexdigest()
+        self.whole: list[Piece] = []
+        self.state: dict[str, NDArray[Any]] = {}
+        if self._read("call.json") != self._call:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if self._read("call.json") is None:
+            self._write("call.json", self._call)
+        while (note := self._read(f"{len(self.whole):06}.json")) is not None:
+            times = tuple((int(pts), int(duration)) for pts, duration in note)
+            self.whole.append(Piece(self.next_path, times))
+        if self.whole:
+            with np.load(self.folder / f"{len(self.whole) - 1:06}.npz") as arrays:
+                self.state = dict(arrays)
+
+    @property
+    def next_path(self) -> Path:
+        """File for the packets of the next piece."""
+        return self.folder / f"{len(self.whole):06}.mkv"
+
+    @property
+    def frames(self) -> int:
+        """Number of frames in whole pieces."""
+        return sum(len(piece.times) for piece in self.whole)
+
+    def add(self, times: list[tuple[int, int]], state: State) -> None:
+        """Note that the next piece is whole, and what the one after it starts from."""
+        number = len(self.whole)
+        with written_whole(self.folder / f"{number:06}.npz") as file:
+            np.savez(file, **state)  # type: ignore[arg-type]
+        self._write(f"{number:06}.json", times)
+        (self.folder / f"{number - 1:06}.npz").unlink(missing_ok=True)
+        self.whole.append(Piece(self.next_path, tuple(times)))
+
+    def remove(self) -> None:
+        """Delete all pieces."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _read(self, name: str) -> Any:
+        try:
+            return json.loads((self.folder / name).read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
+
+    def _write(self, name: str, content: object) -> None:
+        with written_whole(self.folder / name) as file:
+            file.write(json.dumps(content).encode())

@@ -1,0 +1,157 @@
+"""Paintings that stay on what they show.
+
+One painting, the anchor, is carried along with the motion of the photographs as long as it fits.
+It is sampled once, from itself: a chain of samples would blur. What the anchor does not show, or
+no longer shows, comes from the painting of the frame itself. A new anchor is set when much is
+lost. Strokes are never averaged; only the tone is, over large areas.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from styletransfer.images import Pixels
+from styletransfer.video.motion import Flow, MotionFinder, Movable, enlarged, reduced, trusted
+
+Float = NDArray[np.float32]
+
+_SPAN = 30  # frames for which an anchor is carried at most
+_LOST = 0.2  # share of the frame that may be lost until a new anchor is set
+_CUT = 0.3  # less than this share carried over is a cut
+_TONE_RATE = 0.1  # of the difference in tone, that is followed in one frame
+_TONE_SIZE = 16  # pixels of the short side of the small frame in which tone is compared
+_MOST_SHARPENING = 0.5
+
+
+class Stabilizer:
+    """Draws each painting of a film towards the paintings before it.
+
+    Args:
+        stability: From 0, every frame by itself, to 1.
+    """
+
+    def __init__(self, stability: float = 1.0) -> None:
+        self.stability = stability
+        self._find = MotionFinder()
+        self._anchor: Pixels | None = None
+        self._movable: Movable | None = None
+        self._photograph: NDArray[Any] | None = None
+        self._back: Flow | None = None
+        self._ahead: Flow | None = None
+        self._tone: Float | None = None
+        self._age, self._first = 0, 1.0
+
+    def __call__(self, photograph: Pixels, painting: Pixels) -> Pixels:
+        """Return the next frame.
+
+        Args:
+            photograph: uint8 H×W×3, the frame of the film.
+            painting: uint8 H×W×3, painted from that frame alone.
+        """
+        if self.stability == 0:
+            return painting
+        small = reduced(photograph)
+        if self._movable is None or self._photograph is None or self._anchor is None:
+            return self._start(small, painting)
+        if self._anchor.shape != painting.shape:
+            return self._start(small, painting)
+        self._back = self._find(small, self._photograph, self._back)
+        self._ahead = self._find(self._photograph, small, self._ahead)
+        trust = trusted(small, self._photograph, self._back, self._ahead)
+        share = float(trust.mean())
+        if share < _CUT:
+            return self._start(small, painting)
+        carried = self._movable.moved(self._back)
+        height, width = painting.shape[:2]
+        weight = enlarged(trust * np.float32(self.stability), height, width)
+        self._tone = _tone(self._tone, carried, painting, weight)
+        result = _blend(carried, self._tone, painting, weight)
+        self._age += 1
+        self._first = share if self._age == 1 else self._first
+        if self._age >= _SPAN or self._first - share > _LOST:
+            self._start(small, result)
+        return result
+
+    @property
+    def state(self) -> dict[str, NDArray[Any]]:
+        """All that the next frame depends on, as arrays."""
+        if self._anchor is None or self._photograph is None:
+            return {}
+        state = {
+            "anchor": self._anchor,
+            "photograph": self._photograph,
+            "age": np.array(self._age),
+            "first": np.array(self._first),
+        }
+        if self._back is not None and self._ahead is not None and self._tone is not None:
+            state |= {"back": self._back, "ahead": self._ahead, "tone": self._tone}
+        return state
+
+    @state.setter
+    def state(self, state: Mapping[str, NDArray[Any]]) -> None:
+        if not state:
+            return
+        self._start(state["photograph"], state["anchor"])
+        self._age, self._first = int(state["age"]), float(state["first"])
+        self._back, self._ahead = state.get("back"), state.get("ahead")
+        self._tone = state.get("tone")
+
+    def _start(self, small: NDArray[Any], painting: Pixels) -> Pixels:
+        self._anchor, self._movable, self._photograph = painting, Movable(painting), small
+        self._back = self._ahead = self._tone = None
+        self._age, self._first = 0, 1.0
+        return painting
+
+
+def _blend(carried: Float, tone: Float, painting: Pixels, weight: Float) -> Pixels:
+    """Take `carried` where `weight` is 1, in the tone given and as sharp as `painting`."""
+    height, width = weight.shape
+    fresh = painting.astype(np.float32)
+    weights = cv2.merge([weight] * 3)
+    carried += cv2.resize(tone, (width, height), interpolation=cv2.INTER_LINEAR)
+    carried -= fresh
+    carried *= weights
+    carried += fresh  # now the mixture
+    detail = cv2.subtract(carried, cv2.blur(carried, (3, 3)))
+    detail *= weights
+    gain = _sharpening(_edges(carried), _edges(detail), _edges(fresh))
+    if gain:
+        carried = cv2.scaleAdd(detail, gain, carried)
+    return np.clip(np.rint(carried), 0, 255).astype(np.uint8)
+
+
+def _tone(before: Float | None, carried: Float, painting: Pixels, weight: Float) -> Float:
+    """Return what large areas of `carried` lack, smoothed over time: a small picture.
+
+    Lamps are lit and clouds pass, and the tone of the anchor has to follow.
+    """
+    height, width = weight.shape
+    scale = min(1.0, _TONE_SIZE / min(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    lack = cv2.resize(painting, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    lack -= cv2.resize(carried, size, interpolation=cv2.INTER_AREA)
+    lack *= cv2.resize(weight, size, interpolation=cv2.INTER_AREA)[..., np.newaxis]
+    lack = cv2.GaussianBlur(lack, (0, 0), 1.4)
+    before = np.zeros_like(lack) if before is None else before
+    tone: Float = before + np.float32(_TONE_RATE) * (lack - before)
+    return tone
+
+
+def _edges(picture: Float) -> Float:
+    gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    result: Float = cv2.Laplacian(gray, cv2.CV_32F)
+    return result
+
+
+def _sharpening(edges: Float, detail: Float, wanted: Float) -> float:
+    """Return g for which `edges + g·detail` has the energy of `wanted`; 0 where it has more."""
+    square = float(np.vdot(detail, detail))
+    product = float(np.vdot(edges, detail))
+    lack = float(np.vdot(wanted, wanted)) - float(np.vdot(edges, edges))
+    if lack <= 0 or square == 0:
+        return 0.0
+    gain = (-product + (product * product + square * lack) ** 0.5) / square
+    return min(float(gain), _MOST_SHARPENING)

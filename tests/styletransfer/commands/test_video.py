@@ -1,0 +1,255 @@
+"""`styletransfer video`: films in and out, what is kept, what is refused, and going on."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from styletransfer.commands.main import cli
+from tests.styletransfer.tiny_model import tiny_model
+from tests.styletransfer.video.films import packets, pan, read_film, texture, write_film
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return tiny_model(tmp_path / "m.onnx")
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    return write_film(tmp_path / "in.mp4", pan(12), sound="aac")
+
+
+def run(*words: object) -> Result:
+    result = CliRunner().invoke(cli, ["video", *(str(word) for word in words)])
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result
+
+
+def done(*words: object) -> Result:
+    result = run(*words)
+    assert result.exit_code == 0, result.stderr
+    return result
+
+
+def refused(*words: object, status: int = 2) -> str:
+    result = run(*words)
+    assert (result.exit_code, result.stdout) == (status, "")
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+    return result.stderr
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "webm", "gif", "webp"])
+def test_identity_keeps_frames_and_times(suffix: str, model: Path, tmp_path: Path) -> None:
+    frames = pan(6)
+    times = [0, 40, 90, 120, 200, 230]
+    source = write_film(tmp_path / "vfr.mkv", frames, times)
+    out = tmp_path / f"out.{suffix}"
+    done(source, "-o", out, "--style", "identity", "--model", model)
+    if suffix == "webp":
+        with Image.open(out) as image:
+            assert image.n_frames == len(frames)
+        return
+    painted, shown = read_film(out)
+    assert len(painted) == len(frames)
+    exact = [round(time / 10) / 100 if suffix == "gif" else time / 1000 for time in times]
+    assert shown == pytest.approx(exact, abs=1e-4)
+    pairs = zip(painted, read_film(source)[0], strict=True)
+    differences = [np.abs(after.astype(int) - before).mean() for after, before in pairs]
+    assert max(differences) < (12 if suffix == "gif" else 5)
+
+
+@pytest.mark.parametrize("matrix", [1, 5])
+@pytest.mark.parametrize("full", [False, True])
+def test_identity_keeps_colors(matrix: int, full: bool, model: Path, tmp_path: Path) -> None:
+    colors = [(200, 30, 40), (20, 180, 60), (30, 50, 210), (240, 240, 240), (16, 16, 16)]
+    flat = [np.full((64, 64, 3), color, np.uint8) for color in colors]
+    options = {"matrix": matrix, "full": full, "lossless": True}
+    source = write_film(tmp_path / "colors.mkv", flat, **options)
+    out = tmp_path / "out.mp4"
+    done(source, "-o", out, "--style", "identity", "--model", model, "--crf", "4")
+    before, after = _colors(source, matrix, full), _colors(out, matrix, full)
+    assert np.abs(after - before).max() <= 2
+    assert np.abs(after - colors).max() <= 4  # what YUV of 8 bits costs is in it
+
+
+def _colors(path: Path, matrix: int, full: bool) -> np.ndarray:
+    """The color of each frame; tests that the film says how it is to be read."""
+    found = []
+    with av.open(str(path)) as film:
+        for frame in film.decode(video=0):
+            assert (frame.color_range, frame.colorspace) == (1 + full, 1 if matrix == 1 else 6)
+            rgb = frame.reformat(
+                format="rgb24", src_colorspace=matrix, src_color_range=1 + full, dst_color_range=2
+            )
+            found.append(rgb.to_ndarray()[20, 20].astype(int))
+    return np.array(found)
+
+
+def test_sound_and_metadata_are_copied(model: Path, film: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mkv"
+    done(film, "-o", out, "--style", "udnie", "--model", model)
+    assert packets(out, "audio") == packets(film, "audio")
+    with av.open(str(out)) as opened:
+        assert opened.metadata["title"] == "A pan"
+
+
+def test_part_of_a_film(model: Path, film: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mkv"
+    words = ["--start", "0.12", "--end", "0.28s"]
+    done(film, "-o", out, "--style", "identity", "--model", model, *words)
+    painted, times = read_film(out)
+    assert times == pytest.approx([0, 0.04, 0.08, 0.12], abs=1e-3)
+    assert np.abs(painted[0].astype(int) - read_film(film)[0][3]).mean() < 5
+
+
+def test_styles_over_time(model: Path, tmp_path: Path) -> None:
+    gray = [np.full((32, 32, 3), 100, np.uint8)] * 5
+    source = write_film(tmp_path / "gray.mkv", gray)
+    keys = ["--style", "identity@0", "--style", "udnie@0.16"]
+    words = ["--stability", 0, "--model", model]
+    done(source, "-o", tmp_path / "%d.png", *keys, *words)
+    levels = [np.asarray(Image.open(tmp_path / f"{n}.png")).mean() for n in range(1, 6)]
+    assert levels == pytest.approx([100, 114, 128, 141, 155], abs=2)
+
+
+def test_masks_and_frames(model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number in (1, 2, 10):
+        Image.new("RGB", (40, 32), (number, 100, 100)).save(folder / f"f{number}.png")
+    mask = np.zeros((32, 40, 3), np.uint8)
+    mask[:, 20:] = 255
+    moving = write_film(tmp_path / "mask.mkv", [mask, mask, 255 - mask], lossless=True)
+    words = ["--mask", f"{moving}=udnie", "--mask", "rest=identity", "--stability", 0]
+    done(folder, "-o", tmp_path / "painted", *words, "--model", model)
+    painted = [np.asarray(Image.open(tmp_path / "painted" / f"{n:05}.png")) for n in (1, 2, 3)]
+    assert [int(picture[16, 5, 0]) for picture in painted] == [1, 2, 245]
+    assert [int(picture[16, 35, 0]) for picture in painted] == [254, 253, 10]
+
+
+def test_preserve_colors_keeps_gray_gray(model: Path, tmp_path: Path) -> None:
+    source = write_film(tmp_path / "gray.mkv", [np.full((32, 32, 3), 90, np.uint8)] * 2)
+    words = ["--style", "the_scream", "--preserve-colors", "--model", model]
+    done(source, "-o", tmp_path / "%d.png", *words)
+    painted = np.asarray(Image.open(tmp_path / "1.png")).astype(int)
+    assert np.ptp(painted, axis=2).max() <= 2
+
+
+@pytest.mark.parametrize("size", [(33, 47), (64, 2)])
+def test_odd_sizes_and_one_frame(size: tuple[int, int], model: Path, tmp_path: Path) -> None:
+    Image.fromarray(texture(*size)).save(tmp_path / "one.webp", lossless=True)
+    out = tmp_path / "out.mp4"
+    done(tmp_path / "one.webp", "-o", out, "--style", "identity", "--model", model)
+    frames, _ = read_film(out)
+    assert [frame.shape[:2] for frame in frames] == [(size[0] // 2 * 2, size[1] // 2 * 2)]
+
+
+def test_a_rotated_film_is_upright(model: Path, tmp_path: Path) -> None:
+    frames = pan(3, 64, 96)
+    source = write_film(tmp_path / "in.mp4", frames)
+    content = bytearray(source.read_bytes())
+    at = content.index(b"tkhd") + 44  # the matrix in a header of version 0
+    turned = [0, 1 << 16, 0, -(1 << 16), 0, 0, 64 << 16, 0, 1 << 30]
+    content[at : at + 36] = b"".join(value.to_bytes(4, "big", signed=True) for value in turned)
+    source.write_bytes(content)
+    done(source, "-o", tmp_path / "%d.png", "--style", "identity", "--model", model)
+    upright = np.asarray(Image.open(tmp_path / "1.png")).astype(int)
+    assert upright.shape == (96, 64, 3)
+    assert np.abs(upright - np.rot90(frames[0], -1)).mean() < 6
+
+
+def test_broken_packets_are_counted(model: Path, tmp_path: Path) -> None:
+    source = write_film(tmp_path / "in.avi", pan(30), codec="mpeg4")
+    content = bytearray(source.read_bytes())
+    for place in range(len(content) // 3, len(content) // 2, 97):
+        content[place : place + 40] = bytes(40)
+    source.write_bytes(content)
+    result = done(source, "-o", tmp_path / "out.mp4", "--style", "identity", "--model", model)
+    assert len(read_film(tmp_path / "out.mp4")[0]) >= 15
+    assert "wrote" in result.stdout
+
+
+def test_refusals(model: Path, film: Path, tmp_path: Path) -> None:
+    style = ["--style", "udnie", "--model", model]
+    text = tmp_path / "text.mp4"
+    text.write_text("no film")
+    sound = tmp_path / "sound.mp4"
+    with av.open(str(film)) as read, av.open(str(sound), "w") as written:
+        copy = written.add_stream_from_template(read.streams.audio[0])
+        for packet in read.demux(read.streams.audio[0]):
+            if packet.size:
+                packet.stream = copy
+                written.mux(packet)
+    pcm = write_film(tmp_path / "pcm.mkv", pan(3), sound="pcm_s16le")
+    out = tmp_path / "out.mp4"
+    assert "not a film" in refused(text, "-o", out, *style, status=1)
+    assert "no film stream" in refused(sound, "-o", out, *style, status=1)
+    assert "is the input" in refused(film, "-o", film, *style, "--overwrite")
+    assert "exists already" in refused(film, "-o", text, *style)
+    assert "cannot write" in refused(film, "-o", tmp_path / "out.xyz", *style)
+    assert "out.mkv" in refused(pcm, "-o", tmp_path / "out.webm", *style)
+    assert "no style is named" in refused(film, "-o", out, "--style", "x", "--model", model)
+    assert "has no time" in refused(film, "-o", out, *style, "--style", "the_scream@3")
+    assert "is no time" in refused(film, "-o", out, *style, "--start", "soon")
+    assert "not in 0..1" in refused(film, "-o", out, *style, "--stability", 2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        ["in.mp4", "m.onnx", "pcm.mkv", "sound.mp4", "text.mp4"]
+    )
+
+
+def test_kills_leave_nothing_different(model: Path, tmp_path: Path) -> None:
+    source = write_film(tmp_path / "in.mp4", pan(60))
+    program = tmp_path / "run.py"
+    program.write_text(
+        "import sys\nfrom styletransfer.video import film\nfilm.LENGTH = 7\n"
+        "from styletransfer.commands.main import main\nmain()\n"
+    )
+
+    def call(out: Path) -> list[str]:
+        words = [sys.executable, program, "video", source, "-o", out]
+        return [str(word) for word in (*words, "--style", "the_scream", "--model", model)]
+
+    start = time.monotonic()
+    subprocess.run(call(tmp_path / "whole.mp4"), check=True)
+    whole = time.monotonic() - start
+    random = np.random.default_rng(1)
+    killed, out = 0, tmp_path / "out.mp4"
+    for _ in range(3):
+        process = subprocess.Popen(call(out), stderr=subprocess.DEVNULL)
+        time.sleep(random.uniform(0.4, 1.0) * whole)
+        killed += process.poll() is None
+        process.kill()
+        process.wait()
+    if not out.exists():
+        subprocess.run(call(out), check=True)
+    assert packets(out, "video") == packets(tmp_path / "whole.mp4", "video")
+    assert not list(tmp_path.glob(".*.pieces"))
+
+
+def test_interrupted_film_is_playable(model: Path, tmp_path: Path) -> None:
+    source = write_film(tmp_path / "in.mp4", pan(400, step=1))
+    out = tmp_path / "out.mp4"
+    words = ["video", source, "-o", out, "--style", "the_scream", "--model", model]
+    call = [sys.executable, "-m", "styletransfer", *map(str, words)]
+    process = subprocess.Popen(call, stderr=subprocess.PIPE, text=True)
+    folder = tmp_path / ".out.mp4.pieces"
+    while process.poll() is None and not (folder / "000000.json").exists():
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGINT)
+    _, said = process.communicate()
+    assert process.returncode == 130, said
+    assert "out.part.mp4" in said
+    assert len(read_film(tmp_path / "out.part.mp4")[0]) >= 128
+    done(*words[1:])
+    assert len(read_film(out)[0]) == 400
+    assert not (tmp_path / "out.part.mp4").exists()

@@ -1,0 +1,144 @@
+"""Strokes stay on what they show, in films whose motion is known."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import pytest
+
+from styletransfer.errors import StyleError
+from styletransfer.inference import Stylizer
+from styletransfer.video import stylize_frames
+from styletransfer.video.frames import paint_steadily
+from styletransfer.video.motion import MotionFinder, Movable, reduced, trusted
+from styletransfer.video.stability import Stabilizer
+from tests.styletransfer.tiny_model import tiny_model
+from tests.styletransfer.video.films import Frames, pan, texture
+
+
+def flickering(photographs: Frames, seed: int = 0) -> Frames:
+    """Paintings that differ from frame to frame by strokes of their own."""
+    random = np.random.default_rng(seed)
+    noises = (random.normal(0, 40, (*frame.shape[:2], 1)) for frame in photographs)
+    return [
+        np.clip(frame + cv2.GaussianBlur(noise, (0, 0), 1.2)[..., None] * 3, 0, 255).astype(
+            np.uint8
+        )
+        for frame, noise in zip(photographs, noises, strict=True)
+    ]
+
+
+def steadied(photographs: Frames, paintings: Frames, stability: float = 1.0) -> Frames:
+    pairs = ((frame, number) for number, frame in enumerate(photographs))
+    painted = paint_steadily(pairs, lambda _, number: paintings[number], Stabilizer(stability))
+    return [frame for _, frame, _ in painted]
+
+
+def warping_error(frames: Frames, step: int) -> float:
+    """Mean squared change of what moves by `step` pixels to the left (Lai et al. 2018)."""
+    changes = (
+        (after[:, :-step].astype(float) - before[:, step:]) ** 2
+        for before, after in pairwise(frames)
+    )
+    return float(np.mean([change.mean() for change in changes]))
+
+
+def sharpness(frames: Frames) -> float:
+    grays = (cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames)
+    return float(np.mean([cv2.Laplacian(gray, cv2.CV_64F).var() for gray in grays]))
+
+
+def test_flicker_goes_and_sharpness_stays() -> None:
+    photographs = pan(24, 180, 320, step=3)
+    paintings = flickering(photographs)
+    frames = steadied(photographs, paintings)
+    assert warping_error(frames, 3) < warping_error(paintings, 3) / 3
+    assert sharpness(frames) > 0.9 * sharpness(paintings)
+
+
+def test_without_stability_every_frame_is_painted_by_itself() -> None:
+    photographs = pan(5)
+    paintings = flickering(photographs)
+    for frame, painting in zip(steadied(photographs, paintings, 0), paintings, strict=True):
+        np.testing.assert_array_equal(frame, painting)
+
+
+def test_a_cut_starts_afresh() -> None:
+    photographs = [*pan(4, 180, 320), texture(180, 320, seed=9), texture(180, 320, seed=5)]
+    paintings = flickering(photographs)
+    frames = steadied(photographs, paintings)
+    np.testing.assert_array_equal(frames[-2], paintings[-2])
+    np.testing.assert_array_equal(frames[-1], paintings[-1])
+
+
+def test_nothing_trails_behind_a_moving_square() -> None:
+    background, size = texture(180, 320), 48
+    photographs = []
+    for t in range(12):
+        frame = background.copy()
+        frame[60 : 60 + size, 40 + 12 * t : 40 + 12 * t + size] = (250, 20, 20)
+        photographs.append(frame)
+    frames = steadied(photographs, photographs)
+    for t in range(3, 12):
+        # What the square had left two frames ago.
+        uncovered = np.s_[60 : 60 + size, 40 + 12 * (t - 3) : 40 + 12 * (t - 2)]
+        apart = np.abs(frames[t][uncovered].astype(int) - photographs[t][uncovered])
+        assert apart.mean() <= 8
+
+
+def test_tone_follows_the_light() -> None:
+    frame = texture(180, 320) // 2
+    photographs = [np.minimum(frame + t, 255).astype(np.uint8) for t in range(40)]
+    frames = steadied(photographs, photographs)
+    assert abs(float(frames[-1].mean()) - float(photographs[-1].mean())) < 12
+
+
+def test_motion_is_found_and_its_border_is_not_trusted() -> None:
+    first, second = (reduced(frame) for frame in pan(2, 180, 320, step=6))
+    find = MotionFinder()
+    back, ahead = find(second, first), find(first, second)
+    np.testing.assert_allclose(np.median(back, axis=(0, 1)), [6, 0], atol=0.2)
+    trust = trusted(second, first, back, ahead)
+    assert trust[:, 10:-20].mean() > 0.9
+    assert trust[:, -3:].mean() < 0.2
+
+
+@pytest.mark.parametrize("places", [1, 4])
+def test_whole_pixels_are_moved_exactly(places: int) -> None:
+    frame = texture(64, 96)
+    motion = np.zeros((64, 96, 2), np.float32)
+    motion[..., 0] = places
+    moved = Movable(frame).moved(motion)
+    apart = np.abs(moved[8:-8, 8:-16] - frame[8:-8, 8 + places : -16 + places])
+    assert apart.max() < 3
+
+
+def test_work_that_goes_on_is_the_same() -> None:
+    photographs = pan(20, 120, 200)
+    paintings = flickering(photographs)
+    whole, first, second = Stabilizer(), Stabilizer(), Stabilizer()
+    expected = [whole(p, n) for p, n in zip(photographs, paintings, strict=True)]
+    for number in range(7):
+        first(photographs[number], paintings[number])
+    second.state = {name: array.copy() for name, array in first.state.items()}
+    for number in range(7, 20):
+        frame = second(photographs[number], paintings[number])
+        np.testing.assert_array_equal(frame, expected[number])
+
+
+def test_stylize_frames_is_lazy(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    model = Stylizer(tiny_model(tmp_path / "m.onnx"))
+    read = []
+
+    def endless() -> Iterator[np.ndarray]:
+        while True:
+            read.append(1)
+            yield np.full((20, 30, 3), 51, np.uint8)
+
+    painted = stylize_frames(endless(), "udnie", stylizer=model, stability=0)
+    assert [int(next(painted)[0, 0, 0]) for _ in range(3)] == [204, 204, 204]
+    assert len(read) < 30
+    painted.close()
+    with pytest.raises(StyleError, match=r"not in 0\.\.1"):
+        next(stylize_frames([], "udnie", stylizer=model, stability=-1))
