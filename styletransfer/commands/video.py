@@ -20,7 +20,7 @@ def _time(_ctx: click.Context, _option: click.Parameter, text: str | None) -> fl
 @click.command(cls=Command, interrupted="the same command goes on from the last whole piece")
 @click.argument("source", metavar="IN", type=options.PATH)
 @options.output(
-    options.PATH,
+    options.TARGET,
     "Film to write: mp4, mkv, webm, gif, webp, a folder of frames, or frame-%05d.png. "
     "Example: -o painted.mp4",
 )
