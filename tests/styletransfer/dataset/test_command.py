@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 from torchvision.datasets import ImageFolder
 
+from styletransfer.dataset import stylize_dataset, verify_dataset
+from styletransfer.errors import DataSetError
 from tests.styletransfer.dataset.data_set import (
     check_manifest,
     data_set,
@@ -191,3 +193,20 @@ def test_the_stages_are_told(model: Path, photos: Path, tmp_path: Path) -> None:
     assert all(f"{stage} " in second for stage in ("decode", "stylize", "encode"))
     result = run(photos, tmp_path / "quiet", "--style", "udnie", "--model", model, "--quiet")
     assert result.output == ""
+
+
+def test_the_same_from_python(model: Path, photos: Path, tmp_path: Path) -> None:
+    options = {"style": "random", "strength": (0.25, 0.75), "size": 5, "format": "jpg"}
+    outcome = stylize_dataset(photos, tmp_path / "out", model=model, **options)
+    assert (outcome.written, outcome.failed) == (12, 0)
+    words = ("--style", "random", "--strength", "0.25..0.75", "--short-side", 5, "--format", "jpg")
+    run(photos, tmp_path / "whole", *words, "--model", model)
+    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
+    assert list(verify_dataset(photos, tmp_path / "out", model=model, **options)) == []
+    (tmp_path / "out" / "class0" / "000.jpg").unlink()
+    found = list(verify_dataset(photos, tmp_path / "out", model=model, **options))
+    assert found == ["class0/000.jpg: is missing; run the command again"]
+    for wrong in ({"strength": 2.0}, {"crop": True, "size": None}, {"format": "gif"}):
+        with pytest.raises(DataSetError):
+            stylize_dataset(photos, tmp_path / "no", model=model, **(options | wrong))
+    assert not (tmp_path / "no").exists()
