@@ -115,6 +115,18 @@ class Critic:
             features: dict[str, Tensor] = self.loss_network(surrounded(photograph), deepest=tap)
         return features[tap]
 
+    def features(self, picture: Tensor, size: int = 1) -> dict[int, dict[str, Tensor]]:
+        """What the loss network sees in `picture`, N×3×H×W in 0..1, by scale and tap.
+
+        `size` is by what factor it is smaller than the picture that is meant; scales below it are
+        left out.
+        """
+        return {
+            scale: self.loss_network(surrounded(averaged(picture, scale // size)))
+            for scale in self.objective.scales
+            if scale >= size
+        }
+
     def losses(
         self,
         picture: Tensor,
@@ -130,16 +142,14 @@ class Critic:
             photograph: What it was painted from, of the same shape.
             targets: Those of the painting of each sample, N×C×C, by scale and tap.
             content: The content target of `photograph`, where it is known already.
-            size: By what factor both are smaller than the picture that is meant. Scales below
-                it are left out.
+            size: By what factor both are smaller than the picture that is meant.
         """
         aim = self.objective
         if content is None:
             content = self.content_target(photograph)
         losses: dict[str, Tensor] = {}
         styles = []
-        for scale in (scale for scale in aim.scales if scale >= size):
-            features = self.loss_network(surrounded(averaged(picture, scale // size)))
+        for scale, features in self.features(picture, size).items():
             grams = {tap: gram_matrix(features[tap]) for tap in aim.style_taps}
             styles.append(style_loss(grams, dict(targets[scale])))
             losses[f"style_{scale}"] = styles[-1]
