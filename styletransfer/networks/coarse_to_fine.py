@@ -184,24 +184,29 @@ class CoarseToFine(StyleNetwork):
         self.receptive_field = 2 * (self.fine.margin + 2 * self.coarse.margin) + 8
 
     def forward(self, image: Tensor, style_weights: Tensor) -> Tensor:
-        strength = style_weights[:, 1:].sum(1, keepdim=True)
-        blend = style_weights[:, 1:] / strength.clamp(min=1e-6)
+        strength, blend = _strength_and_blend(style_weights)
         far = 2 * self.coarse.margin
         near = self.fine.margin
         # More at the end, so that the strides lose no pixel, whatever the size: 3 for the fine
         # stage, and 3 at half size for the coarse one.
         wide = self._padded(image, far + near, far + near + 9)
         draft = clamp_unit(self.coarse(F.avg_pool2d(wide, 2), blend))
-        painting = self.fine(inner(wide, far, far + 6), blend, draft)
-        mixed = style_weights[:, :1, None, None] * image
-        return clamp_unit(mixed + strength[:, :, None, None] * crop(painting, image))
+        painting = crop(self.fine(inner(wide, far, far + 6), blend, draft), image)
+        return clamp_unit(style_weights[:, :1, None, None] * image + strength * painting)
 
     def draft(self, image: Tensor, style_weights: Tensor) -> Tensor:
-        """Paint `image`, which is half the size of the photograph, with the coarse stage."""
-        blend = style_weights[:, 1:]
+        """Paint `image`, which is half the size of the photograph, with the coarse stage alone."""
+        strength, blend = _strength_and_blend(style_weights)
         padded = self._padded(image, self.coarse.margin, self.coarse.margin + 3)
-        return clamp_unit(crop(self.coarse(padded, blend), image))
+        draft = clamp_unit(crop(self.coarse(padded, blend), image))
+        return style_weights[:, :1, None, None] * image + strength * draft
 
     def _padded(self, image: Tensor, before: int, after: int) -> Tensor:
         pad = replicate_pad if self.training else odd_reflect_pad
         return pad(image, before, after)
+
+
+def _strength_and_blend(style_weights: Tensor) -> tuple[Tensor, Tensor]:
+    """The strength, N×1×1×1, and the paintings' shares, N×(S−1), of style rows N×S."""
+    strength = style_weights[:, 1:].sum(1, keepdim=True)
+    return strength[:, :, None, None], style_weights[:, 1:] / strength.clamp(min=1e-6)
