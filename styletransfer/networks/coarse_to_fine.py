@@ -103,6 +103,9 @@ class Stage(nn.Module):
             self.draft_stem = nn.Conv2d(3, stem, 2, bias=False)
             self.enlarge = UpsampleConv2d(3, 3)
             self.enlarge.start_bilinear()
+            # The revision starts from the draft as it is, nearly.
+            with torch.no_grad():
+                self.paint.weight *= 0.05
         # How far each layer looks beyond its own pixel, in pixels of the input: 2 for the two
         # strided ones together, 4 for `grow`, 2 for `paint`.
         self.margin = 8 + 4 * sum(kernel // 2 for kernel in kernels)
