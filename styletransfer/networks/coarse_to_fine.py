@@ -105,7 +105,7 @@ class Stage(nn.Module):
             self.enlarge.start_bilinear()
             # The revision starts from the draft as it is, nearly.
             with torch.no_grad():
-                self.paint.weight *= 0.05
+                self.paint.weight.mul_(0.05)
         # How far each layer looks beyond its own pixel, in pixels of the input: 2 for the two
         # strided ones together, 4 for `grow`, 2 for `paint`.
         self.margin = 8 + 4 * sum(kernel // 2 for kernel in kernels)

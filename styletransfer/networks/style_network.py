@@ -41,3 +41,8 @@ class StyleNetwork(nn.Module, ABC):
         Only a network that `has_draft` does.
         """
         raise TypeError(f"{type(self).__name__} has no coarse stage")
+
+    @staticmethod
+    def is_coarse(parameter: str) -> bool:
+        """Whether the parameter of that name belongs to the coarse stage."""
+        return parameter.startswith("coarse.")

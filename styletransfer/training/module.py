@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from styletransfer.training.batch_losses import DRAFT_SIZE, batch_losses, move_o
 from styletransfer.training.photographs import Batch
 from styletransfer.training.styles import StyleDeck, find_styles, read_paintings
 
+# A drafting stage has learned: it moves at this share of the rate while the revision is trained.
+COARSE_SHARE = 0.1
 # Non-finite steps in a row after which the run is hopeless.
 PATIENCE = 10
 
@@ -287,10 +289,21 @@ class StyleTransferModule(pl.LightningModule):
         return stylized
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """What all styles share, and what belongs to one, each with its learning rate."""
+        """What all styles share, and what belongs to one, each with its learning rate.
+
+        Each in two groups: the coarse stage, where there is one, and the rest.
+        """
         parameters = dict(self.network.named_parameters())
-        shared, own = ([parameters[n] for n in names] for names in shared_and_own(self.network))
-        return [{"params": shared, "lr": self.lr}, {"params": own, "lr": self.style_lr}]
+        groups = []
+        for names, lr in zip(shared_and_own(self.network), (self.lr, self.style_lr), strict=True):
+            coarse = [name for name in names if self.network.is_coarse(name)]
+            rest = [name for name in names if not self.network.is_coarse(name)]
+            # In this order, so that the optimizer's numbers are those of `shared_and_own`.
+            for part, is_coarse in ((coarse, True), (rest, False)):
+                if part:
+                    own = [parameters[name] for name in part]
+                    groups.append({"params": own, "lr": lr, "coarse": is_coarse})
+        return groups
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         optimizer = torch.optim.Adam(self.parameter_groups())
@@ -303,7 +316,14 @@ class StyleTransferModule(pl.LightningModule):
             fallen = 1 - (1 - min((step - first) / (last - first), 1)) / self.decay_share
             return warm * 0.5 * (1 + math.cos(math.pi * max(fallen, 0)))
 
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        def coarse(step: int) -> float:
+            revising = 0 < self.draft_steps <= step
+            return factor(step) * (COARSE_SHARE if revising else 1.0)
+
+        factors: list[Callable[[int], float]] = [
+            coarse if group["coarse"] else factor for group in optimizer.param_groups
+        ]
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factors)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
