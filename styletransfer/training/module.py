@@ -254,6 +254,13 @@ class StyleTransferModule(pl.LightningModule):
             return
         self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        if self.drafting:
+            # Adam would count these steps for the revision, and then begin it in giant strides.
+            for name, parameter in self.network.named_parameters():
+                if not self.network.is_coarse(name):
+                    parameter.grad = None
+
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         if not self._refused_now:
             self._in_a_row = 0
