@@ -69,16 +69,20 @@ class TrainingCLI(LightningCLI):
             read_checkpoint(Path(wanted))  # before Lightning reads it and does not say what it is
 
     def before_fit(self) -> None:
-        """Refuse what cannot be trained, before the run gets a folder."""
+        """Refuse what cannot be trained, before the run gets a folder; fit the rest to its length.
+
+        There is a validation at the end at least, and drafting takes at most a third of the steps.
+        """
         trainer = self.trainer
         if trainer.max_steps < 1:
             raise TrainingDataError("the length of training is not set: give --trainer.max_steps")
         trainer.strategy.checkpoint_io = WholeCheckpointIO()
-        if isinstance(trainer.val_check_interval, int):  # there is a validation at the end at least
+        if isinstance(trainer.val_check_interval, int):
             batches = trainer.max_steps * trainer.accumulate_grad_batches
             trainer.val_check_interval = min(trainer.val_check_interval, batches)
         every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
         trainer.log_every_n_steps = min(every, trainer.max_steps)  # type: ignore[attr-defined]
+        self.model.draft_steps = min(self.model.draft_steps, trainer.max_steps // 3)
         self._check_checkpoint()
         self.datamodule.setup("fit")
         self.model.setup("fit")
