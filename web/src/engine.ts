@@ -1,6 +1,15 @@
 // The page's side of the worker: one job at a time, and the last request wins.
 
-import type { EngineInfo, Job, Loaded, ModelInfo, Painted, Request, Response } from "./protocol";
+import type {
+  EngineInfo,
+  Gpu,
+  Job,
+  Loaded,
+  ModelInfo,
+  Painted,
+  Request,
+  Response,
+} from "./protocol";
 
 /** A job whose rest would take longer than this is broken off for a newer one. */
 const PATIENCE = 1200; // milliseconds
@@ -26,7 +35,7 @@ export class Engine {
   onProgress: (share: number) => void = () => {};
 
   #worker: Worker | null = null;
-  #gpu = true;
+  #gpu: Gpu = "hardware";
   #bytes: ArrayBuffer | null = null;
   #photograph: ImageBitmap | null = null;
   #sent: ImageBitmap | null = null;
@@ -38,7 +47,7 @@ export class Engine {
   #answered: (response: Response) => void = () => {};
 
   /** Starts the worker with the shipped network. */
-  async start(gpu: boolean): Promise<void> {
+  async start(gpu: Gpu): Promise<void> {
     this.#gpu = gpu;
     this.#ready = this.#begin();
     await this.#ready;
@@ -96,8 +105,8 @@ export class Engine {
     try {
       await this.#launch();
     } catch (error) {
-      if (!this.#gpu) throw error;
-      this.#gpu = false; // a WebGPU that cannot run the network: WebAssembly can
+      if (this.#gpu === "none") throw error;
+      this.#gpu = "none"; // a WebGPU that cannot run the network: WebAssembly can
       await this.#launch();
     }
   }

@@ -47,8 +47,9 @@ async function start(): Promise<void> {
     progress.value = share;
     say(`Loading the network, ${Math.round(share * 100)}%`);
   };
-  const forced = new URLSearchParams(location.search).get("engine");
-  const network = engine.start(forced ? forced === "webgpu" : "gpu" in navigator);
+  const wanted = new URLSearchParams(location.search).get("engine");
+  const gpu = wanted === "webgpu" ? "any" : wanted === "wasm" ? "none" : "hardware";
+  const network = engine.start(gpu);
   try {
     const file = await (await fetch(sample)).blob();
     use(await decode(file, "china.jpg", DECODED));
@@ -57,6 +58,7 @@ async function start(): Promise<void> {
   }
   try {
     await network;
+    engine.onProgress = () => {}; // a worker that starts anew has it in the browser's cache
     adoptModel();
     stage.split = 50;
     await painted;
@@ -269,6 +271,7 @@ function showProgress(expected: number, size: string): () => void {
   const mine = ++showing;
   const since = performance.now();
   if (expected > 1000) say(`Painting ${size}, about ${Math.round(expected / 1000)} s`);
+  else if (!stage.painted) say("Painting");
   const grow = (): void => {
     if (mine !== showing) return;
     progress.value = Math.min((performance.now() - since) / expected, 0.97);

@@ -16,9 +16,12 @@ export interface EngineInfo {
   threads: number;
 }
 
+/** Which GPU may run the network: a software one is slower than WebAssembly. */
+export type Gpu = "none" | "hardware" | "any";
+
 /** What the page asks of the worker. One request is answered before the next is sent. */
 export type Request =
-  | { kind: "load"; model: ArrayBuffer | null; gpu: boolean }
+  | { kind: "load"; model: ArrayBuffer | null; gpu: Gpu }
   | { kind: "photograph"; bitmap: ImageBitmap }
   | ({ kind: "paint" } & Job);
 

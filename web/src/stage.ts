@@ -47,6 +47,10 @@ export class Stage {
     this.showPainting(pixels);
   }
 
+  get painted(): boolean {
+    return this.#frame.classList.contains("painted");
+  }
+
   /** Whether a painting is on its way. */
   set busy(busy: boolean) {
     this.#frame.setAttribute("aria-busy", String(busy));

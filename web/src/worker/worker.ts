@@ -1,7 +1,7 @@
 // The worker: holds the network and the photograph, and paints on request.
 
 import type { InferenceSession } from "onnxruntime-web";
-import type { Job, Loaded, Painted, Request, Response } from "../protocol";
+import type { Gpu, Job, Loaded, Painted, Request, Response } from "../protocol";
 import { ModelError, readModel } from "./metadata";
 import { preserveColors } from "./oklab";
 import { loadRuntime, type Runtime } from "./runtime";
@@ -35,14 +35,14 @@ async function answer(request: Request): Promise<Response> {
   return { kind: "kept" };
 }
 
-async function load(bytes: ArrayBuffer | null, gpu: boolean): Promise<Loaded> {
+async function load(bytes: ArrayBuffer | null, gpu: Gpu): Promise<Loaded> {
   runtime ??= loadRuntime(gpu);
   const { engine, shipped, open } = await runtime;
   const file = bytes ? new Uint8Array(bytes) : await download(shipped);
   const model = readModel(file);
   let opened: InferenceSession;
   try {
-    opened = await open(file);
+    opened = await open(file, model.styles.length);
   } catch (error) {
     throw new ModelError(`cannot be run by ${engine.name} (${String(error).split("\n")[0]})`);
   }
