@@ -10,6 +10,9 @@ Method = Literal[
     "grad-cam",
     "guided",
     "occlusion",
+    "attention-rollout",
 ]
 # Here, and not where they are computed, so that `--help` waits for no torch.
-METHODS: tuple[Method, ...] = get_args(Method)
+ALL_METHODS: tuple[Method, ...] = get_args(Method)
+# Those that explain a class or a neuron of any network.
+METHODS = ALL_METHODS[:-1]

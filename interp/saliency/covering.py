@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 from torchvision.transforms import functional as vision
 
+from interp.network.photographs import ClassNames, Images, as_batch
 from interp.network.taps import differentiable, frozen
-from interp.saliency.targets import Target, target_of
+from interp.saliency.targets import Target, as_target, target_of
 from styletransfer.errors import RequestError, WorkError
 
 Baseline = Literal["gray", "blur", "zero"]
@@ -23,8 +24,8 @@ _BLUR = 10.0  # standard deviation, in pixels
 @differentiable
 def occlusion(
     model: nn.Module,
-    images: Tensor,
-    target: Target,
+    images: Images,
+    target: Target | ClassNames,
     *,
     window: int = WINDOW,
     stride: int = STRIDE,
@@ -54,6 +55,7 @@ def occlusion(
 
     Paper: Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks".
     """
+    images, target = as_batch(model, images), as_target(model, target)
     boxes = windows(images.shape[2], images.shape[3], window, stride)
     result = torch.zeros_like(images[:, 0])
     cover = torch.zeros_like(result[0])

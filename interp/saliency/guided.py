@@ -11,13 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import CheckpointError
 
+from interp.network.photographs import ClassNames, Images, as_batch
 from interp.network.relus import ReplacedReLUs
 from interp.saliency.gradients import gradient
-from interp.saliency.targets import Target
+from interp.saliency.targets import Target, as_target
 from styletransfer.errors import RequestError
 
 
-def guided_backprop(model: nn.Module, images: Tensor, target: Target) -> Tensor:
+def guided_backprop(model: nn.Module, images: Images, target: Target | ClassNames) -> Tensor:
     """The gradient of the target, with guided ReLUs: N×3×H×W for images N×3×H×W in 0..1.
 
     Every ReLU counts that is one call of PyTorch: the module, function or method `relu`, ReLU6,
@@ -30,6 +31,7 @@ def guided_backprop(model: nn.Module, images: Tensor, target: Target) -> Tensor:
 
     Reference: Springenberg et al. 2015, "Striving for Simplicity".
     """
+    images, target = as_batch(model, images), as_target(model, target)
     rule = ReplacedReLUs(_GuidedReLU.apply)
 
     def guided(model: nn.Module, pixels: Tensor) -> Tensor:

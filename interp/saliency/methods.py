@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from interp.saliency import Method
+from interp.saliency.attention import attention_rollout
 from interp.saliency.cam import grad_cam
 from interp.saliency.covering import STRIDE, WINDOW, Baseline, occlusion
 from interp.saliency.gradients import (
@@ -59,7 +60,7 @@ def attribution(
         done: Called with the number of windows of occlusion that are done.
 
     Returns:
-        N×H×W for grad-cam and occlusion, else N×3×H×W.
+        N×H×W for grad-cam, occlusion and attention-rollout, else N×C×H×W.
     """
     settings = settings or Settings()
     match method:
@@ -75,6 +76,8 @@ def attribution(
             return grad_cam(model, images, target, layer=settings.layer)
         case "guided":
             return guided_backprop(model, images, target)
+        case "attention-rollout":
+            return attention_rollout(model, images)
         case "occlusion":
             return occlusion(
                 model,

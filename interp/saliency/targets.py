@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from interp.network.classifier import as_classifier, chances
+from interp.network.photographs import ClassNames
 from interp.network.taps import activations
 from styletransfer.errors import RequestError
 
@@ -107,6 +108,16 @@ def strongest_place(
     flat = values.reshape(1, -1) if values.ndim < 2 else values
     row, column = divmod(int(flat.argmax()), flat.shape[1])
     return (row, column), float(flat[row, column])
+
+
+def as_target(model: nn.Module, target: "Target | ClassNames") -> Target:
+    """A target itself, or the score of a class by its index or name, one or one for each image."""
+    if callable(target) and not isinstance(target, Tensor):
+        return target
+    classifier = as_classifier(model)
+    if isinstance(target, int | str):
+        return class_score(classifier.find_class(target))
+    return class_score([classifier.find_class(each) for each in list(target)])
 
 
 def target_of(target: Target, number: int) -> Target:

@@ -11,7 +11,6 @@ from interp.saliency.cam import grad_cam, last_map_layer
 from interp.saliency.gradients import gradient
 from interp.saliency.guided import guided_backprop
 from interp.saliency.targets import class_score
-from styletransfer.errors import RequestError
 
 # The layer that Grad-CAM takes, and whether Captum finds every ReLU: it passes over functional
 # ones (GoogLeNet, Inception, DenseNet) and ReLU6.
@@ -67,7 +66,7 @@ def test_grad_cam_finds_the_last_maps_of_a_swin_transformer() -> None:
     assert last_map_layer(classifier, torch.rand(1, 3, 224, 224)) == "permute"
 
 
-def test_grad_cam_has_no_layer_in_a_transformer() -> None:
+def test_grad_cam_takes_the_tokens_of_a_vision_transformer() -> None:
     classifier = load_classifier("vit_b_16", "random")
-    with pytest.raises(RequestError, match="no late layer with maps; take another --method"):
-        grad_cam(classifier, torch.rand(1, 3, 224, 224), class_score(0))
+    layer = last_map_layer(classifier, torch.rand(1, 3, 224, 224))
+    assert layer == "encoder.layers.encoder_layer_11.ln_1"
