@@ -1,10 +1,10 @@
 """Look inside a network: filters, features, activations, saliency, attacks and made images.
 
 Example:
-    from interp import load_classifier, saliency_map
+    from interp import load_classifier, saliency_map, show
 
     classifier = load_classifier("resnet18")
-    maps = saliency_map(classifier, ["cat.jpg"], method="guided")
+    show(saliency_map(classifier, "cat.jpg", method="guided"))
 
 Nothing heavy is imported before one of the names is used.
 """
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from interp.adversarial.attacks import fgsm, pgd
     from interp.adversarial.comparison import attack_images
     from interp.adversarial.robustness import attack_folder, measure_robustness
-    from interp.features.embedding import pca, tsne
+    from interp.features.embedding import embed, pca, tsne
     from interp.features.extraction import extract
     from interp.features.filters import read_filters
     from interp.features.maps import activation_maps
-    from interp.features.neighbors import find_neighbors, nearest
+    from interp.features.neighbors import nearest, nearest_neighbors
     from interp.features.patches import top_patches
+    from interp.figures import show
     from interp.network.classifier import Classifier, load_classifier
     from interp.network.layers import list_layers
     from interp.network.receptive_field import receptive_fields
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from interp.patches.growing import grow_texture
     from interp.patches.quilting import quilt
     from interp.patches.transfer import transfer_texture
+    from interp.saliency.attention import attention_maps, attention_rollout
     from interp.saliency.cam import grad_cam
     from interp.saliency.covering import occlusion
     from interp.saliency.gradients import (
@@ -55,14 +57,16 @@ __all__ = [
     "activations",
     "attack_folder",
     "attack_images",
+    "attention_maps",
+    "attention_rollout",
     "class_image",
     "class_probability",
     "class_score",
     "deep_dream",
+    "embed",
     "extract",
     "fgsm",
     "find_facets",
-    "find_neighbors",
     "grad_cam",
     "gradient",
     "grow_texture",
@@ -75,6 +79,7 @@ __all__ = [
     "load_classifier",
     "measure_robustness",
     "nearest",
+    "nearest_neighbors",
     "occlusion",
     "pca",
     "pgd",
@@ -84,6 +89,7 @@ __all__ = [
     "saliency_map",
     "sanity_check",
     "segment_images",
+    "show",
     "smoothgrad",
     "synthesize_texture",
     "tapped",
@@ -97,12 +103,13 @@ _MODULES = {
     "adversarial.attacks": ("fgsm", "pgd"),
     "adversarial.comparison": ("attack_images",),
     "adversarial.robustness": ("attack_folder", "measure_robustness"),
-    "features.embedding": ("pca", "tsne"),
+    "features.embedding": ("embed", "pca", "tsne"),
     "features.extraction": ("extract",),
     "features.filters": ("read_filters",),
     "features.maps": ("activation_maps",),
-    "features.neighbors": ("find_neighbors", "nearest"),
+    "features.neighbors": ("nearest", "nearest_neighbors"),
     "features.patches": ("top_patches",),
+    "figures": ("show",),
     "network.classifier": ("Classifier", "load_classifier"),
     "network.layers": ("list_layers",),
     "network.receptive_field": ("receptive_fields",),
@@ -110,6 +117,7 @@ _MODULES = {
     "patches.growing": ("grow_texture",),
     "patches.quilting": ("quilt",),
     "patches.transfer": ("transfer_texture",),
+    "saliency.attention": ("attention_maps", "attention_rollout"),
     "saliency.cam": ("grad_cam",),
     "saliency.covering": ("occlusion",),
     "saliency.gradients": ("gradient", "input_x_gradient", "integrated_gradients", "smoothgrad"),

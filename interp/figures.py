@@ -6,7 +6,7 @@ Without `pyplot`, whose state is global.
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -16,9 +16,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from PIL import ImageFont
+from PIL import Image, ImageFont
 
-from styletransfer.images import Pixels
+from interp.pictures import grid
+from styletransfer.images import Pixels, to_pixels
 
 Array = npt.NDArray[np.floating]
 Cell = tuple[Pixels, str]  # a picture and its caption, which may be empty
@@ -101,6 +102,27 @@ def table(
             left += widths[column] + gaps[column]
         top += tall + lines[number] * line + gap
     return sheet.figure
+
+
+def show(result: Any, dpi: int = DPI) -> Image.Image:
+    """A result as a picture that a notebook displays.
+
+    Args:
+        result: What a technique returned: anything with a `figure()` or a `picture`, a figure, a
+            picture uint8 H×W×3, or a tensor C×H×W or N×C×H×W in 0..1.
+        dpi: Dots per inch of a figure.
+    """
+    made = result.figure() if hasattr(result, "figure") and callable(result.figure) else result
+    made = getattr(made, "picture", made)
+    made = getattr(made, "pixels", made)
+    if isinstance(made, Figure):
+        return Image.fromarray(pixels_of(made, dpi))
+    if isinstance(made, np.ndarray) and made.dtype == np.uint8:
+        return Image.fromarray(made)
+    planes = np.asarray(made.detach().float().cpu() if hasattr(made, "detach") else made)
+    several = planes if planes.ndim == 4 else planes[None]
+    tiles = [to_pixels(each if len(each) == 3 else each[:1].repeat(3, 0)) for each in several]
+    return Image.fromarray(tiles[0] if len(tiles) == 1 else grid(tiles, gap=2))
 
 
 def pixels_of(figure: Figure, dpi: int = DPI) -> Pixels:

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from interp.network.classifier import as_classifier
+from interp.network.photographs import ClassNames, Images, as_batch
 from interp.network.taps import differentiable, frozen
 from styletransfer.errors import RequestError, WorkError
 
@@ -24,8 +25,8 @@ EPSILON: dict[Norm, float] = {"linf": 8 / 255, "l2": 1.0}
 
 def fgsm(
     model: nn.Module,
-    images: Tensor,
-    classes: Tensor,
+    images: Images,
+    classes: ClassNames,
     epsilon: float = EPSILON["linf"],
     *,
     norm: Norm = "linf",
@@ -43,8 +44,8 @@ def fgsm(
 @differentiable
 def pgd(
     model: nn.Module,
-    images: Tensor,
-    classes: Tensor,
+    images: Images,
+    classes: ClassNames,
     epsilon: float = EPSILON["linf"],
     *,
     norm: Norm = "linf",
@@ -62,9 +63,10 @@ def pgd(
     computes in eval mode; its mode and its parameters' gradients are as before afterwards.
 
     Args:
-        model: takes N×3×H×W in 0..1 and gives class scores N×K.
-        images: N×3×H×W in 0..1.
-        classes: N class indices, the right ones, or with `targeted` those to be seen instead.
+        model: A `Classifier`, or any module that takes images in 0..1 and gives class scores N×K.
+        images: Files, PIL images, arrays uint8 H×W×3 or tensors in 0..1, one or several.
+        classes: The right classes, or with `targeted` those to be seen instead: N indices, or
+            names, or one of them for all images.
         epsilon: the greatest length of the change to an image, in pixel values of 0..1.
         norm: how it is measured: `"linf"`, the greatest change to a value, or `"l2"`, Euclidean.
         steps: how many gradients are taken.
@@ -83,6 +85,8 @@ def pgd(
     Raises RequestError for pixels outside 0..1, classes that the model does not have, and sizes
     that are not positive; WorkError for scores that are not finite.
     """
+    images = as_batch(model, images)
+    classes = _indices(model, classes, images)
     _check(images, classes, epsilon, steps, step, restarts)
     length = 2.5 * epsilon / steps if step is None else step
     generator = torch.Generator().manual_seed(seed)
@@ -130,6 +134,16 @@ def random_targets(classes: Tensor, count: int, *, seed: int = 0) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     shift = torch.randint(1, count, classes.shape, generator=generator).to(classes.device)
     return (classes + shift) % count
+
+
+def _indices(model: nn.Module, classes: ClassNames, images: Tensor) -> Tensor:
+    """Class indices N; one class counts for all images."""
+    if isinstance(classes, Tensor):
+        return classes.to(images.device)
+    classifier = as_classifier(model)
+    if isinstance(classes, int | str):
+        return torch.full((len(images),), classifier.find_class(classes), device=images.device)
+    return torch.tensor([classifier.find_class(each) for each in classes], device=images.device)
 
 
 def _check(

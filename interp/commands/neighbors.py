@@ -59,7 +59,7 @@ def neighbors(
     """
     import numpy as np
 
-    from interp.features.neighbors import draw_neighbors, find_neighbors
+    from interp.features.neighbors import draw_neighbors, nearest_neighbors
 
     paths = [source.path for source in gather(images)]
     asked = [source.path for source in gather(queries)]
@@ -67,7 +67,7 @@ def neighbors(
     classifier = model.load(quiet=files.quiet)
     total = 2 * len({*paths, *asked})
     with progress(total, "image", quiet=files.quiet) as bar:
-        found = find_neighbors(
+        found = nearest_neighbors(
             classifier, paths, asked, layer, count, metric, report=report, done=bar.update
         )
     files.write(

@@ -7,7 +7,7 @@ import click
 from interp.commands import options
 from interp.files import Outputs, gather
 from interp.progress import progress, report
-from interp.saliency import METHODS, Method
+from interp.saliency import ALL_METHODS, Method
 
 
 @click.command()
@@ -15,7 +15,7 @@ from interp.saliency import METHODS, Method
 @options.model
 @click.option(
     "--method",
-    type=click.Choice(METHODS),
+    type=click.Choice(ALL_METHODS),
     default="gradient",
     show_default=True,
     help="Method by which the map is found. Example: --method occlusion",

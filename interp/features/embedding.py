@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +13,12 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
+from torch import nn
 
+from interp.features.extraction import extract
 from interp.figures import scatter, table
-from interp.network.classifier import Classifier
-from interp.network.photographs import read_pixels, shown
+from interp.network.classifier import Classifier, as_classifier
+from interp.network.photographs import Images, read_pixels, shown
 from interp.pictures import grid, picture_map, resized
 from styletransfer.errors import RequestError, WorkError
 from styletransfer.images import Pixels
@@ -24,6 +28,64 @@ Array = npt.NDArray[np.floating]
 _FEWEST = 3
 _START = 1e-4  # standard deviation of the first coordinate where t-SNE starts
 _TILE = 48  # side of an image in a figure, in pixels
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """N images in the plane.
+
+    Attributes:
+        points: Their places, N×2.
+        features: float32 N×D.
+        paths: The files, or the names of images that are no files.
+        labels: Their classes, which may be empty.
+        title: How the places were found.
+    """
+
+    points: npt.NDArray[np.float64]
+    features: npt.NDArray[np.float32]
+    paths: list[Path]
+    labels: list[str]
+    title: str
+
+    def figure(self) -> Figure:
+        """A scatter plot, colored by the classes."""
+        names = [path.stem for path in self.paths]
+        return scatter(self.points, self.labels, names, title=self.title)
+
+
+def embed(
+    model: nn.Module,
+    images: Images,
+    layer: str | None = None,
+    *,
+    method: Literal["tsne", "pca"] = "tsne",
+    labels: Sequence[str] | None = None,
+    perplexity: float = 30,
+    seed: int = 0,
+) -> Embedding:
+    """Put images in the plane by their features.
+
+    Args:
+        model: A `Classifier`, or any module that takes images in 0..1.
+        images: Files, PIL images, arrays uint8 H×W×3 or tensors in 0..1.
+        layer: Layer of the features; by default the last hidden layer.
+        method: "tsne" or "pca".
+        labels: The class of each image, for the colors.
+        perplexity, seed: As in `tsne`.
+
+    Raises:
+        RequestError: Fewer than 3 images, images with the same features, or an unknown layer.
+    """
+    known = extract(as_classifier(model), images, layer)
+    if method == "pca":
+        points, how = pca(known.values), "the two greatest variances"
+    else:
+        points = tsne(known.values, perplexity=perplexity, seed=seed)
+        how = f"perplexity {perplexity:g}"
+    title = f"{len(points)} images by {method}, {how}: {as_classifier(model).name}"
+    kinds = [""] * len(points) if labels is None else list(labels)
+    return Embedding(points, known.values, known.paths, kinds, title)
 
 
 def pca(features: Array) -> npt.NDArray[np.float64]:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from interp.features.cache import FeatureCache, file_digest
 from interp.network.classifier import Classifier
-from interp.network.photographs import Report, read_batches
+from interp.network.photographs import Images, Report, each_image, read_batches
 from interp.network.taps import activations, last_hidden_layer
 from styletransfer.errors import RequestError, WorkError
 
@@ -30,16 +31,16 @@ class Features:
 
 def extract(
     classifier: Classifier,
-    paths: Sequence[Path],
+    images: Images,
     layer: str | None = None,
     *,
     report: Report = print,
     done: Callable[[int], object] = lambda count: None,
 ) -> Features:
-    """The values of `layer` for image files, by default of the last hidden layer.
+    """The values of `layer` for images, by default of the last hidden layer.
 
     A map N×C×H×W is averaged over its places, and so are tokens N×T×C. What was computed before
-    for the same model, weights, layer and image content comes from the user's cache; what is new
+    for the same model, weights, layer and image file comes from the user's cache; what is new
     is added to it, also when the work is interrupted. Files that cannot be read are told to
     `report`; `done` hears how many more images are ready. Raises RequestError for an unknown
     layer, WorkError if no image can be read.
@@ -52,7 +53,21 @@ def extract(
     def compute(images: Tensor) -> Tensor:
         return _as_vectors(activations(classifier, images, [name])[name], name)
 
-    return _cached(classifier, paths, name, compute, report, done)
+    paths = _as_paths(images)
+    if paths is not None:
+        return _cached(classifier, paths, name, compute, report, done)
+    rows = [(called, compute(pixels)) for _, (called, pixels) in each_image(classifier, images)]
+    values = torch.cat([row for _, row in rows]).float().cpu().numpy()
+    return Features(values, [Path(called) for called, _ in rows])
+
+
+def _as_paths(images: Images) -> list[Path] | None:
+    """The files, or None where not all of the images are files."""
+    if isinstance(images, str | Path):
+        return [Path(images)]
+    if isinstance(images, Sequence) and all(isinstance(each, str | Path) for each in images):
+        return [Path(each) for each in images if isinstance(each, str | Path)]
+    return None
 
 
 def extract_pixels(

@@ -3,23 +3,23 @@
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
-from torch import Tensor
+from torch import Tensor, nn
 
 from interp.figures import Cell, table
-from interp.network.classifier import Classifier
+from interp.network.photographs import Images, as_batch
 from interp.network.taps import activations
 from interp.pictures import fitted, resized, to_gray
 from styletransfer.errors import RequestError
 from styletransfer.images import Pixels
 
 
-def activation_maps(classifier: Classifier, image: Tensor, layer: str) -> Tensor:
-    """The values C×H×W of `layer` for one image 1×3×h×w in 0..1.
+def activation_maps(model: nn.Module, image: Images, layer: str) -> Tensor:
+    """The values C×H×W of `layer` for one image.
 
     Raises RequestError for an unknown layer, and for one without channels and places. Zeiler and
     Fergus 2014, "Visualizing and Understanding Convolutional Networks".
     """
-    values = activations(classifier, image, [layer])[layer]
+    values = activations(model, as_batch(model, image), [layer])[layer]
     if values.ndim != 4:
         raise RequestError(
             f"layer {layer!r} gives {'×'.join(map(str, values.shape[1:]))}, no maps; "

@@ -73,7 +73,7 @@ class Neighbors:
     whole: bool
 
 
-def find_neighbors(
+def nearest_neighbors(
     classifier: Classifier,
     paths: Sequence[Path],
     queries: Sequence[Path] = (),

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
-from interp.network.classifier import Classifier
+from interp.files import over_white
+from interp.network.classifier import Classifier, as_classifier
 from styletransfer.errors import ImageError, RequestError, WorkError
 from styletransfer.images import Picture, Pixels, read_image, to_pixels, to_tensor
 
@@ -109,6 +110,31 @@ def each_image(
         count += 1
     if unread == count:
         raise WorkError("none of the images can be read")
+
+
+def whole_image(model: nn.Module, image: OneImage) -> Tensor:
+    """One image at its own size, 1×C×H×W in 0..1 on the model's device; not resized nor cropped."""
+    device = as_classifier(model).mean.device
+    if isinstance(image, Tensor):
+        return (image if image.ndim == 4 else image[None]).to(device)
+    picture = read_image(Path(image)) if isinstance(image, str | Path) else as_picture(image)
+    return planes_of(over_white(picture)).to(device)
+
+
+def as_batch(model: nn.Module, images: Images) -> Tensor:
+    """Images as N×C×H×W in 0..1 on the model's device; see `each_image`. A tensor keeps its values.
+
+    Raises:
+        RequestError: Images of different sizes, which a classifier that does not crop may give.
+        ImageError: A file that cannot be read.
+    """
+    classifier = as_classifier(model)
+    if isinstance(images, Tensor):
+        return (images if images.ndim == 4 else images[None]).to(classifier.mean.device)
+    each = [pixels for _, (_, pixels) in each_image(classifier, images)]
+    if len({pixels.shape for pixels in each}) > 1:
+        raise RequestError("the images have different sizes; give them one by one")
+    return torch.cat(each)
 
 
 def class_of_each(

@@ -7,11 +7,12 @@ score before the softmax, which could also be raised by making the other classes
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from interp.network.classifier import Classifier
+from interp.network.classifier import Classifier, as_classifier
+from interp.network.photographs import ClassNames
 from interp.network.taps import differentiable, frozen
-from interp.saliency.targets import Target
+from interp.saliency.targets import Target, as_target
 from interp.synthesis import regularizers, transforms
 from interp.synthesis.canvas import FourierCanvas, PixelCanvas
 from interp.synthesis.loop import (
@@ -24,7 +25,7 @@ from interp.synthesis.loop import (
     descent,
     optimize_image,
 )
-from interp.synthesis.recipes import Recipe
+from interp.synthesis.recipes import PRESETS, Recipe
 from interp.synthesis.redirected import redirected_relus
 from styletransfer.errors import RequestError, WorkError
 
@@ -33,9 +34,9 @@ _NOISE = 0.05
 
 @differentiable
 def class_image(
-    classifier: Classifier,
-    target: Target,
-    recipe: Recipe,
+    model: nn.Module,
+    target: Target | ClassNames,
+    recipe: Recipe = PRESETS["lucid"],
     *,
     start: Tensor | None = None,
     seed: int = 0,
@@ -44,8 +45,9 @@ def class_image(
     """Raise `target` as `recipe` says; the picture is N×3×size×size in 0..1.
 
     Args:
-        classifier: decides on the size, and on the mean color.
-        target: `class_score(index)`, `layer_value(layer, channel, place)`, or a function alike.
+        model: A `Classifier`, which decides on the size and on the mean color, or any module.
+        target: A class by its index or name, `layer_value(layer, channel, place)`, or a function
+            alike.
         recipe: one of `PRESETS`, or settings of one's own.
         start: N×3×H×W in 0..1 to begin with, instead of what the recipe says.
         seed: of the noise and of the transforms.
@@ -56,6 +58,7 @@ def class_image(
             changes pixels where it has none.
         WorkError: a value that is not finite, or an image that no step has changed.
     """
+    classifier, target = as_classifier(model), as_target(model, target)
     if recipe.basis == "fourier":
         _refuse_pixel_work(recipe)
     begin = start_image(classifier, recipe, seed) if start is None else start

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from interp.network.photographs import OneImage, whole_image
 from interp.network.taps import activations, differentiable
 from interp.synthesis.canvas import PixelCanvas
 from interp.synthesis.loop import Progress, descent, optimize_image
@@ -49,8 +50,8 @@ class DreamSettings:
 @differentiable
 def deep_dream(
     model: nn.Module,
-    image: Tensor,
-    objective: Dreamed,
+    image: OneImage,
+    objective: Dreamed | str | Sequence[str],
     settings: DreamSettings | None = None,
     *,
     seed: int = 0,
@@ -64,10 +65,16 @@ def deep_dream(
 
     Args:
         model: not changed; `objective` is of its layers.
-        objective: `strength(model, layers)` or `likeness(model, layer, guide)`.
+        image: A file, PIL image, array uint8 H×W×3 or tensor in 0..1, at its own size.
+        objective: `strength(model, layers)`, `likeness(model, layer, guide)`, or the names of the
+            layers to strengthen.
         seed: of the jitter.
         on_step: called after each step, octave by octave.
     """
+    image = whole_image(model, image)
+    if not callable(objective):
+        layers = [objective] if isinstance(objective, str) else list(objective)
+        objective = strength(model, layers)
     settings = settings or DreamSettings()
     sizes = octave_sizes(image.shape[2], image.shape[3], settings.octaves, settings.octave_scale)
     _refuse_small(objective, sizes[0], image)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from interp.figures import table
 from interp.network.classifier import Classifier
 from interp.network.memory import require_gradient_memory
-from interp.network.photographs import shown
+from interp.network.photographs import Images, as_batch, shown
 from interp.network.taps import activations, calls, differentiable, named_layers, run_through
 from interp.synthesis.canvas import FourierCanvas
 from interp.synthesis.loop import Progress, lbfgs, optimize_image
@@ -48,7 +48,7 @@ class Inversion:
 @differentiable
 def invert(
     model: nn.Module,
-    image: Tensor,
+    image: Images,
     layer: str,
     *,
     steps: int = 200,
@@ -79,8 +79,9 @@ def invert(
     Raises RequestError for a layer that there is not, WorkError for features that are all zero or
     a term that is not finite.
     """
+    image = as_batch(model, image)
     with torch.no_grad():
-        wanted = activations(model, image, [layer])[layer]
+        wanted = activations(model, image, [layer])[layer].float()
     size = wanted.norm()
     if not size:
         raise WorkError(f"the features of layer {layer!r} are all zero; read another layer")
@@ -88,7 +89,9 @@ def invert(
     canvas = FourierCanvas(count, height, width, seed=seed, device=image.device)
 
     def distance(pixels: Tensor) -> Tensor:
-        values = activations(model, pixels, [layer], gradients=torch.is_grad_enabled())[layer]
+        values = activations(model, pixels, [layer], gradients=torch.is_grad_enabled())[
+            layer
+        ].float()
         relative: Tensor = (values - wanted).square().sum() / size.square()
         return relative
 

@@ -10,7 +10,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from interp.features.embedding import draw_grid, grid_places, pca, tsne
 from interp.features.extraction import extract
-from interp.features.neighbors import Metric, draw_neighbors, find_neighbors, nearest
+from interp.features.neighbors import Metric, draw_neighbors, nearest, nearest_neighbors
 from interp.figures import pixels_of
 from interp.network.classifier import Classifier
 from interp.network.photographs import read_pixels, shown
@@ -48,7 +48,7 @@ def test_each_query_has_a_strip_by_features_and_one_by_pixels(
     classifier: Classifier, folder: Path
 ) -> None:
     paths = sorted(folder.rglob("*.png"))
-    found = find_neighbors(classifier, paths, paths[2:4], count=3)
+    found = nearest_neighbors(classifier, paths, paths[2:4], count=3)
     assert found.whole
     assert found.queries == paths[2:4]
     assert found.indices[:, 0].tolist() == found.pixel_indices[:, 0].tolist() == [2, 3]
