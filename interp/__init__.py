@@ -40,12 +40,12 @@ if TYPE_CHECKING:
         smoothgrad,
     )
     from interp.saliency.guided import guided_backprop
-    from interp.saliency.maps import saliency_map
+    from interp.saliency.maps import Neuron, saliency_map
     from interp.saliency.sanity import sanity_check
     from interp.saliency.segmentation import segment_images
     from interp.saliency.targets import class_probability, class_score, layer_value
     from interp.synthesis.class_images import class_image
-    from interp.synthesis.dream import deep_dream
+    from interp.synthesis.dream import DreamSettings, deep_dream
     from interp.synthesis.facets import find_facets
     from interp.synthesis.gram_texture import synthesize_texture
     from interp.synthesis.inversion import invert
@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Classifier",
+    "DreamSettings",
+    "Neuron",
     "activation_maps",
     "activations",
     "attack_folder",
@@ -122,12 +124,12 @@ _MODULES = {
     "saliency.covering": ("occlusion",),
     "saliency.gradients": ("gradient", "input_x_gradient", "integrated_gradients", "smoothgrad"),
     "saliency.guided": ("guided_backprop",),
-    "saliency.maps": ("saliency_map",),
+    "saliency.maps": ("Neuron", "saliency_map"),
     "saliency.sanity": ("sanity_check",),
     "saliency.segmentation": ("segment_images",),
     "saliency.targets": ("class_probability", "class_score", "layer_value"),
     "synthesis.class_images": ("class_image",),
-    "synthesis.dream": ("deep_dream",),
+    "synthesis.dream": ("DreamSettings", "deep_dream"),
     "synthesis.facets": ("find_facets",),
     "synthesis.gram_texture": ("synthesize_texture",),
     "synthesis.inversion": ("invert",),
