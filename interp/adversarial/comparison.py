@@ -1,5 +1,6 @@
 """A photograph, what an attack changed, and the result, side by side."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,11 +150,15 @@ def attack_images(
     """
     found, names = [], []
     for number, (name, image) in each_image(classifier, images, report):
-        found.append(
-            compare(
-                classifier, image, attack=attack, leave=leave, target=target, seed=seed + number
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            found.append(
+                compare(
+                    classifier, image, attack=attack, leave=leave, target=target, seed=seed + number
+                )
             )
-        )
+        for warning in caught:
+            (report or warnings.warn)(f"{name}: {warning.message}")
         names.append(name)
         done(1)
     return AttackedImages(found, names, classifier.names, classifier.name)

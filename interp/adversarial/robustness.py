@@ -160,9 +160,13 @@ def attack_folder(
             read.extend(paths[index] for index in indices)
             yield pixels, torch.tensor([classes[i] for i in indices]).to(pixels.device)
 
-    result = measure_robustness(
-        classifier, batches(), epsilons, attack=attack, target=target, seed=seed, done=done
-    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = measure_robustness(
+            classifier, batches(), epsilons, attack=attack, target=target, seed=seed, done=done
+        )
+    for line in dict.fromkeys(str(warning.message) for warning in caught):
+        report(line)
     return result, read
 
 

@@ -155,7 +155,7 @@ class Classifier(nn.Module):
 
     def _planes(self, image: Image.Image) -> Tensor:
         levels = vision.pil_to_tensor(image if self.channels == 3 else image.convert("L"))
-        planes: Tensor = levels[None].float() / 255
+        planes: Tensor = levels[None].contiguous().float() / 255
         return planes.to(self.mean.device)
 
     def seen(self, pixels: Tensor, wanted: int | None = None) -> tuple[int, str]:

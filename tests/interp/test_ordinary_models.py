@@ -12,8 +12,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from interp import Classifier, activation_maps, load_classifier, pgd, saliency_map
+from interp import (
+    Classifier,
+    activation_maps,
+    attack_images,
+    load_classifier,
+    pgd,
+    saliency_map,
+)
 from interp.features.extraction import extract
+from interp.network.photographs import read_pixels
 from interp.network.taps import activations, find_layer
 from interp.saliency import METHODS
 from interp.saliency.cam import grad_cam, last_map_layer
@@ -346,3 +354,20 @@ def test_weights_of_ones_own(tmp_path: Path) -> None:
         scores = classifier.model(images)
         torch.testing.assert_close(scores, own(images), msg=name)
         assert classifier.names == ()
+
+
+def test_an_attack_of_files_tells_which_it_left_as_they_were(folder: Path) -> None:
+    path = sorted(folder.rglob("*.png"))[0]
+    flat = Classifier(Wrapped(lambda scores: 0 * scores), size=12)
+    lines: list[str] = []
+    found = attack_images(flat, [path], report=lines.append)
+    assert [line.startswith(f"{path}: 1 of 1 images are as they were") for line in lines] == [True]
+    np.testing.assert_array_equal(found.images[0], found.adversarial[0])
+
+
+def test_pictures_lie_in_memory_as_tensors_do(folder: Path) -> None:
+    path = sorted(folder.rglob("*.png"))[0]
+    classifier = Classifier(net(), size=12)  # views its maps as vectors
+    pixels = read_pixels(classifier, path)
+    assert pixels.is_contiguous()
+    assert classifier(pixels).shape == (1, 4)
