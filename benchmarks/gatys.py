@@ -27,19 +27,17 @@ from torch import Tensor
 from tqdm import tqdm
 
 from interp.network.photographs import shown
-from interp.synthesis.loop import Objective, Progress
+from interp.synthesis import loop
 from interp.synthesis.style_transfer import (
-    STYLE_SIZE,
     Style,
-    TransferSettings,
     transfer_objective,
     transfer_style,
 )
 from styletransfer.images import Pixels, read_image, to_pixels, to_tensor
 from styletransfer.inference import Stylizer
-from styletransfer.losses import LossNetwork
+from styletransfer.losses import LossNetwork, Objective
 
-RECIPE = TransferSettings()
+AIM = Objective()
 # Of the network, after one that does not count.
 ROUNDS = 10
 # Iterations that are done whatever the limit.
@@ -55,18 +53,18 @@ class Losses:
 
     @property
     def total(self) -> float:
-        return RECIPE.style_weight * self.style + RECIPE.content_weight * self.content
+        return AIM.style_weight * self.style + AIM.content_weight * self.content
 
     def __str__(self) -> str:
         return f"{self.total:.3f} ({self.style:.4f}, {self.content:.3f})"
 
 
 @torch.no_grad()
-def losses(objective: Objective, pixels: Pixels) -> Losses:
+def losses(objective: loop.Objective, pixels: Pixels) -> Losses:
     terms = objective(torch.from_numpy(to_tensor(pixels)))
     return Losses(
-        terms["style"].item() / RECIPE.style_weight,
-        terms["content"].item() / RECIPE.content_weight,
+        terms["style"].item() / AIM.style_weight,
+        terms["content"].item() / AIM.content_weight,
     )
 
 
@@ -112,7 +110,7 @@ def optimise(
     ends: list[float] = []
     with tqdm(total=iterations, unit="iteration", delay=2, disable=None) as bar:
 
-        def note(progress: Progress) -> None:
+        def note(progress: loop.Progress) -> None:
             bar.update()
             ends.append(time.perf_counter() - start)
             # As Ctrl-C does: what there is comes back.
@@ -120,7 +118,7 @@ def optimise(
                 raise KeyboardInterrupt
 
         made = transfer_style(
-            network, photograph, [Style(painting)], RECIPE, steps=iterations, on_step=note
+            network, photograph, [Style(painting)], AIM, steps=iterations, on_step=note
         )
     pixels = shown(made.picture)
     if save is not None:
@@ -172,8 +170,8 @@ def main(
     style = style or painting.stem
     if style not in stylizer.styles:
         raise click.UsageError(f"the model has no style {style!r}; give --style")
-    network = LossNetwork("vgg19", RECIPE.taps(), loss_weights)
-    painted = torch.from_numpy(to_tensor(read_image(painting, size=STYLE_SIZE).rgb))
+    network = LossNetwork("vgg19", AIM.taps, loss_weights)
+    painted = torch.from_numpy(to_tensor(read_image(painting, size=AIM.painting_size).rgb))
     if save is not None:
         save.mkdir(parents=True, exist_ok=True)
     print(f"{style}, {iterations} iterations; {machine(torch.get_num_threads())}\n")
@@ -185,7 +183,7 @@ def main(
     for side in map(int, sizes.split(",")):
         pixels = square(photograph, side)
         image = torch.from_numpy(to_tensor(pixels))
-        objective = transfer_objective(network, image, [Style(painted)], RECIPE)
+        objective = transfer_objective(network, image, [Style(painted)], AIM)
         fast, output = feed_forward(stylizer, style, pixels)
         if save is not None:
             Image.fromarray(output).save(save / f"network-{side}.png")

@@ -61,9 +61,9 @@ _REST = "rest"
 @click.option(
     "--style-weight",
     type=click.FloatRange(min=0),
-    default=100.0,
+    default=20.0,
     show_default=True,
-    help="Weight of the style; 0 rebuilds the content alone. Example: --style-weight 1000",
+    help="Weight of the style; 0 rebuilds the content alone. Example: --style-weight 100",
 )
 @click.option(
     "--content-weight",
@@ -123,7 +123,8 @@ def transfer(
 ) -> None:
     """Paint PHOTOGRAPH in the style of one painting or more, by optimization (Gatys 2016).
 
-    It minimizes a style loss and a content loss, as in the training of `styletransfer`. Ctrl-C
+    It minimizes the style loss, at three scales, and the content loss by which `styletransfer`
+    trains. Ctrl-C
     writes what there is. --data holds `image`, 3×H×W in 0..1, and before each step, level after
     level, `losses` and their relative `style` and `content`.
 
@@ -135,24 +136,25 @@ def transfer(
 
     from interp.network.photographs import planes_of, shown
     from interp.pictures import resized
-    from interp.synthesis.style_transfer import Style, TransferSettings, transfer_style
+    from interp.synthesis.style_transfer import Style, transfer_style
     from styletransfer.images import to_tensor
     from styletransfer.inference import color
+    from styletransfer.losses import Objective
 
     files = recording.files
     sources = [photograph, *paintings, *(Path(mask) for mask in masks if mask != _REST)]
     files.check(sources, drawn=False)
     recorder = Recorder(steps * levels, recording, sources)
-    settings = TransferSettings(
-        style_weight if paintings else 0.0,
-        content_weight,
-        TransferSettings.style_taps if style_taps is None else listed(style_taps),
-        content_tap,
+    aim = Objective(
+        style_weight=style_weight if paintings else 0.0,
+        content_weight=content_weight,
+        style_taps=Objective.style_taps if style_taps is None else listed(style_taps),
+        content_tap=content_tap,
     )
     content = read_opaque(photograph, size, report)
     shares = _shares(blend, masks, len(paintings))
     regions = _regions(masks, content, len(paintings))
-    network = model.load_loss_network(settings.taps())
+    network = model.load_loss_network(tuple(aim.taps))
     device = network.mean.device
     wanted = [
         Style(
@@ -167,7 +169,7 @@ def transfer(
             network,
             planes_of(content).to(device),
             wanted,
-            settings,
+            aim,
             start=start,
             levels=levels,
             steps=steps,
@@ -185,8 +187,8 @@ def transfer(
         **{
             name: np.array([terms[name] / weight for terms in outcome.history])
             for name, weight in (
-                ("style", settings.style_weight),
-                ("content", settings.content_weight),
+                ("style", aim.style_weight),
+                ("content", aim.content_weight),
             )
             if weight
         },

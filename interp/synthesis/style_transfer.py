@@ -1,12 +1,12 @@
 """Neural style transfer by optimization: the photograph's content in the styles of paintings.
 
 Gatys, Ecker and Bethge 2016, "Image Style Transfer Using Convolutional Neural Networks", with the
-relative losses that the feed-forward networks are trained by (`styletransfer.losses`), so that
-the two can be compared.
+objective that the feed-forward networks are trained by: relative losses, and style at three
+scales. So the two can be compared.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -17,36 +17,17 @@ from interp.network.memory import require_gradient_memory
 from interp.network.taps import differentiable
 from interp.synthesis.loop import Objective, Outcome, Progress, lbfgs
 from interp.synthesis.pyramid import coarse_to_fine, noise, require_levels, resized_to, scaled
+from styletransfer import losses
 from styletransfer.errors import RequestError
-from styletransfer.losses import LossNetwork, content_loss, gram_matrix, style_loss
+from styletransfer.losses import LossNetwork
 
 Start = Literal["photograph", "style", "noise"]
 
+# What the feed-forward networks are trained for.
+DEFAULT_AIM = losses.Objective()
+
 # Of the squared way of pixels out of 0..1, which could not be shown.
 _RANGE_WEIGHT = 1000.0
-
-# Short side of the paintings, which decides the size of the strokes.
-STYLE_SIZE = 384
-
-
-@dataclass(frozen=True)
-class TransferSettings:
-    """What is minimized: `style_weight`·style + `content_weight`·content, read at these taps.
-
-    The defaults are what the feed-forward networks are trained by. Without content it is a Gram
-    reconstruction of the painting, without style a reconstruction of the photograph's content.
-    """
-
-    style_weight: float = 100.0
-    content_weight: float = 1.0
-    style_taps: tuple[str, ...] = ("relu1_1", "relu2_1", "relu3_1", "relu3_3")
-    content_tap: str = "relu3_2"
-
-    def taps(self) -> tuple[str, ...]:
-        """Those that count, each once."""
-        style = self.style_taps if self.style_weight else ()
-        content = (self.content_tap,) if self.content_weight else ()
-        return tuple(dict.fromkeys((*style, *content)))
 
 
 @dataclass(frozen=True)
@@ -84,44 +65,56 @@ def transfer_objective(
     network: LossNetwork,
     photograph: Tensor,
     styles: Sequence[Style],
-    settings: TransferSettings = TransferSettings(),
+    aim: losses.Objective = DEFAULT_AIM,
 ) -> Objective:
     """The terms `style` and `content` of an image as large as `photograph`, 1×3×H×W, weighted.
 
-    Style is the sum over the styles of weight times relative error of the Gram matrices. Those of
+    Style is the sum over the styles of weight times the style loss of `aim`. The Gram matrices of
     a style with a mask are taken within it, and it counts by its share of the picture, so that
     every place is drawn to its style alike. A term whose weight is 0 is left out.
     """
-    goals: list[tuple[float, dict[str, Tensor], Tensor | None]] = []
-    with torch.no_grad():
-        for style in styles if settings.style_weight else ():
-            share = 1.0 if style.mask is None else style.mask.mean().item()
-            if style.weight * share:
-                features = network(style.painting)
-                grams = {tap: gram_matrix(features[tap]) for tap in settings.style_taps}
-                goals.append((style.weight * share, grams, style.mask))
-        content = network(photograph)[settings.content_tap] if settings.content_weight else None
+    critic = losses.Critic(aim, network)
+    goals: list[tuple[float, losses.StyleTargets, Tensor | None]] = []
+    for style in styles if aim.style_weight else ():
+        share = 1.0 if style.mask is None else style.mask.mean().item()
+        if style.weight * share:
+            targets = critic.style_targets([style.painting])
+            goals.append((style.weight * share, targets, style.mask))
+    content = critic.content_target(photograph) if aim.content_weight else None
+    if not goals:  # the content needs no other scale
+        critic = losses.Critic(replace(aim, scales=(1,)), network)
 
     def objective(image: Tensor) -> dict[str, Tensor]:
-        features = network(image)
+        features = critic.features(image)
         terms: dict[str, Tensor] = {}
-        whole = {tap: gram_matrix(features[tap]) for tap in settings.style_taps if goals}
-        errors = []
-        for weight, grams, mask in goals:
-            seen = (
-                whole
-                if mask is None
-                else {tap: guided_gram(features[tap], mask) for tap in settings.style_taps}
-            )
-            errors.append(weight * style_loss(seen, grams)[0])
-        if errors:
-            terms["style"] = settings.style_weight * torch.stack(errors).sum()
+        if goals:
+            errors = [
+                weight * _style_error(features, targets, mask) for weight, targets, mask in goals
+            ]
+            terms["style"] = aim.style_weight * torch.stack(errors).sum()
         if content is not None:
-            loss = content_loss(features[settings.content_tap], content)[0]
-            terms["content"] = settings.content_weight * loss
+            loss = losses.content_loss(features[1][aim.content_tap], content)[0]
+            terms["content"] = aim.content_weight * loss
         return terms
 
     return objective
+
+
+def _style_error(
+    features: Mapping[int, Mapping[str, Tensor]],
+    targets: losses.StyleTargets,
+    mask: Tensor | None,
+) -> Tensor:
+    """The style loss by scale and tap, within `mask` where there is one: the mean over scales."""
+    errors = []
+    for scale, grams in targets.items():
+        if mask is None:
+            seen = {tap: losses.gram_matrix(features[scale][tap]) for tap in grams}
+        else:
+            inside = losses.surrounded(losses.averaged(mask, scale))
+            seen = {tap: guided_gram(features[scale][tap], inside) for tap in grams}
+        errors.append(losses.style_loss(seen, dict(grams))[0])
+    return torch.stack(errors).mean()
 
 
 @differentiable
@@ -129,7 +122,7 @@ def transfer_style(
     network: LossNetwork,
     photograph: Tensor,
     styles: Sequence[Style],
-    settings: TransferSettings = TransferSettings(),
+    aim: losses.Objective = DEFAULT_AIM,
     *,
     start: Start = "photograph",
     levels: int = 1,
@@ -141,10 +134,11 @@ def transfer_style(
     """Paint `photograph`, 1×3×H×W in 0..1, in the styles.
 
     Args:
-        network: reads `settings.taps()`.
+        network: reads `aim.taps`.
         photograph: its size is the result's.
-        styles: may be none where `settings.style_weight` is 0.
-        settings: what is minimized.
+        styles: may be none where `aim.style_weight` is 0.
+        aim: what is minimized. Without content it is a Gram reconstruction of the painting,
+            without style a reconstruction of the photograph's content.
         start: the photograph, the first painting, its middle scaled to the photograph's size, or
             noise.
         levels: of `coarse_to_fine`; photograph, paintings and masks shrink along.
@@ -154,13 +148,13 @@ def transfer_style(
 
     Its pixels are drawn into 0..1 and may stay out by a little. Raises RequestError for pictures
     that are too small for the levels or do not fit in memory, a mask of another size than the
-    photograph's or without white, and a settings that leaves nothing to do; WorkError for a loss
+    photograph's or without white, and an aim that leaves nothing to do; WorkError for a loss
     that is not finite.
     """
-    _check(photograph, styles, settings, start, levels)
+    _check(photograph, styles, aim, start, levels)
     require_gradient_memory(
         lambda image: transfer_objective(
-            network, image.detach(), [_probe(style, image) for style in styles], settings
+            network, image.detach(), [_probe(style, image) for style in styles], aim
         )(image),
         *photograph.shape[2:],
     )
@@ -173,7 +167,7 @@ def transfer_style(
     return coarse_to_fine(
         first,
         lambda scale: transfer_objective(
-            network, scaled(photograph, scale), [style.scaled(scale) for style in styles], settings
+            network, scaled(photograph, scale), [style.scaled(scale) for style in styles], aim
         ),
         levels=levels,
         steps=steps,
@@ -186,15 +180,15 @@ def transfer_style(
 def _check(
     photograph: Tensor,
     styles: Sequence[Style],
-    settings: TransferSettings,
+    aim: losses.Objective,
     start: Start,
     levels: int,
 ) -> None:
-    if not settings.taps():
+    if not aim.taps:
         raise RequestError("style and content both weigh 0: nothing is left; weigh one of them")
-    if not styles and (settings.style_weight or start == "style"):
+    if not styles and (aim.style_weight or start == "style"):
         raise RequestError("there is no style; give one, or weigh style 0 and start elsewhere")
-    if not settings.style_weight and start == "photograph":
+    if not aim.style_weight and start == "photograph":
         raise RequestError("the photograph has its own content already; start from noise")
     height, width = photograph.shape[2:]
     require_levels(height, width, levels, "the photograph")

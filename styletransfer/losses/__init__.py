@@ -2,7 +2,7 @@
 
 from styletransfer.losses.grid import grid_loss
 from styletransfer.losses.loss_network import LossNetwork, surrounded
-from styletransfer.losses.objective import Critic, Objective, StyleTargets
+from styletransfer.losses.objective import Critic, Objective, StyleTargets, averaged
 from styletransfer.losses.perceptual import (
     content_loss,
     gram_matrix,
@@ -16,6 +16,7 @@ __all__ = [
     "LossNetwork",
     "Objective",
     "StyleTargets",
+    "averaged",
     "content_loss",
     "gram_matrix",
     "grid_loss",

@@ -58,8 +58,10 @@ class Objective:
 
     @property
     def taps(self) -> list[str]:
-        """All taps, each once."""
-        return list(dict.fromkeys((*self.style_taps, self.content_tap)))
+        """All taps whose loss counts, each once."""
+        style = self.style_taps if self.style_weight else ()
+        content = (self.content_tap,) if self.content_weight else ()
+        return list(dict.fromkeys((*style, *content)))
 
     def weight(self, loss: str) -> float:
         """Weight of the loss called `loss`, such as "style"; 0 for one that only informs."""

@@ -30,8 +30,7 @@ from styletransfer.checkpoint import (
 )
 from styletransfer.errors import DivergenceError, TrainingDataError
 from styletransfer.images import find_images, read_image
-from styletransfer.losses import Critic, LossNetwork, Objective
-from styletransfer.losses.objective import averaged
+from styletransfer.losses import Critic, LossNetwork, Objective, averaged
 from styletransfer.networks import StyleNetwork
 from styletransfer.networks.style_rows import restyled, style_tables
 from styletransfer.training.batch_losses import DRAFT_SIZE, batch_losses, move_of_batch

@@ -3,8 +3,7 @@
 import numpy as np
 from torch import Tensor
 
-from styletransfer.losses import Critic, StyleTargets, content_loss
-from styletransfer.losses.objective import averaged
+from styletransfer.losses import Critic, StyleTargets, averaged, content_loss
 from styletransfer.networks import StyleNetwork
 
 # By what factor a draft is smaller than its picture.

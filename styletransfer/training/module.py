@@ -15,8 +15,14 @@ from torch import Tensor
 
 from styletransfer.checkpoint import ENTRY, check_format, entry
 from styletransfer.errors import DivergenceError, TrainingDataError
-from styletransfer.losses import Critic, LossNetwork, Objective, StyleTargets, content_loss
-from styletransfer.losses.objective import averaged
+from styletransfer.losses import (
+    Critic,
+    LossNetwork,
+    Objective,
+    StyleTargets,
+    averaged,
+    content_loss,
+)
 from styletransfer.networks import build_network
 from styletransfer.networks.style_network import IDENTITY
 from styletransfer.networks.style_rows import shared_and_own

@@ -12,24 +12,24 @@ from torch.testing import assert_close
 from interp.network import memory
 from interp.synthesis.pyramid import noise
 from interp.synthesis.style_transfer import (
-    STYLE_SIZE,
     Style,
-    TransferSettings,
     guided_gram,
     transfer_objective,
     transfer_style,
 )
 from styletransfer.errors import RequestError
-from styletransfer.evaluation import losses as evaluation
-from styletransfer.losses import LossNetwork, gram_matrix
+from styletransfer.evaluation import judge
+from styletransfer.losses import LossNetwork, Objective, gram_matrix
 from tests.assets import asset
 
-SETTINGS = TransferSettings(style_taps=("relu1", "fire2", "fire3"), content_tap="fire3")
+AIM = Objective(
+    style_weight=50.0, style_taps=("relu1", "fire2", "fire3"), content_tap="fire3", scales=(1,)
+)
 
 
 @pytest.fixture(scope="module")
 def network() -> LossNetwork:
-    return LossNetwork("squeezenet1_1", SETTINGS.taps(), "random")
+    return LossNetwork("squeezenet1_1", AIM.taps, "random")
 
 
 @pytest.fixture
@@ -52,33 +52,35 @@ def paintings() -> list[Tensor]:
 
 
 def losses(network: LossNetwork, photograph: Tensor, styles: list[Style], image: Tensor) -> Tensor:
-    terms = transfer_objective(network, photograph, styles, SETTINGS)(image)
+    terms = transfer_objective(network, photograph, styles, AIM)(image)
     return torch.stack([terms["style"], terms["content"]])
-
-
-def test_recipe_is_that_of_the_feed_forward_networks() -> None:
-    settings = TransferSettings()
-    assert settings.style_weight == evaluation.STYLE_WEIGHT
-    assert settings.style_taps == evaluation.STYLE_TAPS
-    assert settings.content_tap == evaluation.CONTENT_TAP
-    assert settings.content_weight == 1
-    assert STYLE_SIZE == evaluation.STYLE_SIZE
 
 
 def test_objective_is_what_the_judge_finds(
     photograph: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weights, path = asset("weights/vgg19_relu3_4.safetensors"), tmp_path / "painting.png"
-    monkeypatch.setattr(evaluation, "STYLE_SIZE", 24)
+    monkeypatch.setattr(judge, "OBJECTIVE", Objective(painting_size=24))
     painting = (255 * noise(24, 30, 5)).round() / 255
     Image.fromarray((255 * painting[0].permute(1, 2, 0)).round().byte().numpy()).save(path)
-    judge = evaluation.Judge({"painting": path}, weights)
     output = (photograph + 0.2 * noise(40, 56, 1)).clamp(0, 1)
-    judged = judge.losses(judge.look(output), judge.look(photograph), "painting")
-    network = LossNetwork("vgg19", TransferSettings().taps(), weights)
+    judged = judge.Judge({"painting": path}, weights).losses(output, photograph, "painting")
+    network = LossNetwork("vgg19", Objective().taps, weights)
     terms = transfer_objective(network, photograph, [Style(painting)])(output)
-    assert_close(terms["style"], 100 * judged.style)
-    assert_close(terms["content"], judged.content)
+    assert_close(terms["style"], 20 * judged["style"])
+    assert_close(terms["content"], judged["content"])
+    assert_close(terms["style"] + terms["content"], judged["total"])
+
+
+def test_a_mask_of_ones_changes_nothing_at_any_scale(
+    network: LossNetwork, photograph: Tensor, paintings: list[Tensor]
+) -> None:
+    aim, image = replace(AIM, scales=(1, 2, 4)), photograph.flip(3)
+    everywhere, unmasked = (
+        transfer_objective(network, photograph, [Style(paintings[0], mask=mask)], aim)(image)
+        for mask in (torch.ones(1, 1, 40, 56), None)
+    )
+    assert_close(everywhere, unmasked)
 
 
 @pytest.mark.parametrize("box", [(0, 6, 0, 9), (2, 5, 1, 8), (3, 4, 3, 4)])
@@ -94,7 +96,7 @@ def test_guided_gram_is_that_of_the_crop(box: tuple[int, int, int, int]) -> None
 
 
 def test_content_alone_is_rebuilt(network: LossNetwork, photograph: Tensor) -> None:
-    settings = replace(SETTINGS, style_weight=0.0)
+    settings = replace(AIM, style_weight=0.0)
     made = transfer_style(network, photograph, [], settings, start="noise", steps=25)
     assert set(made.history[0]) == {"content", "range"}
     assert made.history[-1]["content"] < made.history[0]["content"] / 10
@@ -106,7 +108,7 @@ def test_content_alone_is_rebuilt(network: LossNetwork, photograph: Tensor) -> N
 def test_style_alone_is_rebuilt(
     network: LossNetwork, photograph: Tensor, paintings: list[Tensor], levels: int
 ) -> None:
-    settings = replace(SETTINGS, content_weight=0.0)
+    settings = replace(AIM, content_weight=0.0)
     styles = [Style(paintings[0])]
     made = transfer_style(
         network, photograph, styles, settings, start="noise", steps=25, levels=levels
@@ -123,10 +125,10 @@ def test_result_lies_between(
     network: LossNetwork, photograph: Tensor, paintings: list[Tensor], start: str
 ) -> None:
     styles = [Style(paintings[1])]
-    made = transfer_style(network, photograph, styles, SETTINGS, start=start, steps=30).picture
+    made = transfer_style(network, photograph, styles, AIM, start=start, steps=30).picture
     painting = torch.nn.functional.interpolate(paintings[1], (40, 56))
     style, content = losses(network, photograph, styles, made)
-    assert 0 < style < losses(network, photograph, styles, photograph)[0] / 10
+    assert 0 < style < losses(network, photograph, styles, photograph)[0] / 5
     assert 0 < content < losses(network, photograph, styles, painting)[1]
     assert (made - made.clamp(0, 1)).abs().mean() < 0.01
 
@@ -156,7 +158,7 @@ def test_a_mask_says_where(
     left = everywhere.clone()
     left[..., 20:] = 0
     styles = [Style(paintings[0], mask=left)]
-    settings = replace(SETTINGS, content_weight=0.0)
+    settings = replace(AIM, content_weight=0.0)
     made = transfer_style(network, photograph, styles, settings, steps=5).picture
     changed = (made - photograph).abs().amax((0, 1, 2))
     # Beyond the mask, what its features see changes; beyond that, nothing.
@@ -169,7 +171,7 @@ def test_the_seed_decides(
 ) -> None:
     first, again, other = (
         transfer_style(
-            *(network, photograph, [Style(paintings[0])], SETTINGS),
+            *(network, photograph, [Style(paintings[0])], AIM),
             start="noise",
             steps=2,
             seed=seed,
@@ -214,7 +216,7 @@ def test_refusals(
         else:
             given.append(Style(paintings[0], mask=style))
     with pytest.raises(RequestError, match=said):
-        transfer_style(network, photograph, given, replace(SETTINGS, **settings), **options)
+        transfer_style(network, photograph, given, replace(AIM, **settings), **options)
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -227,4 +229,4 @@ def test_too_large(
     monkeypatch.setattr(memory, "available_memory", lambda: 10_000_000)
     mask = mask_of(200, 220) if masked else None
     with pytest.raises(RequestError, match=r"220×200 pixels needs .* that fits is "):
-        transfer_style(network, noise(200, 220, 0), [Style(paintings[0], mask=mask)], SETTINGS)
+        transfer_style(network, noise(200, 220, 0), [Style(paintings[0], mask=mask)], AIM)
