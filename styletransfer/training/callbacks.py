@@ -14,6 +14,7 @@ from torchvision.utils import make_grid
 
 from styletransfer.images import Picture, to_pixels, write_image
 from styletransfer.training.module import StyleTransferModule
+from styletransfer.training.photographs import Batch
 
 
 class TrainingMetrics(pl.Callback):
@@ -90,17 +91,19 @@ class SampleGrid(pl.Callback):
         trainer: pl.Trainer,
         pl_module: pl.LightningModule,
         outputs: Any,
-        batch: Tensor,
+        batch: Batch,
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
         if batch_idx or trainer.sanity_checking or trainer.state.fn != TrainerFn.FITTING:
             return
+        if not len(batch.images):
+            return
         assert isinstance(pl_module, StyleTransferModule)
-        rows = torch.eye(len(pl_module.style_names), device=batch.device)
+        rows = torch.eye(len(pl_module.style_names), device=batch.images.device)
         tiles = [
             torch.cat([photograph[None], *(pl_module(photograph[None], row[None]) for row in rows)])
-            for photograph in batch[: self.photographs]
+            for photograph in batch.images[: self.photographs]
         ]
         grid = make_grid(torch.cat(tiles), nrow=len(rows) + 1, padding=4, pad_value=1)
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -292,14 +292,16 @@ class StyleTransferModule(pl.LightningModule):
         """Files that could not be used so far, and steps refused for a non-finite loss."""
         return Counter(skipped_files=len(self._warned), refused_steps=self._refused)
 
-    def validation_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        self._warn_skipped(batch.skipped)
+        if not (count := len(batch.images)):
+            return
+        first = batch_idx * count
         painted = len(self.style_names) - 1
-        first = batch_idx * len(batch)
-        styles = torch.arange(first, first + len(batch), device=self.device) % painted + 1
-        stylized, parts = self.losses(batch, styles)
+        styles = torch.arange(first, first + count, device=self.device) % painted + 1
+        _, parts = self.losses(batch.images, styles)
         for name, values in parts.items():
-            self.log(f"val/{name}", values.mean(), batch_size=len(batch), sync_dist=True)
-        return stylized
+            self.log(f"val/{name}", values.mean(), batch_size=count, sync_dist=True)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """What all styles share, and what belongs to one, each with its learning rate.
@@ -344,15 +346,20 @@ class StyleTransferModule(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what building the network again and teaching it a style need, in plain types only."""
-        # A step of the optimizer that is half done is done anew.
-        whole = self.batches - self.batches % max(self.trainer.accumulate_grad_batches, 1)
+        # A step of the optimizer that is half done is done anew: its batches do not count, and
+        # not for Lightning either, which decides by its own counts when a step is complete.
+        begun = self.batches % max(self.trainer.accumulate_grad_batches, 1)
+        if begun and "loops" in checkpoint:
+            progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+            for counts in (progress["total"], progress["current"]):
+                counts.update({name: count - begun for name, count in counts.items()})
         checkpoint[ENTRY] = entry(
             self.network_name,
             self.network,
             self.style_names,
             self.trained_on,
             self.objective,
-            whole,
+            self.batches - begun,
         )
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -112,21 +112,34 @@ class PhotographStream(IterableDataset[Batch]):
         raise TrainingDataError("no photograph can be read and holds a crop; see the warnings")
 
 
-class HeldOut(Dataset[Tensor]):
-    """Photographs for validation: short side scaled to the crop, the middle cut out."""
+class HeldOut(Dataset[Batch]):
+    """Batches of photographs for validation: short side scaled to the crop, the middle cut out.
 
-    def __init__(self, files: Sequence[Path], crop: int) -> None:
+    A photograph that cannot be read is named in `skipped`, and the batch is smaller.
+    """
+
+    def __init__(self, files: Sequence[Path], crop: int, batch_size: int) -> None:
         self.files = files
         self.crop = crop
+        self.batch_size = batch_size
 
     def __len__(self) -> int:
-        return len(self.files)
+        return -(-len(self.files) // self.batch_size)
 
-    def __getitem__(self, index: int) -> Tensor:
-        pixels = read_image(self.files[index], size=self.crop).rgb
-        top = (pixels.shape[0] - self.crop) // 2
-        left = (pixels.shape[1] - self.crop) // 2
-        return _as_tensor(pixels[top : top + self.crop, left : left + self.crop])
+    def __getitem__(self, index: int) -> Batch:
+        images = torch.empty(0, 3, self.crop, self.crop)
+        skipped: list[str] = []
+        for path in self.files[index * self.batch_size : (index + 1) * self.batch_size]:
+            try:
+                pixels = read_image(path, size=self.crop).rgb
+            except ImageError as error:
+                skipped.append(str(error))
+                continue
+            top = (pixels.shape[0] - self.crop) // 2
+            left = (pixels.shape[1] - self.crop) // 2
+            middle = _as_tensor(pixels[top : top + self.crop, left : left + self.crop])
+            images = torch.cat([images, middle[None]])
+        return Batch(images, skipped)
 
 
 class PhotographDataModule(pl.LightningDataModule):
@@ -220,10 +233,11 @@ class PhotographDataModule(pl.LightningDataModule):
             pin_memory=torch.cuda.is_available(),
         )
 
-    def val_dataloader(self) -> DataLoader[Tensor] | list[DataLoader[Tensor]]:
+    def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
         if not self.validation_files:
             return []
-        return DataLoader(HeldOut(self.validation_files, self.crop), batch_size=self.batch_size)
+        held_out = HeldOut(self.validation_files, self.crop, self.batch_size)
+        return DataLoader(held_out, batch_size=None)
 
 
 @lru_cache(maxsize=2)

@@ -15,6 +15,7 @@ from styletransfer.checkpoint import load_checkpoint
 from styletransfer.errors import DivergenceError, TrainingDataError
 from styletransfer.losses.objective import averaged
 from styletransfer.training.batch_losses import move_of_batch
+from styletransfer.training.callbacks import SampleGrid
 from styletransfer.training.module import StyleTransferModule
 from styletransfer.training.styles import read_paintings
 from tests.styletransfer.training.tiny import data, make_data, module, trainer
@@ -76,7 +77,7 @@ def test_training_lowers_the_loss(folders: dict[str, Path], tmp_path: Path) -> N
     photographs = data(folders["photographs"])
     photographs.setup("fit")
     ours.setup("fit")
-    image = torch.stack([photographs.val_dataloader().dataset[i] for i in (0, 1)])  # type: ignore[union-attr]
+    image = photographs.val_dataloader().dataset[0].images  # type: ignore[union-attr, index]
     styles = torch.tensor([1, 2])
     before = ours.losses(image, styles)[1]["total"].mean().item()
     trainer(tmp_path, 40).fit(ours, photographs)
@@ -205,6 +206,109 @@ def test_skipped_files_are_counted_once(folders: dict[str, Path], tmp_path: Path
         trainer(tmp_path, 12).fit(ours, data(folders["photographs"], held_out=0))
     assert ours.counters()["skipped_files"] == 1
     assert sum("bad.jpg" in str(w.message) for w in warned) == 1
+
+
+def test_a_damaged_photograph_among_the_held_out_is_counted_once(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    photographs = data(folders["photographs"], batch_size=1)
+    photographs.setup("fit")
+    photographs.validation_files[0].write_bytes(b"no picture")
+    ours = module(folders["paintings"])
+    validated = []
+
+    class Look(SampleGrid):
+        def on_validation_epoch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+            validated.append(trainer.callback_metrics["val/total"].isfinite().item())
+
+    with pytest.warns(UserWarning, match="not an image") as warned:
+        fitting = trainer(tmp_path, 4, [Look()], val_check_interval=2, check_val_every_n_epoch=None)
+        fitting.fit(ours, photographs)
+    assert validated == [True, True]
+    assert ours.counters()["skipped_files"] == 1
+    assert sum(photographs.validation_files[0].name in str(w.message) for w in warned) == 1
+
+
+# Several batches to a step of the optimizer
+
+
+class Seen(pl.Callback):
+    """The photographs and styles of each batch."""
+
+    def __init__(self) -> None:
+        self.batches: list[tuple[Tensor, list[int]]] = []
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self.batches.append((batch.images.clone(), outputs["styles"]))
+
+
+def accumulated(
+    folders: dict[str, Path], root: Path, steps: int, resume: Path | None = None, every: int = 2
+) -> tuple[Seen, pl.Trainer]:
+    """Train to `steps` of a run of 4, of `every` batches each."""
+
+    class Stop(pl.Callback):
+        def on_train_batch_end(self, trainer: pl.Trainer, *rest: Any) -> None:
+            trainer.should_stop = trainer.global_step >= steps
+
+    seen = Seen()
+    fitting = trainer(root, 4, [seen, Stop()], accumulate_grad_batches=every)
+    fitting.fit(module(folders["paintings"]), data(folders["photographs"]), ckpt_path=resume)
+    assert fitting.global_step == steps
+    return seen, fitting
+
+
+def test_accumulation_draws_no_picture_and_no_style_twice(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    """It sees what a run of as many batches sees that has a step for each."""
+    seen, fitting = accumulated(folders, tmp_path, 4)
+    assert len(seen.batches) == 8 and fitting.lightning_module.batches == 8
+    plain = Seen()
+    trainer(tmp_path, 8, [plain]).fit(module(folders["paintings"]), data(folders["photographs"]))
+    for (images, styles), (expected, dealt) in zip(seen.batches, plain.batches, strict=True):
+        assert torch.equal(images, expected) and styles == dealt
+
+
+def test_a_run_with_accumulation_resumes_exactly_and_ends(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    through, whole = accumulated(folders, tmp_path, 4)
+    first, fitting = accumulated(folders, tmp_path, 2)
+    fitting.save_checkpoint(tmp_path / "c.ckpt")
+    rest, resumed = accumulated(folders, tmp_path, 4, tmp_path / "c.ckpt")
+    together = [*first.batches, *rest.batches]
+    for (images, styles), (expected, dealt) in zip(together, through.batches, strict=True):
+        assert torch.equal(images, expected) and styles == dealt
+    state = resumed.lightning_module.state_dict()
+    for name, value in whole.lightning_module.state_dict().items():
+        assert torch.equal(state[name], value), name
+
+
+def test_a_checkpoint_within_a_step_of_the_optimizer_does_that_step_anew(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    ours = module(folders["paintings"])
+
+    class Save(pl.Callback):
+        def on_train_batch_end(self, trainer: pl.Trainer, *rest: Any) -> None:
+            if ours.batches == 3:
+                trainer.save_checkpoint(tmp_path / "c.ckpt")
+
+    trainer(tmp_path, 4, [Save()], accumulate_grad_batches=2).fit(
+        ours, data(folders["photographs"])
+    )
+    saved = torch.load(tmp_path / "c.ckpt", weights_only=True)
+    assert (saved["global_step"], saved["styletransfer"]["batches"]) == (1, 2)
+    through, whole = accumulated(folders, tmp_path, 4)
+    rest, resumed = accumulated(folders, tmp_path, 4, tmp_path / "c.ckpt")
+    assert len(rest.batches) == 6
+    assert torch.equal(rest.batches[0][0], through.batches[2][0])
+    state = resumed.lightning_module.state_dict()
+    for name, value in whole.lightning_module.state_dict().items():
+        assert torch.equal(state[name], value), name
 
 
 def test_a_weight_for_an_unknown_style_is_refused(folders: dict[str, Path]) -> None:

@@ -103,7 +103,20 @@ def test_held_out_photographs_are_centre_crops(tmp_path: Path) -> None:
     pixels = np.zeros((32, 64, 3), np.uint8)
     pixels[:, 16:48] = 255
     Image.fromarray(pixels).save(tmp_path / "bar.png")
-    assert torch.equal(HeldOut([tmp_path / "bar.png"], 32)[0], torch.ones(3, 32, 32))
+    held_out = HeldOut([tmp_path / "bar.png"] * 3, 32, batch_size=2)
+    assert [len(held_out[i].images) for i in range(len(held_out))] == [2, 1]
+    assert torch.equal(held_out[0].images, torch.ones(2, 3, 32, 32))
+
+
+def test_a_damaged_one_among_the_held_out_is_named_and_the_others_count(
+    files: list[Path], tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(files[0].read_bytes()[:200])
+    whole, damaged = HeldOut(files[:1], 32, 2), HeldOut([bad, files[0], bad], 32, 2)
+    assert torch.equal(damaged[0].images, whole[0].images)
+    assert len(damaged[0].skipped) == 1 and str(bad) in damaged[0].skipped[0]
+    assert damaged[1].images.shape == (0, 3, 32, 32)
 
 
 def test_the_split_is_disjoint_complete_and_spread(tmp_path: Path) -> None:
