@@ -91,7 +91,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
             f"{path}: not a checkpoint that can be read ({reason}); replace it by an intact copy"
         ) from error
     check_format(checkpoint, str(path))
-    checkpoint_network(checkpoint, source=str(path))
+    for state in STATES:
+        if state in checkpoint:
+            checkpoint_network(checkpoint, state, str(path))
+    checkpoint_objective(checkpoint, str(path))
     whole: Checkpoint = checkpoint
     return whole
 
@@ -99,15 +102,15 @@ def read_checkpoint(path: Path) -> Checkpoint:
 def check_format(checkpoint: Any, source: str = "the checkpoint") -> None:
     """Raise CheckpointError unless `checkpoint` has the entries of this format, of their types."""
     ours = checkpoint.get(ENTRY) if isinstance(checkpoint, dict) else None
-    if not isinstance(ours, dict) or not isinstance(checkpoint.get("state_dict"), dict):
+    if not isinstance(ours, dict) or "state_dict" not in checkpoint:
         raise CheckpointError(
             f"{source}: not a checkpoint of `train`; it lacks the entry {ENTRY!r}"
         )
     version = ours.get("format", 1)
     if version != FORMAT:
         raise CheckpointError(
-            f"{source}: its format is {version}, and this version reads format {FORMAT} alone; "
-            "train the network again, or use the version that wrote the checkpoint"
+            f"{source}: its format is {version!r:.20}, and this version reads format {FORMAT} "
+            "alone; train the network again, or use the version that wrote the checkpoint"
         )
     kinds = {
         "network": str,
@@ -118,13 +121,23 @@ def check_format(checkpoint: Any, source: str = "the checkpoint") -> None:
         "batches": int,
     }
     for key, kind in kinds.items():
-        if not isinstance(ours.get(key), kind):
+        if type(ours.get(key)) is not kind:
             raise CheckpointError(f"{source}: its entry {ENTRY}.{key} is missing or malformed")
     styles = ours["styles"]
     if styles[:1] != [IDENTITY] or not all(isinstance(style, str) for style in styles):
         raise CheckpointError(f"{source}: its entry {ENTRY}.styles is no list of names")
+    if ours["batches"] < 0:
+        raise CheckpointError(f"{source}: its entry {ENTRY}.batches is below 0")
+    if len(set(styles)) < len(styles):
+        raise CheckpointError(f"{source}: its entry {ENTRY}.styles names a style twice")
     if ours["network"] not in NETWORKS:
-        raise CheckpointError(f"{source}: holds a network {ours['network']!r}, unknown here")
+        raise CheckpointError(f"{source}: holds a network {ours['network']!r:.40}, unknown here")
+    for state in STATES:
+        tensors = checkpoint.get(state, {})
+        if not isinstance(tensors, dict) or not all(
+            isinstance(name, str) and isinstance(value, Tensor) for name, value in tensors.items()
+        ):
+            raise CheckpointError(f"{source}: its entry {state} holds something else than tensors")
 
 
 def load_checkpoint(path: Path) -> TrainedNetwork:
@@ -155,18 +168,25 @@ def checkpoint_network(
         if name.startswith(PREFIX)
     }
     try:
+        # First without memory: its options may ask for more than there is.
+        with torch.device("meta"):
+            plan = build_network(ours["network"], len(ours["styles"]), **ours["options"])
+        plan.load_state_dict({name: value.to("meta") for name, value in tensors.items()})
         network = build_network(ours["network"], len(ours["styles"]), **ours["options"])
         network.load_state_dict(tensors)
-    except (RuntimeError, TypeError, ValueError) as error:
+    # Options of wrong kinds fail in as many ways as there are operators.
+    except (ArithmeticError, AttributeError, RuntimeError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise CheckpointError(
-            f"{source}: its weights do not fit its network ({reason}); it was written by another "
-            "version, or changed since"
+            f"{source}: its weights do not fit its network ({reason:.200}); it was written by "
+            "another version, or changed since"
         ) from error
+    if not all(value.isfinite().all() for value in network.state_dict().values()):
+        raise CheckpointError(f"{source}: its weights are not all finite; take an earlier one")
     return network.eval()
 
 
-def checkpoint_objective(checkpoint: Checkpoint) -> Objective:
+def checkpoint_objective(checkpoint: Checkpoint, source: str = "the checkpoint") -> Objective:
     """What the network of a checkpoint was trained for.
 
     Raises:
@@ -174,8 +194,10 @@ def checkpoint_objective(checkpoint: Checkpoint) -> Objective:
     """
     try:
         return Objective.from_entry(checkpoint[ENTRY]["objective"])
-    except (KeyError, TypeError) as error:
-        raise CheckpointError(f"the checkpoint's objective is malformed ({error})") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{source}: its entry {ENTRY}.objective is malformed ({error!s:.200})"
+        ) from error
 
 
 def select_styles(checkpoint: Checkpoint, names: Sequence[str]) -> Checkpoint:

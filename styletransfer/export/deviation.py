@@ -1,6 +1,7 @@
 """How far the pictures of one model are from those of another."""
 
 import math
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,9 @@ import numpy as np
 import onnx
 import onnxruntime
 from numpy.typing import NDArray
+from tqdm import tqdm
 
-from styletransfer.errors import RequestError
+from styletransfer.errors import ImageError, RequestError
 from styletransfer.images import find_images, read_image, to_tensor
 from styletransfer.inference.model import INPUTS, OUTPUT
 
@@ -55,17 +57,20 @@ def deviation(
 def choose_pictures(folder: Path, styles: int) -> list[tuple[Path, int]]:
     """Choose at most `PICTURES` photographs of `folder`, each with the number of a painted style.
 
-    The styles take turns; where there are few photographs, each meets several styles.
+    The styles take turns; where there are few photographs, each meets several styles. One that
+    cannot be read is named on stderr and passed over.
 
     Raises:
-        RequestError: There is no such folder, or no image in it.
+        RequestError: There is no such folder, or no image in it that can be read.
     """
     if not folder.is_dir():
         raise RequestError(f"{folder}: no such folder of photographs")
     paths = find_images(folder)
     if not paths:
         raise RequestError(f"{folder}: there is no image in this folder; name one with photographs")
-    paths = paths[:: math.ceil(len(paths) / PICTURES)]
+    paths = [path for path in paths[:: math.ceil(len(paths) / PICTURES)] if _can_be_read(path)]
+    if not paths:
+        raise RequestError(f"{folder}: none of its photographs can be read; name another folder")
     painted = range(1, styles) if styles > 1 else range(1)
     pairs = [
         (path, painted[(place + turn) % len(painted)])
@@ -84,3 +89,12 @@ def photograph_feeds(
     """
     for path, style in pictures:
         yield to_tensor(read_image(path, size=SIDE).rgb), np.eye(styles, dtype=np.float32)[[style]]
+
+
+def _can_be_read(path: Path) -> bool:
+    try:
+        read_image(path, size=SIDE)
+    except ImageError as error:
+        tqdm.write(f"skipped {error}", file=sys.stderr)
+        return False
+    return True

@@ -6,6 +6,7 @@ count as well as brush marks. Snelgrove 2017, "High-Resolution Multi-Scale Neura
 Synthesis".
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -78,9 +79,23 @@ class Objective:
 
     @classmethod
     def from_entry(cls, entry: Mapping[str, Any]) -> "Objective":
-        """Undo `as_entry`."""
+        """Undo `as_entry`.
+
+        Raises:
+            KeyError, TypeError, ValueError: An entry that `as_entry` did not write.
+        """
         tuples = {name: tuple(entry[name]) for name in ("style_taps", "scales")}
-        return cls(**{**entry, **tuples})
+        found = cls(**{**entry, **tuples})
+        texts = (found.loss_network, found.content_tap, *found.style_taps)
+        sizes = (found.painting_size, *found.scales)
+        weights = [value for name, value in entry.items() if name.endswith("_weight")]
+        if not found.style_taps or not all(type(text) is str for text in texts):
+            raise TypeError("the loss network and its taps are texts")
+        if not found.scales or not all(type(n) is int and n > 0 for n in sizes):
+            raise ValueError("the scales and the size of the paintings are whole numbers above 0")
+        if not all(type(w) in (int, float) and math.isfinite(w) for w in weights):
+            raise ValueError("the weights of the losses are finite numbers")
+        return found
 
 
 class Critic:

@@ -9,6 +9,7 @@ import torch
 from pytorch_lightning.callbacks import EMAWeightAveraging
 
 from styletransfer.checkpoint import (
+    ENTRY,
     STATES,
     Checkpoint,
     append_styles,
@@ -186,6 +187,82 @@ def test_files_that_are_no_checkpoint_of_ours(trained: Path, tmp_path: Path) -> 
 def test_a_missing_entry_is_named(trained: Path, tmp_path: Path, key: str) -> None:
     path = changed(trained, tmp_path / "c.ckpt", lambda c: c["styletransfer"].pop(key))
     assert f"styletransfer.{key} is missing or malformed" in refusal(path)
+
+
+WRONG: tuple[Any, ...] = (None, -1, 1e400, "x" * 1000, [[]], {"a": {"b": []}}, 10**30)
+ENTRIES = ("format", "network", "options", "styles", "trained_on", "objective", "batches")
+
+
+def entry_with(key: str, value: Any, inside: str | None = None) -> Any:
+    def change(checkpoint: Checkpoint) -> None:
+        entry = checkpoint[ENTRY] if inside is None else checkpoint[ENTRY][inside]
+        entry[key] = value
+
+    return change
+
+
+def malformed() -> dict[str, Any]:
+    """Ways to spoil a checkpoint, by what tells them apart."""
+    ways: dict[str, Any] = {}
+    for key in ENTRIES:
+        for value in WRONG:
+            harmless = {"trained_on": str, "batches": int}.get(key)
+            if type(value) is not harmless or value == -1:
+                ways[f"{key} {value!r:.9}"] = entry_with(key, value)
+    for option, value in (
+        *(("coarse_channels", 10**6), ("coarse_channels", -4), ("head", 0.5), ("stem", None)),
+        *(("fine_kernels", [4]), ("fine_kernels", "abc"), ("unknown", 1)),
+    ):
+        ways[f"option {option} {value}"] = entry_with(option, value, "options")
+    for key, value in (
+        *(("style_taps", [1]), ("scales", ["a"]), ("style_weight", "a"), ("painting_size", 0)),
+        ("more", 1),
+    ):
+        ways[f"objective {key}"] = entry_with(key, value, "objective")
+    for state in STATES:
+        ways |= {
+            f"{state} is a list": lambda c, s=state: c.update({s: []}),
+            f"{state} by number": lambda c, s=state: c[s].update({1: torch.ones(1)}),
+            f"{state} holds a text": lambda c, s=state: c[s].update({FIRST: "a"}),
+            f"{state} lacks one": lambda c, s=state: c[s].pop(FIRST),
+            f"{state} of another shape": lambda c, s=state: c[s].update({FIRST: torch.ones(2)}),
+            f"{state} has a NaN": lambda c, s=state: c[s][FIRST].fill_(float("nan")),
+        }
+    return ways
+
+
+FIRST = "network.fine.tint"
+WAYS = malformed()
+
+
+def test_there_are_at_least_fifty_ways() -> None:
+    assert len(WAYS) >= 50
+
+
+@pytest.fixture(scope="module")
+def compact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(tmp_path_factory.mktemp("compact"))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_malformed_checkpoint_is_one_line(compact: Path, tmp_path: Path, way: str) -> None:
+    line = refusal(changed(compact, tmp_path / "c.ckpt", WAYS[way]))
+    assert len(line) < 600
+
+
+@pytest.mark.parametrize("damage", ["empty", "html", "half", "one byte", "a folder"])
+def test_a_damaged_file_is_one_line(trained: Path, tmp_path: Path, damage: str) -> None:
+    path, whole = tmp_path / "c.ckpt", trained.read_bytes()
+    if damage == "a folder":
+        path.mkdir()
+    else:
+        html = b"<!DOCTYPE html><title>404</title>" * 20
+        path.write_bytes(
+            {"empty": b"", "html": html, "half": whole[: len(whole) // 2], "one byte": whole[:-1]}[
+                damage
+            ]
+        )
+    refusal(path)
 
 
 def test_no_pickled_code_is_run(tmp_path: Path) -> None:

@@ -72,3 +72,18 @@ def test_feeds_are_the_photographs_at_one_size(tmp_path: Path) -> None:
 def test_a_folder_without_images(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="there is no image"):
         choose_pictures(tmp_path, 3)
+
+
+def test_a_damaged_photograph_is_named_once_and_the_others_count(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = photographs(tmp_path, 3)
+    (folder / "001.png").write_bytes(b"no picture")
+    pictures = choose_pictures(folder, styles=4)
+    assert {path.name for path, _ in pictures} == {"000.png", "002.png"} and len(pictures) == 6
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("skipped ") and "001.png" in lines[0]
+    for path in folder.iterdir():
+        path.write_bytes(b"no picture")
+    with pytest.raises(RequestError, match="none of its photographs can be read"):
+        choose_pictures(folder, 3)
