@@ -117,15 +117,14 @@ def style_loss(judge: Any, frames: Frames, style: str) -> float:
     with torch.no_grad():
         for frame in frames[4::5]:
             tensor = torch.from_numpy(frame.astype(np.float32) / 255).permute(2, 0, 1)[None]
-            seen = judge.look(tensor)
-            losses.append(float(judge.losses(seen, seen, style).style))
+            losses.append(float(judge.losses(tensor, tensor, style)["style"]))
     return float(np.mean(losses))
 
 
 def stability(paintings: Path | None, loss_weights: Path | None) -> None:
     judge: Any = None
     if paintings and loss_weights:
-        from styletransfer.evaluation.losses import Judge
+        from styletransfer.evaluation.judge import Judge
 
         judge = Judge({name: paintings / f"{name}.jpg" for name in STYLES}, loss_weights)
     photographs, stylizer = list(film(FRAMES)), Stylizer()

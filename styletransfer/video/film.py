@@ -21,7 +21,7 @@ from styletransfer.video.frames import checked_stability, paint_steadily
 from styletransfer.video.join import Cut, join, streams_to_copy
 from styletransfer.video.painting import FilmPainter, with_moments
 from styletransfer.video.pieces import LENGTH, Piece, Pieces
-from styletransfer.video.source import Frame, Source, is_pattern, open_source
+from styletransfer.video.source import Frame, Source, is_pattern, numbered, open_source
 from styletransfer.video.stability import Stabilizer
 from styletransfer.video.timeline import parse_timeline
 
@@ -158,6 +158,12 @@ def check_output(source: Path, output: Path, *, overwrite: bool) -> None:
     folder = output.parent
     if not folder.is_dir():
         raise OutputError(f"{folder}: no such folder; make it first")
+    if is_pattern(output):
+        read = source if source.is_dir() else source.parent
+        if (source.is_dir() or is_pattern(source)) and folder.samefile(read):
+            raise OutputError(f"{folder} holds the input; write the frames to another folder")
+        if not overwrite and numbered(output):
+            raise OutputError(f"{numbered(output)[0]} exists already; --overwrite replaces it")
     if output.exists():
         if source.exists() and output.samefile(source):
             raise OutputError(f"{output} is the input, and would be overwritten; give another")

@@ -180,7 +180,7 @@ class FolderSource(Source):
         if path.is_dir():
             self._files = sorted(find_images(path), key=_number)
         else:
-            self._files = _matching(path)
+            self._files = numbered(path)
         if not self._files:
             raise FilmError(f"{path}: there is no picture here; name a folder of numbered frames")
         self._short_side = short_side
@@ -222,6 +222,17 @@ def is_pattern(path: Path) -> bool:
     return re.search(r"%0?\d*d", path.name) is not None
 
 
+def numbered(pattern: Path) -> list[Path]:
+    """List the files that a pattern stands for, in the order of their numbers."""
+    expression = re.escape(pattern.name)
+    expression = re.sub(r"%0?\d*d", r"(\\d+)", expression)
+    folder = pattern.parent
+    if not folder.is_dir():
+        return []
+    found = (file for file in folder.iterdir() if re.fullmatch(expression, file.name))
+    return sorted(found, key=_number)
+
+
 def _opened(path: Path) -> Any:
     try:
         container = av.open(os.fspath(path))
@@ -261,16 +272,6 @@ def _is_full(frame: Any) -> bool:
 def _scaled(size: tuple[int, int], short_side: int | None) -> tuple[int, int]:
     scale = 1 if short_side is None else short_side / min(size)
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
-
-
-def _matching(pattern: Path) -> list[Path]:
-    expression = re.escape(pattern.name)
-    expression = re.sub(r"%0?\d*d", r"(\\d+)", expression)
-    folder = pattern.parent
-    if not folder.is_dir():
-        return []
-    found = (file for file in folder.iterdir() if re.fullmatch(expression, file.name))
-    return sorted(found, key=_number)
 
 
 def _number(path: Path) -> tuple[int, str]:

@@ -196,6 +196,12 @@ def test_refusals(model: Path, film: Path, tmp_path: Path) -> None:
     assert "no film stream" in refused(sound, "-o", out, *style, status=1)
     assert "is the input" in refused(film, "-o", film, *style, "--overwrite")
     assert "exists already" in refused(film, "-o", text, *style)
+    frame = tmp_path / "frames" / "1.png"
+    frame.parent.mkdir()
+    Image.new("RGB", (32, 32)).save(frame)
+    frames = frame.with_name("%d.png")
+    assert "1.png exists already" in refused(film, "-o", frames, *style)
+    assert "holds the input" in refused(frame.parent, "-o", frames, *style, "--overwrite")
     assert "cannot write" in refused(film, "-o", tmp_path / "out.xyz", *style)
     assert "out.mkv" in refused(pcm, "-o", tmp_path / "out.webm", *style)
     assert "no style is named" in refused(film, "-o", out, "--style", "x", "--model", model)
@@ -203,8 +209,19 @@ def test_refusals(model: Path, film: Path, tmp_path: Path) -> None:
     assert "is no time" in refused(film, "-o", out, *style, "--start", "soon")
     assert "not in 0..1" in refused(film, "-o", out, *style, "--stability", 2)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        ["in.mp4", "m.onnx", "pcm.mkv", "sound.mp4", "text.mp4"]
+        ["frames", "in.mp4", "m.onnx", "pcm.mkv", "sound.mp4", "text.mp4"]
     )
+
+
+def test_a_full_disk_is_one_line(
+    model: Path, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full")
+    full = property(lambda self: Path("/dev/full"))
+    monkeypatch.setattr("styletransfer.video.pieces.Pieces.next_path", full)
+    words = ["--style", "udnie", "--model", model]
+    assert "no space left" in refused(film, "-o", tmp_path / "out.mp4", *words, status=1)
 
 
 def test_kills_leave_nothing_different(model: Path, tmp_path: Path) -> None:
