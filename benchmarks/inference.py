@@ -151,7 +151,7 @@ def tiles_against_whole() -> None:
 
     photo = Image.fromarray(load_sample_image("china.jpg")).resize((3000, 2000))
     picture, stylizer = Picture(np.asarray(photo), None, ()), Stylizer(provider="cpu")
-    whole, tiled = Painter(stylizer), Painter(stylizer, tiles=Tiles(auto=False, rows=512))
+    whole, tiled = Painter(stylizer), Painter(stylizer, tiles=Tiles(512))
     print("\n| tiles against the whole | greatest difference, of 255 |\n| --- | --- |")
     for style in stylizer.styles:
         apart = whole(picture, style).rgb.astype(int) - tiled(picture, style).rgb

@@ -36,6 +36,10 @@ class MaskError(RequestError):
     """A mask, or a list of masks, that does not fit."""
 
 
+class MemoryLimitError(RequestError):
+    """A picture that takes more memory than it may."""
+
+
 class OutputError(RequestError):
     """An output that would overwrite a file, or that cannot be written in that form."""
 

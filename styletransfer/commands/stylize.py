@@ -40,8 +40,8 @@ FORMATS = ("png", "jpg", "webp", "tiff", "bmp")
     default="auto",
     show_default=True,
     metavar="auto|N|off",
-    help="Work on tiles of N rows, with the same result; 'auto' does so where the picture needs "
-    "more than --memory. Example: --tile 1024",
+    help="Work on tiles of N×N pixels, with the same result; 'auto' does so where the picture "
+    "needs more than --memory. Example: --tile 1024",
 )
 @click.option(
     "--memory",

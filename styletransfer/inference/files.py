@@ -44,7 +44,7 @@ class Painting:
         strength: Strength of the style, 0..1.
         preserve_colors: Keep the colors of the photograph.
         short_side: Short side to scale pictures to first, in pixels.
-        tile: `auto`, `off`, or a number of rows.
+        tile: `auto`, `off`, or the side of a tile in pixels.
         memory: Memory that `auto` keeps to, such as `500MB`.
         max_pixels: Limit for the pixels of a picture.
         strip: Leave out EXIF, XMP and resolution of the photograph.
@@ -150,6 +150,8 @@ def stylize_piped(
         _check_picture(target)
         read = [source] if isinstance(source, Path) else []
         check_targets([*read, *prepared.mask_files], [target], overwrite=overwrite)
+    if isinstance(source, Path):
+        painter.check(source, None, painting.short_side)
     picture = _read(source, painting)
     painted = painter(picture, prepared.styles[0])
     for note in painted.notes:
@@ -204,8 +206,8 @@ class _Prepared:
         self.tiles, self.notes = parse_tiles(
             painting.tile, painting.memory, stylizer.receptive_field
         )
-        if self.tiles is not None and not self.tiles.auto:
-            _ = stylizer.segments  # a network that cannot be tiled is refused before any work
+        if self.tiles is not None and self.tiles.side is not None:
+            _ = stylizer.tiled  # a network that cannot be tiled is refused before any work
         self.regions = _regions(painting, stylizer.styles)
         self.styles = [""] if self.regions else _styles(painting.style, stylizer.styles)
         for style in self.styles:
@@ -214,7 +216,9 @@ class _Prepared:
 
     def painter(self) -> Painter:
         """Read the masks, report notes, and return what paints one picture."""
-        masks, mask_notes = read_masks(self.regions)
+        tiles = self.tiles
+        memory = tiles.memory if tiles is not None and tiles.side is None else None
+        masks, mask_notes = read_masks(self.regions, memory)
         for note in (*self.notes, *mask_notes):
             report(note)
         return Painter(

@@ -12,9 +12,10 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from styletransfer.errors import MaskError, StyleError
-from styletransfer.images import Picture, Pixels, find_images, read_image
+from styletransfer.images import Picture, Pixels, find_images, read_image, read_size
 from styletransfer.inference.blend import parse_blend, style_index
 from styletransfer.inference.color import from_oklab, row_bands, to_oklab
+from styletransfer.inference.limits import BASE, reading_bytes, too_large
 
 REST = "rest"
 
@@ -66,11 +67,23 @@ def masks_in(folder: Path, styles: Sequence[str]) -> list[Region]:
     return regions
 
 
-def read_masks(regions: Sequence[Region]) -> tuple[list[Pixels | None], list[str]]:
-    """Decode the mask of every region: uint8 of any size, white where the style goes.
+def read_masks(
+    regions: Sequence[Region], memory: int | None = None
+) -> tuple[list[Pixels | None], list[str]]:
+    """Decode the mask of every region.
 
-    Colors count by their luma, and what is transparent is no part of the region. Beside the
-    masks, None where a region has none, come notes about their files. Raises ImageError.
+    Args:
+        regions: what `parse_masks` or `masks_in` returned.
+        memory: bytes that the process may take.
+
+    Returns:
+        A mask for each region, uint8 of its file's size and upright, white where the style goes;
+        None for a region without one. Colors count by their luma, and what is transparent is no
+        part of the region. Then notes about the files.
+
+    Raises:
+        ImageError: a mask cannot be read.
+        MemoryLimitError: a mask takes more memory than there may be.
     """
     masks: list[Pixels | None] = []
     notes = []
@@ -78,6 +91,10 @@ def read_masks(regions: Sequence[Region]) -> tuple[list[Pixels | None], list[str
         if region.mask is None:
             masks.append(None)
             continue
+        held = BASE + sum(mask.nbytes for mask in masks if mask is not None)
+        if memory is not None and held + reading_bytes(region.mask) > memory:
+            size = read_size(region.mask)[::-1]
+            raise too_large(size, held + reading_bytes(region.mask), memory, region.mask)
         picture = read_image(region.mask)
         masks.append(_coverage(picture))
         notes += [f"{region.mask}: {note}" for note in picture.notes]
@@ -95,8 +112,14 @@ def stylize_regions(
     `stylize` paints a whole picture in a style text; it is called once for each style that shows
     somewhere. `masks` are those of `read_masks`, and are resized to the picture. What is in no
     region stays as it is; the notes, which are carried over as the alpha is, say how much that is.
+
+    Raises:
+        MaskError: a mask has another aspect than the picture.
     """
     height, width = picture.rgb.shape[:2]
+    for region, mask in zip(regions, masks, strict=True):
+        if mask is not None:
+            _check_aspect(region, mask, height, width)
     *weights, uncovered = weight_maps(masks, height, width)
     painted: dict[str, Pixels] = {}
     for region, weight in zip(regions, weights, strict=True):
@@ -176,6 +199,16 @@ def _mix(pictures: Sequence[Pixels], weights: Sequence[Pixels]) -> Pixels:
     lightness, a, b = planes
     mixed.reshape(-1, 3)[border] = from_oklab((lightness, a, b))
     return mixed
+
+
+def _check_aspect(region: Region, mask: Pixels, height: int, width: int) -> None:
+    """Refuse a mask that would be stretched by more than a pixel, of it or of the picture."""
+    rows, columns = mask.shape
+    if abs(columns * height - rows * width) > max(rows, columns, height, width):
+        raise MaskError(
+            f"{region.mask}: this mask has {columns}×{rows} pixels and the picture "
+            f"{width}×{height}; give a mask with the same ratio of width to height"
+        )
 
 
 def _running_shares(masks: Sequence[Pixels], height: int, width: int) -> list[Pixels]:

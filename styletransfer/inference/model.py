@@ -36,6 +36,7 @@ class Model:
         receptive_field: side of the square that an output pixel depends on, in pixels.
         trained_on: the data that it was trained on.
         bytes_per_pixel: memory at the peak of a run; None if the file does not say.
+        fixed: the numbers of images, rows and columns that it takes; None for any number.
     """
 
     session: Any
@@ -45,6 +46,7 @@ class Model:
     receptive_field: int
     trained_on: str
     bytes_per_pixel: int | None
+    fixed: tuple[int | None, int | None, int | None]
 
 
 def gallery_path() -> Path:
@@ -85,45 +87,74 @@ def open_model(
 
 def _checked(session: Any, provider: str, path: Path) -> Model:
     inputs = {value.name: value for value in session.get_inputs()}
+    outputs = {value.name: value for value in session.get_outputs()}
     metadata = session.get_modelmeta().custom_metadata_map
     lacks = [f"metadata {key}" for key in KEYS if key not in metadata]
     lacks += [f"input {name}" for name in INPUTS if name not in inputs]
-    if OUTPUT not in {value.name for value in session.get_outputs()}:
+    if OUTPUT not in outputs:
         lacks.append(f"output {OUTPUT}")
     if lacks:
         raise ModelError(f"{path}: not a styletransfer model; it lacks {', '.join(lacks)}")
     if metadata[KEYS[0]] != FORMAT:
         raise ModelError(
-            f"{path}: its styletransfer.format is {metadata[KEYS[0]]!r}, and styletransfer "
+            f"{path}: its styletransfer.format is {metadata[KEYS[0]][:20]!r}, and styletransfer "
             f"{styletransfer.__version__} reads only {FORMAT!r}"
         )
-    for name, value in inputs.items():
-        if name not in INPUTS or value.type != "tensor(float)":
-            raise ModelError(f"{path}: input {name} of type {value.type} is not of this format")
+    for kind, values in (("input", inputs), ("output", {OUTPUT: outputs[OUTPUT]})):
+        for name, value in values.items():
+            if name not in (*INPUTS, OUTPUT) or value.type != "tensor(float)":
+                raise ModelError(
+                    f"{path}: {kind} {name} of type {value.type} is not of this format"
+                )
+    image, stylized = inputs[INPUTS[0]].shape, outputs[OUTPUT].shape
+    _check_shapes(image, stylized, path)
     styles = _styles(metadata, path)
-    columns = inputs["style_weights"].shape[-1]
-    if isinstance(columns, int) and columns != len(styles):
+    row = inputs[INPUTS[1]].shape
+    if len(row) != 2 or (isinstance(row[1], int) and row[1] != len(styles)):
+        columns = row[-1] if len(row) == 2 else f"a tensor of {len(row)} dimensions as"
         raise ModelError(f"{path}: it names {len(styles)} styles and takes {columns} weights")
-    if not metadata["styletransfer.receptive_field"].isdecimal():
-        raise ModelError(f"{path}: its styletransfer.receptive_field is not a number of pixels")
-    cost = metadata.get("styletransfer.bytes_per_pixel", "")
+    batch, _, height, width = (side if isinstance(side, int) else None for side in image)
     return Model(
         session=session,
         provider=provider,
         styles=styles,
         network=metadata["styletransfer.network"],
-        receptive_field=int(metadata["styletransfer.receptive_field"]),
+        receptive_field=_number(metadata, "receptive_field", path) or 1,
         trained_on=metadata["styletransfer.trained_on"],
-        bytes_per_pixel=int(cost) if cost.isdecimal() else None,
+        bytes_per_pixel=_number(metadata, "bytes_per_pixel", path),
+        fixed=(batch, height, width),
     )
+
+
+def _check_shapes(image: list[Any], stylized: list[Any], path: Path) -> None:
+    """Refuse an image or an output that is not N×3×H×W, as far as the file says what it is."""
+    for name, shape in ((INPUTS[0], image), (OUTPUT, stylized)):
+        wrong = len(shape) != 4 or (isinstance(shape[1], int) and shape[1] != 3)
+        if wrong or (shape[1] in image[2:] and shape[1] != 3):
+            found = "×".join(map(str, shape)) or "a scalar"
+            raise ModelError(f"{path}: its {name} is {found[:60]}, and not N×3×H×W")
+    if stylized[2:] == image[:1:-1] and image[2] != image[3]:
+        raise ModelError(f"{path}: its {OUTPUT} is transposed: {stylized[2]}×{stylized[3]}")
+
+
+def _number(metadata: Mapping[str, str], key: str, path: Path) -> int | None:
+    """A number of the metadata, None where there is none."""
+    text = metadata.get(f"styletransfer.{key}")
+    if text is None:
+        return None
+    if not (text.isdecimal() and len(text) <= 7 and int(text) > 0):
+        raise ModelError(
+            f"{path}: its styletransfer.{key} is {text[:20]!r}, and not a number from 1 to 9999999"
+        )
+    return int(text)
 
 
 def _styles(metadata: Mapping[str, str], path: Path) -> tuple[str, ...]:
     try:
         names = json.loads(metadata["styletransfer.styles"])
-    except ValueError:
+    except (ValueError, RecursionError):
         names = None
-    named = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    named = isinstance(names, list) and all(isinstance(name, str) and name for name in names)
     if not named or names[:1] != ["identity"] or len(set(names)) < len(names):
         raise ModelError(
             f"{path}: its styletransfer.styles is not a JSON list of different names, "

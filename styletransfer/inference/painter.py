@@ -1,6 +1,5 @@
 """What `styletransfer stylize` makes of one picture: whole or in tiles, its colors, its masks."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,34 +10,43 @@ from styletransfer.errors import ModelError, RequestError
 from styletransfer.images import DEFAULT_MAX_PIXELS, Picture, Pixels, read_size
 from styletransfer.inference.blend import parse_blend
 from styletransfer.inference.color import preserve_colors
+from styletransfer.inference.limits import (
+    BASE,
+    parse_bytes,
+    reading_bytes,
+    streaming_bytes,
+    too_large,
+)
 from styletransfer.inference.masks import Region, stylize_regions
 from styletransfer.inference.stylizer import Stylizer
-from styletransfer.inference.tiled.streams import can_stream, decoded, encode
-from styletransfer.inference.tiled.tiling import ArrayRows, stylize_bands
+from styletransfer.inference.tiled.grid import Grid, grid_of_side, grid_within
+from styletransfer.inference.tiled.scratch import check_room, scratch_file
+from styletransfer.inference.tiled.store import places
+from styletransfer.inference.tiled.streams import FileRows, can_stream, decoded, encode
+from styletransfer.inference.tiled.tiling import ArrayRows, stylize_tiles
 
 AUTO, OFF = "auto", "off"
 DEFAULT_MEMORY = 10**9
-# What a process takes before it has seen a picture, and what the copies of one take beside the
-# network, in bytes and bytes for a pixel.
-BASE, COPIES = 150_000_000, 30
-# A tile takes so many times what its pixels would in a whole picture: it is larger by what the
-# kernels reach, and is copied to and from the file.
-TILE = 1.6
-UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+# Bytes a pixel that the copies of a picture take beside the network that runs on the whole of it.
+COPIES = 30
+# Bytes a pixel of a picture in memory, and of its stylization, which its tiles are put into.
+HELD = 6
 
+Size = tuple[int, int]  # height and width
 Advance = Callable[[float], object]
 
 
 @dataclass(frozen=True)
 class Tiles:
-    """When a picture is stylized in tiles, and how high they are.
+    """When a picture is stylized in tiles.
 
-    A tile is a band of rows as wide as the picture. `rows` is its height, None for what `memory`,
-    in bytes, has room for. With `auto`, tiles are used only where the whole would not fit it.
+    Attributes:
+        side: side of a tile in pixels. None: a picture is stylized in tiles if it would not fit
+            into `memory` as a whole, and the tiles are as large as fit.
+        memory: bytes that the process may take. Not used if there is a `side`.
     """
 
-    auto: bool = True
-    rows: int | None = None
+    side: int | None = None
     memory: int = DEFAULT_MEMORY
 
 
@@ -47,11 +55,11 @@ class Painter:
 
     Args:
         stylizer: the model.
-        strength: of the style, 0..1.
-        preserve_colors: take lightness alone from what is painted.
+        strength: strength of the style, in 0..1.
+        preserve_colors: paint only the lightness, and keep the photograph's colors.
         regions, masks: styles for parts of a picture, as `masks.parse_masks` and
-            `masks.read_masks` return them; then the style given for a picture is not used.
-        tiles: None for whole pictures at any price.
+            `masks.read_masks` return them. The style given for a picture is then not used.
+        tiles: None stylizes every picture as a whole, whatever memory it takes.
     """
 
     def __init__(
@@ -73,7 +81,19 @@ class Painter:
     def __call__(
         self, picture: Picture, style: str, advance: Advance = lambda share: None
     ) -> Picture:
-        """Return `picture`, stylized; `advance` is told what share of the work has been done."""
+        """Return `picture`, stylized.
+
+        Args:
+            picture: the photograph.
+            style: a name or a blend.
+            advance: is told which share of the work has been done since it was last called.
+
+        Raises:
+            StyleError: the style cannot be used.
+            MemoryLimitError: the picture takes more memory than `tiles` allow.
+            ScratchError: there is no room on disk for the tiles.
+            WorkError: ONNX Runtime fails.
+        """
         if self.regions:
             painted = stylize_regions(self._whole_or_tiled, picture, self.regions, self.masks)
             advance(1.0)
@@ -84,12 +104,54 @@ class Painter:
             painted = replace(painted, rgb=kept)
         return painted
 
+    def check(self, source: Path, target: Path | None, short_side: int | None = None) -> None:
+        """Refuse a file that takes more memory than there may be, before it is read.
+
+        Args:
+            source: the file.
+            target: the file to write; None for a stream.
+            short_side: what the picture's short side is scaled to when it is read, in pixels.
+
+        Raises:
+            MemoryLimitError: the file takes more memory than `tiles` allow.
+            ImageError: its header cannot be read.
+        """
+        if self.tiles is None or self.tiles.side is not None or not source.is_file():
+            return
+        width, height = read_size(source)
+        scale = 1.0 if short_side is None else short_side / min(width, height)
+        size = (max(round(height * scale), 1), max(round(width * scale), 1))
+        _, least = self._plan(size, HELD * size[0] * size[1])
+        least = max(least, BASE + self._beside + reading_bytes(source))
+        if least > self.tiles.memory:
+            if short_side is None and target is not None and self._may_stream(source, target):
+                _, streamed = self._plan(size, streaming_bytes(width))
+                least = min(least, streamed)
+            raise too_large((height, width), least, self.tiles.memory)
+
     def streams(self, source: Path, target: Path) -> bool:
         """Whether `stream` will do: it is large, and of a kind that need not fit in memory."""
-        if self.regions or self.tiles is None or not source.is_file():
+        if self.tiles is None or not source.is_file():
             return False
         width, height = read_size(source)
-        return self._band(height, width, held=0) is not None and can_stream(source, target)
+        grid, least = self._plan((height, width), streaming_bytes(width))
+        fits = self.tiles.side is not None or least <= self.tiles.memory
+        return grid is not None and fits and self._may_stream(source, target)
+
+    def _may_stream(self, source: Path, target: Path) -> bool:
+        return not self.regions and can_stream(source, target)
+
+    def check_disk(self, source: Path) -> str:
+        """Check that there is room on disk to stream a file; return a line that says how much.
+
+        Raises:
+            ScratchError: there is too little.
+        """
+        width, height = read_size(source)
+        network = self.stylizer.tiled
+        _, stored = places(network, network.graph.layout(height, width))
+        # Beside it lie the picture, with alpha, and its stylization.
+        return check_room(stored + 7 * height * width)
 
     def stream(
         self,
@@ -101,78 +163,107 @@ class Painter:
         max_pixels: int = DEFAULT_MAX_PIXELS,
         strip: bool = False,
     ) -> None:
-        """Stylize the file `source` into `target`, neither of which is ever held in memory."""
+        """Stylize the file `source` into `target`. Neither is ever held in memory.
+
+        Raises:
+            ImageError: a file cannot be read or written. Otherwise as calling the painter does.
+        """
         weights = parse_blend(style, self.stylizer.styles, self.strength)[np.newaxis]
-        with decoded(source, max_pixels=max_pixels) as streamed:
-            rows = streamed.rgb
-            band = self._band(rows.height, rows.width, held=0)
-            assert band is not None
-            finish = (
-                preserve_colors if self.preserve_colors else lambda stylized, photograph: stylized
-            )
-            stylize_bands(self.stylizer.segments, rows, weights, band, finish, advance)
-            encode(target, streamed, strip=strip)
+        width, height = read_size(source)
+        grid = self._grid((height, width), streaming_bytes(width))
+        assert grid is not None
+        size = 3 * height * width
+        with decoded(source, max_pixels=max_pixels) as streamed, scratch_file(size) as file:
+            result = FileRows(file, height, width, 3)
+            finish = preserve_colors if self.preserve_colors else None
+            network = self.stylizer.tiled
+            stylize_tiles(network, streamed.rgb, result, weights, grid, finish, advance)
+            encode(target, replace(streamed, rgb=result), strip=strip)
 
     def _whole_or_tiled(
         self, picture: Picture, style: str, advance: Advance = lambda share: None
     ) -> Picture:
         height, width = picture.rgb.shape[:2]
-        band = self._band(height, width, held=8)
-        if band is None:
+        grid = self._grid((height, width), HELD * height * width)
+        if grid is None:
             painted = self.stylizer(picture, style, self.strength)
             advance(1.0)
             return painted
         weights = parse_blend(style, self.stylizer.styles, self.strength)[np.newaxis]
-        rows = ArrayRows(picture.rgb)
-        stylize_bands(self.stylizer.segments, rows, weights, band, advance=advance)
-        return replace(picture, rgb=rows.result)
+        result = ArrayRows(np.empty_like(picture.rgb))
+        source = ArrayRows(picture.rgb)
+        stylize_tiles(self.stylizer.tiled, source, result, weights, grid, advance=advance)
+        return replace(picture, rgb=result.rgb)
 
-    def _can_tile(self) -> bool:
-        try:
-            _ = self.stylizer.segments
-        except ModelError:
-            return False
-        return True
+    def _grid(self, size: Size, held: int) -> Grid | None:
+        """The tiles of a picture; None for one that is stylized as a whole.
 
-    def _band(self, height: int, width: int, held: int) -> int | None:
-        """The rows of a tile of such a picture, of which `held` bytes a pixel lie in memory.
+        Raises:
+            MemoryLimitError: it takes more memory than there may be.
+        """
+        self.stylizer.check_size(*size)
+        grid, least = self._plan(size, held)
+        if self.tiles is not None and least > self.tiles.memory:
+            raise too_large(size, least, self.tiles.memory)
+        return grid
 
-        None for a picture that is to be stylized whole.
+    def _plan(self, size: Size, held: int) -> tuple[Grid | None, int]:
+        """The tiles of a picture, None for the whole; and the bytes that it takes at the least.
+
+        `held` is how many bytes lie in memory while its tiles are made.
         """
         tiles, cost = self.tiles, self.stylizer.bytes_per_pixel
         if tiles is None:
-            return None
-        room = tiles.memory - BASE
-        fits = cost is None or (cost + COPIES) * height * width <= room
-        if tiles.auto and (fits or not self._can_tile()):
-            return None
-        if tiles.rows is not None:
-            return tiles.rows
-        for_a_row = TILE * width * ((cost or 0) + COPIES)
-        rows = int((room - held * height * width) // max(for_a_row, 1))
-        # Beside its own rows a tile holds those that the kernels reach.
-        return max(rows - self.stylizer.receptive_field, self.stylizer.receptive_field)
+            return None, 0
+        if tiles.side is not None:
+            return grid_of_side(self.stylizer.tiled, size, tiles.side), 0
+        if cost is None:  # the file does not say what it takes
+            return None, 0
+        pixels = size[0] * size[1]
+        more = self._region_bytes
+        whole = BASE + self._beside + (cost + COPIES + more) * pixels
+        if whole <= tiles.memory:
+            return None, whole
+        try:
+            network = self.stylizer.tiled
+        except ModelError:
+            return None, whole
+        beside = BASE + self._beside + held + more * pixels
+        grid, taken = grid_within(network, size, tiles.memory - beside)
+        return grid, beside + taken
+
+    @property
+    def _beside(self) -> int:
+        """Bytes of the masks."""
+        return sum(mask.nbytes for mask in self.masks if mask is not None)
+
+    @property
+    def _region_bytes(self) -> int:
+        """Bytes a pixel that regions take: the weights of each, and what each style paints."""
+        if not self.regions:
+            return 0
+        return 3 * len({region.style for region in self.regions}) + 3 * (len(self.regions) + 1)
 
 
 def parse_tiles(tile: str, memory: str, receptive_field: int) -> tuple[Tiles | None, list[str]]:
-    """The tiles that `--tile` and `--memory` ask for, and notes on what was changed.
+    """Return the tiles that `--tile` and `--memory` ask for, and notes on what was changed.
 
-    Raises RequestError for a text that is neither.
+    Raises:
+        RequestError: a text is not what it should be.
     """
-    size = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)i?b?", memory.strip().lower())
-    if size is None or float(size[1]) == 0:
-        raise RequestError(f"memory {memory!r} is not a size; write it as 800MB or 1.5GB")
-    budget = int(float(size[1]) * UNITS[size[2]])
+    budget = parse_bytes(memory)
     if tile == OFF:
         return None, []
     if tile == AUTO:
         return Tiles(memory=budget), []
     if not tile.isdecimal() or int(tile) == 0:
-        raise RequestError(f"tile {tile!r} is not a number of rows; give one, or {AUTO}, or {OFF}")
-    rows = max(int(tile), receptive_field)
-    notes = []
-    if rows > int(tile):
-        notes.append(
-            f"tiles of {tile} rows are smaller than the receptive field; {rows} rows are used"
+        raise RequestError(
+            f"tile {tile!r} is not a number of pixels; give one, or {AUTO}, or {OFF}"
         )
-    return Tiles(auto=False, rows=rows, memory=budget), notes
+    side = max(int(tile), receptive_field)
+    notes = []
+    if side > int(tile):
+        notes.append(
+            f"tiles of {tile} pixels are smaller than the receptive field; {side} pixels are used"
+        )
+    return Tiles(side), notes

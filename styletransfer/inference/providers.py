@@ -138,6 +138,8 @@ def _options(threads: int | None, shared_memory: bool) -> Any:
     if shared_memory:
         _register_shared_memory()
         options.add_session_config_entry("session.use_env_allocators", "1")
+        # A pattern reserves what a run takes in one piece: half as much again, for each size.
+        options.enable_mem_pattern = False
     return options
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from styletransfer.errors import WorkError
+from styletransfer.errors import ModelError, WorkError
 from styletransfer.inference.model import OUTPUT, Array
 
 # The providers whose memory a program can hold, and what ONNX Runtime calls that memory.
@@ -43,17 +43,23 @@ class Runner:
 
         Raises:
             WorkError: ONNX Runtime fails.
+            ModelError: the output has another shape than the image.
         """
         options = self._options(feed["image"].size)
+        output: Array
         with self._turn:
             try:
                 if self._buffers is not None:
-                    return self._buffers.run(feed, options)
-                output: Array = self._session.run([OUTPUT], feed, options)[0]
+                    output = self._buffers.run(feed, options)
+                else:
+                    output = self._session.run([OUTPUT], feed, options)[0]
             # ONNX Runtime's exceptions share no base class but this one.
             except Exception as error:
                 raise _failure(error, feed["image"]) from None
-            return output
+        if output.shape != feed["image"].shape:
+            made, given = ("×".join(map(str, a.shape)) for a in (output, feed["image"]))
+            raise ModelError(f"the model makes {made} of {given}, and it must keep the shape")
+        return output
 
     def _options(self, size: int) -> Any:
         # Two threads may both read the old largest: then memory is given back twice or a run late.

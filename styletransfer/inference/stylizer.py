@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from styletransfer.errors import ModelError
 from styletransfer.images import Picture, Pixels, read_image, to_pixels, to_tensor
 from styletransfer.inference import providers
 from styletransfer.inference.blend import parse_blend
 from styletransfer.inference.model import INPUTS, Array, gallery_path, open_model
 from styletransfer.inference.runner import Runner
-from styletransfer.inference.tiled.segments import Segments, cut
+from styletransfer.inference.tiled.network import TiledNetwork
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -67,6 +68,7 @@ class Stylizer:
         self.provider = opened.provider
         self.bytes_per_pixel = opened.bytes_per_pixel
         self._path, self._threads = path, threads
+        self._fixed = opened.fixed
         self._again = partial(Stylizer, path.absolute(), threads=threads, provider=provider)
         self._run = Runner(opened.session, opened.provider)
 
@@ -136,15 +138,43 @@ class Stylizer:
         Raises:
             ValueError: another dtype, shape or range.
             WorkError: ONNX Runtime fails.
+            ModelError: the model does not take images of this size.
         """
         _check_images(images)
         _check_weights(weights, len(images), len(self.styles))
-        return self._run(dict(zip(INPUTS, (images, weights), strict=True)))
+        self.check_size(*images.shape[2:])
+        batch = self._fixed[0]
+        if batch is None or batch == len(images):
+            return self._run(dict(zip(INPUTS, (images, weights), strict=True)))
+        return np.concatenate(
+            [
+                self._whole_batch(images[i : i + batch], weights[i : i + batch], batch)
+                for i in range(0, len(images), batch)
+            ]
+        )
+
+    def check_size(self, height: int, width: int) -> None:
+        """Refuse a picture of a size that the model does not take.
+
+        Raises:
+            ModelError: the file was made for another size.
+        """
+        _, rows, columns = self._fixed
+        if (rows or height, columns or width) != (height, width):
+            raise ModelError(
+                f"{self._path}: takes pictures of {columns or 'any'}×{rows or 'any'} pixels, and "
+                f"this one has {width}×{height}; scale it, or use a model for any size"
+            )
+
+    def _whole_batch(self, images: Array, weights: Array, batch: int) -> Array:
+        """Stylize as many images as the model always takes, or fewer: then the last is repeated."""
+        places = np.minimum(np.arange(batch), len(images) - 1)
+        return self._run({INPUTS[0]: images[places], INPUTS[1]: weights[places]})[: len(images)]
 
     @cached_property
-    def segments(self) -> Segments:
-        """The network in pieces, for `tiling.stylize_bands`; ModelError if it can't be cut."""
-        return cut(self._path, self._open_part)
+    def tiled(self) -> TiledNetwork:
+        """The network in passes, for `tiling.stylize_tiles`; ModelError if it can't be cut."""
+        return TiledNetwork(self._path, len(self.styles), self._open_part)
 
     def _open_part(self, model: bytes) -> Any:
         session, _ = providers.open_session(

@@ -9,7 +9,8 @@ from typing import Any
 from tqdm import tqdm
 
 from styletransfer.errors import OutputError, StyleTransferError
-from styletransfer.images import DEFAULT_MAX_PIXELS, Picture, read_image, write_image
+from styletransfer.images import DEFAULT_MAX_PIXELS, Picture, read_image, read_size, write_image
+from styletransfer.images.identify import check_pixels
 from styletransfer.inference.outputs import Task
 from styletransfer.inference.painter import Painter
 from styletransfer.inference.stylizer import Stylizer
@@ -36,15 +37,21 @@ def stylize_task(
     """
     written = 0
     with one_picture(task.source):
+        if task.source.is_file():  # a pipe is read once
+            width, height = read_size(task.source)
+            check_pixels(str(task.source), width * height, max_pixels)
         picture = None
         for style, target in task.targets.items():
             if size is None and painter.streams(task.source, target):
+                report(f"{task.source}: {painter.check_disk(task.source)}")
                 make_folder(target)
                 painter.stream(
                     task.source, target, style, bar.update, max_pixels=max_pixels, strip=strip
                 )
             else:
-                picture = picture or _read(task.source, size, max_pixels)
+                if picture is None:
+                    painter.check(task.source, target, size)
+                    picture = _read(task.source, size, max_pixels)
                 painted = painter(picture, style, bar.update)
                 for note in painted.notes[len(picture.notes) :]:
                     report(f"{task.source}: {note}")

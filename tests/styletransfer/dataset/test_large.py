@@ -28,19 +28,19 @@ def test_a_picture_over_the_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     options = ("--style", "random", "--preserve-colors", "--model", gallery)
     run(photos, tmp_path / "whole", *options)
 
-    bands, stylize_bands = list[int](), painter.stylize_bands
+    heights, stylize_tiles = list[int](), painter.stylize_tiles
 
-    def noted(segments: object, rows: painter.ArrayRows, *rest: object, **more: object) -> None:
-        bands.append(rows.height)
-        stylize_bands(segments, rows, *rest, **more)  # type: ignore[arg-type]
+    def noted(network: object, rows: painter.ArrayRows, *rest: object, **more: object) -> None:
+        heights.append(rows.height)
+        stylize_tiles(network, rows, *rest, **more)  # type: ignore[arg-type]
 
     cost = (Stylizer(gallery).bytes_per_pixel or 0) + painter.COPIES
     room = painter.BASE + cost * HEIGHT * WIDTH // 2
     monkeypatch.setattr(stages, "picture_bytes", lambda: room)
-    monkeypatch.setattr(painter, "stylize_bands", noted)
+    monkeypatch.setattr(painter, "stylize_tiles", noted)
     result = run(photos, tmp_path / "tiled", *options)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert bands == [HEIGHT]
+    assert heights == [HEIGHT]
     whole, tiled = (tmp_path / name for name in ("whole", "tiled"))
     assert (tiled / "small.png").read_bytes() == (whole / "small.png").read_bytes()
     # Colours that are kept widen a level of difference where sRGB has steep curves.

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from styletransfer.errors import ImageError, MaskError, StyleError
+from styletransfer.errors import ImageError, MaskError, MemoryLimitError, StyleError
 from styletransfer.images import Picture, Pixels
 from styletransfer.inference.color import to_oklab
+from styletransfer.inference.limits import BASE
 from styletransfer.inference.masks import (
     Region,
     compose,
@@ -356,7 +357,7 @@ class TestStylizeRegions:
 
     def test_a_style_is_painted_once_and_only_where_it_shows(self) -> None:
         picture = Picture(noise(100, 120, 3), None, ())
-        left, black = halves(100, 120, 50), np.zeros((7, 7), np.uint8)
+        left, black = halves(100, 120, 50), np.zeros((10, 12), np.uint8)
         regions = self.regions("udnie", "the_scream", "udnie", rest="starry_night")
         masks = [left, black, 255 - left, None]
         painted = stylize_regions(self.paint, picture, regions, masks)
@@ -383,3 +384,46 @@ def _gaussian(plane: np.ndarray, deviation: float) -> np.ndarray:
     kernel = np.exp(-(offsets**2) / (2 * deviation**2))
     padded = np.pad(plane, ((0, 0), (15, 15)), mode="edge")
     return np.stack([np.convolve(row, kernel / kernel.sum(), mode="valid") for row in padded])
+
+
+class TestAspect:
+    def paint(self, picture: Picture, style: str) -> Picture:
+        return replace(picture, rgb=flat(*picture.rgb.shape[:2], FLAT[style]))
+
+    @pytest.mark.parametrize(
+        ("mask", "size"), [((40, 60), (80, 121)), ((683, 1024), (341, 512)), ((3, 4), (300, 400))]
+    )
+    def test_another_size(self, mask: tuple[int, int], size: tuple[int, int]) -> None:
+        regions = [Region(Path("sky.png"), "udnie")]
+        white = np.full(mask, 255, np.uint8)
+        painted = stylize_regions(self.paint, Picture(noise(*size, 3)), regions, [white])
+        assert (painted.rgb == FLAT["udnie"]).all()
+
+    @pytest.mark.parametrize(
+        ("mask", "size"), [((60, 40), (80, 120)), ((100, 100), (100, 103)), ((9, 16), (300, 400))]
+    )
+    def test_another_aspect_is_told_with_both_sizes(
+        self, mask: tuple[int, int], size: tuple[int, int]
+    ) -> None:
+        regions = [Region(Path("sky.png"), "udnie")]
+        said = rf"sky\.png: this mask has {mask[1]}×{mask[0]} pixels .* {size[1]}×{size[0]};"
+        with pytest.raises(MaskError, match=said):
+            stylize_regions(
+                self.paint, Picture(noise(*size, 3)), regions, [np.full(mask, 255, np.uint8)]
+            )
+
+    def test_a_mask_is_turned_upright(self, tmp_path: Path) -> None:
+        exif = Image.Exif()
+        exif[0x0112] = 6  # turn by 90 degrees
+        Image.fromarray(halves(4, 6, 2)).save(tmp_path / "m.png", exif=exif)
+        (mask,), _ = read_masks([Region(tmp_path / "m.png", "udnie")])
+        np.testing.assert_array_equal(mask, halves(6, 4, 0) | np.rot90(halves(4, 6, 2), -1))
+
+    def test_a_mask_too_large_is_named(self, tmp_path: Path) -> None:
+        Image.new("L", (1000, 500)).save(tmp_path / "m.png")
+        regions = [Region(tmp_path / "m.png", "udnie")]
+        read_masks(regions, BASE + 6_000_000)
+        with pytest.raises(
+            MemoryLimitError, match=r"m\.png: 1000×500 pixels take at least 0\.2 GB"
+        ):
+            read_masks(regions, BASE + 5_000_000)

@@ -1,0 +1,88 @@
+"""Small images that a whole network is tried on, to learn the shapes of its tensors."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from styletransfer.inference.model import INPUTS, OUTPUT, Array
+from styletransfer.inference.tiled.geometry import Uncuttable
+
+IMAGE, WEIGHTS = INPUTS
+
+SIZES = ((37, 26), (28, 41), (43, 35))
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One run.
+
+    Attributes:
+        image: the image, 1×3×H×W, float32.
+        padded: the padded image.
+        shapes: the shape of each map.
+        values: each tensor that is no map.
+    """
+
+    image: Array
+    padded: Array
+    shapes: Mapping[str, tuple[int, ...]]
+    values: Mapping[str, NDArray[Any]]
+
+
+def probe(
+    model: Any,
+    kinds: Mapping[str, str],
+    padded: str,
+    styles: int,
+    open_session: Callable[[bytes], Any],
+) -> list[Probe]:
+    """Run `model` on one image of each of `SIZES`, with all styles blended.
+
+    `kinds` says which of its tensors are maps, and `padded` which of them is the padded image. The
+    values of other maps stay in ONNX Runtime: they would take much memory.
+
+    Raises:
+        Uncuttable: it cannot be run so.
+    """
+    import onnx
+
+    whole = onnx.ModelProto()
+    whole.CopyFrom(model)
+    names = [name for node in model.graph.node for name in node.output if name]
+    maps = [name for name in names if kinds[name] == "map"]
+    values = [name for name in names if kinds[name] != "map"]
+    for name in maps:
+        whole.graph.node.append(onnx.helper.make_node("Shape", [name], [f"{name}.probe"]))
+    fetched = [*(f"{name}.probe" for name in maps), *values]
+    fetched += [padded] if padded != IMAGE else []
+    known = {OUTPUT}
+    whole.graph.output.extend(
+        onnx.ValueInfoProto(name=name) for name in fetched if name not in known
+    )
+    weights = np.full((1, styles), 1 / styles, np.float32)
+    random = np.random.default_rng(0)
+    runs = []
+    try:
+        session = open_session(whole.SerializeToString())
+        for size in SIZES:
+            pixels = random.integers(0, 256, (1, 3, *size)) / np.float32(255)
+            image = pixels.astype(np.float32)
+            found = dict(
+                zip(fetched, session.run(fetched, {IMAGE: image, WEIGHTS: weights}), strict=True)
+            )
+            runs.append(
+                Probe(
+                    image,
+                    found.get(padded, image),
+                    {name: tuple(found[f"{name}.probe"].tolist()) for name in maps}
+                    | {IMAGE: image.shape},
+                    {name: found[name] for name in values},
+                )
+            )
+    except Exception as error:  # ONNX Runtime's share no other base class
+        reason = str(error).strip().partition("\n")[0]
+        raise Uncuttable(f"cannot be tried on small pictures ({reason})") from None
+    return runs
