@@ -196,7 +196,7 @@ def test_masks(model: Path, photo: Path, tmp_path: Path) -> None:
 
 def test_a_folder_of_masks_and_what_it_leaves_out(model: Path, photo: Path, tmp_path: Path) -> None:
     (tmp_path / "masks").mkdir()
-    half = np.repeat(np.array([[255, 0]], np.uint8), 6, axis=0)
+    half = np.repeat(np.array([[255] * 5 + [0] * 4], np.uint8), 6, axis=0)
     Image.fromarray(half).save(tmp_path / "masks" / "udnie.png")
     out = tmp_path / "out.png"
     result = run("stylize", photo, "-o", out, "--style", tmp_path / "masks", "--model", model)
