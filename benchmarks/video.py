@@ -218,7 +218,7 @@ def long_film(folder: Path, count: int) -> None:
 
 def kills(folder: Path, count: int) -> None:
     source = folder / "kills.mp4"
-    write_film(source, film(600, noise=0), (160, 90))
+    write_film(source, film(400, noise=0), (160, 90))
     start = time.perf_counter()
     subprocess.run(call(source, folder / "whole.mp4"), check=True)
     whole = time.perf_counter() - start
@@ -243,7 +243,7 @@ def _packets(path: Path) -> list[bytes]:
 @click.command()
 @click.option("--paintings", type=click.Path(path_type=Path))
 @click.option("--loss-weights", type=click.Path(path_type=Path))
-@click.option("--frames", default=400, show_default=True, help="Length of the film for speed.")
+@click.option("--frames", default=300, show_default=True, help="Length of the film for speed.")
 @click.option("--long", "length", default=10_000, show_default=True, help="Length for memory.")
 def main(paintings: Path | None, loss_weights: Path | None, frames: int, length: int) -> None:
     """Print all figures."""
