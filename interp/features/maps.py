@@ -52,7 +52,7 @@ def draw_activation_maps(
         scale = side / max(tile.shape[:2])
         size = [max(1, round(scale * length)) for length in tile.shape[:2]]
         low, high = (float(value) for value in maps[channel].aminmax())
-        caption = f"channel {channel}\n{low:.3g} to {high:.3g}"
+        caption = f"channel {channel}\n{low:.4g} to {high:.4g}"
         cells.append((resized(tile, size[0], size[1], smooth=False), caption))
     rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
     return table(rows, title=title)

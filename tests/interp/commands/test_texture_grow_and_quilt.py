@@ -211,3 +211,14 @@ def test_help_has_an_example(command: str) -> None:
     result = run(command, "--help")
     assert result.exit_code == 0
     assert f"Example: interp {command} " in " ".join(result.stdout.split())
+
+
+def test_textures_from_patches_need_no_torch(files: dict[str, Path], tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom interp.commands.main import cli\n"
+        "try:\n    cli(sys.argv[1:])\nfinally:\n    print('torch' in sys.modules)"
+    )
+    words = [*map(str, named("quilt", files)), "-o", str(tmp_path / "f.png")]
+    line = [sys.executable, "-c", code, *words]
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    assert done.stdout == f"wrote {tmp_path / 'f.png'}\nFalse\n"
