@@ -15,6 +15,7 @@ def styles(model: Path | None) -> None:
 
     Example: styletransfer styles --model mine.onnx
     """
+    from styletransfer.errors import one_line
     from styletransfer.inference import Stylizer
 
-    click.echo("\n".join(Stylizer(model).styles))
+    click.echo("\n".join(map(one_line, Stylizer(model).styles)))

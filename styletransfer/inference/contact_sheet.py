@@ -7,6 +7,7 @@ from itertools import chain
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from styletransfer.errors import one_line
 from styletransfer.images import Picture
 
 Cell = tuple[str, Picture]  # a label, which may be empty, and the picture below it
@@ -24,6 +25,7 @@ def contact_sheet(labels: Sequence[str], rows: Sequence[Sequence[Picture]]) -> P
     it gets, with a label above each picture. Raises ValueError for rows that do not match the
     labels, or none.
     """
+    labels = [one_line(label) for label in labels]  # style names are data, of any characters
     if not rows or not labels or any(len(row) != len(labels) for row in rows):
         raise ValueError("a contact sheet needs at least one row, and a picture for each label")
     short_side = max(min(picture.rgb.shape[:2]) for picture in chain(*rows))

@@ -29,8 +29,8 @@ AUTO, OFF = "auto", "off"
 DEFAULT_MEMORY = 10**9
 # Bytes a pixel that the copies of a picture take beside the network that runs on the whole of it.
 COPIES = 30
-# Bytes a pixel of a picture in memory, and of its stylization, which its tiles are put into.
-HELD = 6
+# Bytes a pixel of a picture in memory, of its stylization, and of what its encoder copies.
+HELD = 10
 
 Size = tuple[int, int]  # height and width
 Advance = Callable[[float], object]

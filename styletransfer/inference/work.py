@@ -8,7 +8,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from styletransfer.errors import OutputError, StyleTransferError
+from styletransfer.errors import OutputError, StyleTransferError, one_line
 from styletransfer.images import DEFAULT_MAX_PIXELS, Picture, read_image, read_size, write_image
 from styletransfer.images.identify import check_pixels
 from styletransfer.inference.outputs import Task
@@ -115,4 +115,4 @@ def progress(total: int, *, quiet: bool) -> "tqdm[Any]":
 
 def report(line: str) -> None:
     """Write a line to stderr, above the progress bar if there is one."""
-    tqdm.write(line, file=sys.stderr)
+    tqdm.write(one_line(line), file=sys.stderr)

@@ -84,3 +84,9 @@ def test_refuses_rows_that_do_not_match() -> None:
     for rows in ([], [[plain(COLOURS[0])]]):
         with pytest.raises(ValueError, match="a picture for each label"):
             contact_sheet(["photograph", "a"], rows)
+
+
+def test_a_label_may_hold_any_characters() -> None:
+    white = Picture(np.full((40, 60, 3), 255, np.uint8))
+    sheet = contact_sheet(["two\nlines", "\x1b[31mred"], [[white, white]])
+    assert (sheet.rgb < 128).any()

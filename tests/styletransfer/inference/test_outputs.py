@@ -3,9 +3,12 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from styletransfer.errors import ImageError, OutputError, RequestError
 from styletransfer.images import Picture, write_image
@@ -197,3 +200,18 @@ def test_a_folder_without_images(tmp_path: Path) -> None:
     touch(tmp_path / "notes.txt")
     with pytest.raises(RequestError, match="there is no image in this folder"):
         settle([tmp_path], tmp_path / "out")
+
+
+@given(
+    style=st.text(min_size=1, max_size=30) | st.sampled_from(["..", "/", "../../x", "C:\\x", "\0"])
+)
+@settings(max_examples=100, deadline=None, derandomize=True)
+def test_a_style_name_decides_no_folder(style: str) -> None:
+    with TemporaryDirectory() as folder:
+        photo, out = Path(folder, "a.jpg"), Path(folder, "out")
+        touch(photo)
+        (task,) = settle([photo], out, [style], each=True)
+        (target,) = task.targets.values()
+        assert target.parent == out
+        assert target.name.startswith("a-")
+        assert target.name.isprintable()

@@ -74,3 +74,11 @@ def test_interrupted(model: Path, photo: Path, tmp_path: Path) -> None:
     assert process.stdout == ""
     assert process.stderr == "Error: interrupted; the pictures written so far are whole\n"
     assert [path.name for path in out.iterdir()] == ["photo.png"]
+
+
+def test_style_names_reach_the_terminal_without_its_codes(tmp_path: Path) -> None:
+    names = ["identity", "\x1b[31mred", "two\nlines", "plain"]
+    model = tiny_model(tmp_path / "m.onnx", styles=names)
+    code = "from styletransfer.commands.main import main; main()"
+    done = python(code, "styles", "--model", model)
+    assert done.stdout == "identity\n\\x1b[31mred\ntwo lines\nplain\n"
