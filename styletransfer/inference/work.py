@@ -2,9 +2,9 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from tqdm import tqdm
 
@@ -109,10 +109,17 @@ def one_picture(path: Path) -> Iterator[None]:
 
 def progress(total: int, *, quiet: bool) -> "tqdm[Any]":
     """Open a bar with a rate, shown once the work has taken two seconds, and only on a terminal."""
-    hidden = quiet or not sys.stderr.isatty()
+    hidden = quiet or not _is_open(sys.stderr) or not sys.stderr.isatty()
     return tqdm(total=total, unit="picture", delay=2, disable=hidden)
 
 
 def report(line: str) -> None:
-    """Write a line to stderr, above the progress bar if there is one."""
-    tqdm.write(one_line(line), file=sys.stderr)
+    """Write a line to stderr, if there is one, above the progress bar."""
+    if _is_open(sys.stderr):
+        with suppress(OSError):  # what takes it is full
+            tqdm.write(one_line(line), file=sys.stderr)
+
+
+def _is_open(stream: TextIO | None) -> bool:
+    """Whether there is such a stream: a program without a console has none."""
+    return stream is not None and not stream.closed

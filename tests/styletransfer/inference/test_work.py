@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from styletransfer.inference.work import progress
+from styletransfer.inference.work import progress, report
 
 
 class Terminal(io.StringIO):
@@ -34,3 +34,24 @@ def test_the_bar_shows_the_rate_of_long_work(monkeypatch: pytest.MonkeyPatch) ->
         bar.update(2)
     assert "2/3" in terminal.getvalue()
     assert "2.00s/picture" in terminal.getvalue()
+
+
+def closed() -> io.StringIO:
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+class Full(io.StringIO):
+    def write(self, text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("stderr", [None, closed(), Full()])
+def test_without_a_stderr_that_takes_text(
+    monkeypatch: pytest.MonkeyPatch, stderr: io.StringIO | None
+) -> None:
+    monkeypatch.setattr(sys, "stderr", stderr)
+    with progress(3, quiet=False) as bar:
+        bar.update(3)
+    report("a line")
