@@ -43,9 +43,13 @@ def reading_bytes(path: Path) -> int:
         return cost * image.width * image.height
 
 
-def streaming_bytes(width: int) -> int:
-    """Return the memory that libvips takes to decode and encode a file of a width in pixels."""
-    return 140_000_000 + 3_600 * width  # its buffers are some hundred rows high
+def streaming_bytes(height: int, width: int) -> int:
+    """Return the memory that libvips takes to decode and encode a file of a size in pixels.
+
+    Its buffers are some hundred rows high. When it encodes, it maps the scratch file, all of which
+    then counts as memory of the process, though the system may take it back.
+    """
+    return 95_000_000 + 3_600 * width + 3 * height * width
 
 
 def too_large(

@@ -125,7 +125,7 @@ class Painter:
         least = max(least, BASE + self._beside + reading_bytes(source))
         if least > self.tiles.memory:
             if short_side is None and target is not None and self._may_stream(source, target):
-                _, streamed = self._plan(size, streaming_bytes(width))
+                _, streamed = self._plan(size, streaming_bytes(height, width))
                 least = min(least, streamed)
             raise too_large((height, width), least, self.tiles.memory)
 
@@ -134,7 +134,7 @@ class Painter:
         if self.tiles is None or not source.is_file():
             return False
         width, height = read_size(source)
-        grid, least = self._plan((height, width), streaming_bytes(width))
+        grid, least = self._plan((height, width), streaming_bytes(height, width))
         fits = self.tiles.side is not None or least <= self.tiles.memory
         return grid is not None and fits and self._may_stream(source, target)
 
@@ -170,7 +170,7 @@ class Painter:
         """
         weights = parse_blend(style, self.stylizer.styles, self.strength)[np.newaxis]
         width, height = read_size(source)
-        grid = self._grid((height, width), streaming_bytes(width))
+        grid = self._grid((height, width), streaming_bytes(height, width))
         assert grid is not None
         size = 3 * height * width
         with decoded(source, max_pixels=max_pixels) as streamed, scratch_file(size) as file:

@@ -16,10 +16,11 @@ from styletransfer.inference import providers
 from styletransfer.inference.blend import parse_blend
 from styletransfer.inference.model import INPUTS, Array, gallery_path, open_model
 from styletransfer.inference.runner import Runner
-from styletransfer.inference.tiled.network import TiledNetwork
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from styletransfer.inference.tiled.network import TiledNetwork
 
 
 class Stylizer:
@@ -174,6 +175,8 @@ class Stylizer:
     @cached_property
     def tiled(self) -> TiledNetwork:
         """The network in passes, for `tiling.stylize_tiles`; ModelError if it can't be cut."""
+        from styletransfer.inference.tiled.network import TiledNetwork
+
         return TiledNetwork(self._path, len(self.styles), self._open_part)
 
     def _open_part(self, model: bytes) -> Any:
