@@ -1,8 +1,11 @@
 """What `styletransfer stylize` makes of one picture: whole or in tiles, its colors, its masks."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,11 +22,10 @@ from styletransfer.inference.limits import (
 )
 from styletransfer.inference.masks import Region, stylize_regions
 from styletransfer.inference.stylizer import Stylizer
-from styletransfer.inference.tiled.grid import Grid, grid_of_side, grid_within
-from styletransfer.inference.tiled.scratch import check_room, scratch_file
-from styletransfer.inference.tiled.store import places
-from styletransfer.inference.tiled.streams import FileRows, can_stream, decoded, encode
-from styletransfer.inference.tiled.tiling import ArrayRows, stylize_tiles
+
+# What only large pictures need is imported where it is needed: a small one waits for none of it.
+if TYPE_CHECKING:
+    from styletransfer.inference.tiled.grid import Grid
 
 AUTO, OFF = "auto", "off"
 DEFAULT_MEMORY = 10**9
@@ -139,6 +141,8 @@ class Painter:
         return grid is not None and fits and self._may_stream(source, target)
 
     def _may_stream(self, source: Path, target: Path) -> bool:
+        from styletransfer.inference.tiled.streams import can_stream
+
         return not self.regions and can_stream(source, target)
 
     def check_disk(self, source: Path) -> str:
@@ -147,6 +151,9 @@ class Painter:
         Raises:
             ScratchError: there is too little.
         """
+        from styletransfer.inference.tiled.scratch import check_room
+        from styletransfer.inference.tiled.store import places
+
         width, height = read_size(source)
         network = self.stylizer.tiled
         _, stored = places(network, network.graph.layout(height, width))
@@ -168,6 +175,10 @@ class Painter:
         Raises:
             ImageError: a file cannot be read or written. Otherwise as calling the painter does.
         """
+        from styletransfer.inference.tiled.scratch import scratch_file
+        from styletransfer.inference.tiled.streams import FileRows, decoded, encode
+        from styletransfer.inference.tiled.tiling import stylize_tiles
+
         weights = parse_blend(style, self.stylizer.styles, self.strength)[np.newaxis]
         width, height = read_size(source)
         grid = self._grid((height, width), streaming_bytes(height, width))
@@ -189,6 +200,8 @@ class Painter:
             painted = self.stylizer(picture, style, self.strength)
             advance(1.0)
             return painted
+        from styletransfer.inference.tiled.tiling import ArrayRows, stylize_tiles
+
         weights = parse_blend(style, self.stylizer.styles, self.strength)[np.newaxis]
         result = ArrayRows(np.empty_like(picture.rgb))
         source = ArrayRows(picture.rgb)
@@ -216,6 +229,8 @@ class Painter:
         if tiles is None:
             return None, 0
         if tiles.side is not None:
+            from styletransfer.inference.tiled.grid import grid_of_side
+
             return grid_of_side(self.stylizer.tiled, size, tiles.side), 0
         if cost is None:  # the file does not say what it takes
             return None, 0
@@ -228,6 +243,8 @@ class Painter:
             network = self.stylizer.tiled
         except ModelError:
             return None, whole
+        from styletransfer.inference.tiled.grid import grid_within
+
         beside = BASE + self._beside + held + more * pixels
         grid, taken = grid_within(network, size, tiles.memory - beside)
         return grid, beside + taken

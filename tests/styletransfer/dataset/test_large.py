@@ -9,6 +9,7 @@ from PIL import Image
 from styletransfer.dataset import stages
 from styletransfer.inference import painter
 from styletransfer.inference.stylizer import Stylizer
+from styletransfer.inference.tiled import tiling
 from tests.assets import shipped
 from tests.styletransfer.dataset.data_set import data_set, failures, run, save, tree
 
@@ -28,16 +29,16 @@ def test_a_picture_over_the_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     options = ("--style", "random", "--preserve-colors", "--model", gallery)
     run(photos, tmp_path / "whole", *options)
 
-    heights, stylize_tiles = list[int](), painter.stylize_tiles
+    heights, stylize_tiles = list[int](), tiling.stylize_tiles
 
-    def noted(network: object, rows: painter.ArrayRows, *rest: object, **more: object) -> None:
+    def noted(network: object, rows: tiling.ArrayRows, *rest: object, **more: object) -> None:
         heights.append(rows.height)
         stylize_tiles(network, rows, *rest, **more)  # type: ignore[arg-type]
 
     cost = (Stylizer(gallery).bytes_per_pixel or 0) + painter.COPIES
     room = painter.BASE + cost * HEIGHT * WIDTH // 2
     monkeypatch.setattr(stages, "picture_bytes", lambda: room)
-    monkeypatch.setattr(painter, "stylize_tiles", noted)
+    monkeypatch.setattr(tiling, "stylize_tiles", noted)
     result = run(photos, tmp_path / "tiled", *options)
     assert (result.exit_code, result.stderr) == (0, "")
     assert heights == [HEIGHT]
