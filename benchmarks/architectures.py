@@ -5,7 +5,7 @@ loss of StyleTransferModule, and then judged on photographs that neither saw, as
 evaluate` judges. Every --checkpoint-every steps the state is kept in --folder; the same call goes
 on from there. Run:
 
-    python benchmarks/architectures.py --photographs DIR --styles DIR --steps 2000 \
+    python benchmarks/architectures.py --photographs DIR --paintings DIR --steps 2000 \
         --loss-weights vgg19.safetensors --folder runs/architectures
 """
 
@@ -16,24 +16,21 @@ from typing import Any
 
 import click
 import torch
-from styletransfer.evaluation.frame import frame
-from styletransfer.evaluation.grid import flat_areas, grid
-from styletransfer.evaluation.losses import Judge
-from styletransfer.evaluation.stability import flicker
-from styletransfer.training.muon import Muon
 from tqdm import tqdm
 
-from styletransfer.evaluation.measures import tone_correlation
+from styletransfer.evaluation.judge import Judge
+from styletransfer.evaluation.measures import flat_areas, flicker, frame, grid, tone_correlation
 from styletransfer.evaluation.photographs import read_photograph
-from styletransfer.networks import NETWORKS
 from styletransfer.training.module import StyleTransferModule
 from styletransfer.training.photographs import PhotographDataModule, PhotographStream
+from styletransfer.training.schedule import parameter_groups
 
+NETWORKS = ("johnson", "compact")
 BATCH, CLIP = 4, 10.0
 
 
 class Contestant:
-    """A network in training, its optimiser, and the seconds that it has taken."""
+    """A network in training, its optimizer, and the seconds that it has taken."""
 
     def __init__(self, name: str, lr: float, steps: int, **options: Any) -> None:
         torch.manual_seed(0)
@@ -42,9 +39,9 @@ class Contestant:
             network=name, lr=lr, style_lr=2 * lr, identity_share=0.0, **options
         )
         self.module.setup("fit")
-        groups = self.module.parameter_groups()
+        groups = parameter_groups(self.module.network, lr, 2 * lr)
         rates = [group["lr"] for group in groups]
-        self.optimizer = Muon(groups)
+        self.optimizer = torch.optim.Adam(groups)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer, rates, total_steps=steps, pct_start=0.05, cycle_momentum=False
         )
@@ -80,7 +77,7 @@ def judged(contestant: Contestant, judge: Judge, photographs: list[Path]) -> dic
     found: dict[str, list[float]] = {}
     for path in tqdm(photographs, "held out", delay=2, disable=None):
         photograph = read_photograph(path)
-        seen, areas = judge.look(photograph), flat_areas(photograph)
+        content, areas = judge.content_target(photograph), flat_areas(photograph)
         for index, name in enumerate(names[1:], 1):
             row = torch.eye(len(names))[[index]]
 
@@ -90,12 +87,10 @@ def judged(contestant: Contestant, judge: Judge, photographs: list[Path]) -> dic
             start = time.perf_counter()
             output = paint(photograph)
             milliseconds = 1e3 * (time.perf_counter() - start)
-            losses = judge.losses(judge.look(output), seen, name)
+            losses = judge.losses(output, photograph, name, content)
             border, pattern = frame(output), grid(output, areas)
             figures = {
-                "style": losses.style.item(),
-                "content": losses.content.item(),
-                "total": losses.total.item(),
+                **{loss: losses[loss].item() for loss in ("style", "content", "total")},
                 "tone": tone_correlation(output, photograph),
                 "frame": border.mean - frame(photograph).mean,
                 "grid": max(pattern) if pattern else None,
@@ -111,18 +106,18 @@ def judged(contestant: Contestant, judge: Judge, photographs: list[Path]) -> dic
 
 @click.command()
 @click.option("--photographs", required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--styles", required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--paintings", required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--folder", default="runs/architectures", type=click.Path(path_type=Path))
 @click.option("--steps", default=2000, type=click.IntRange(min=1))
 @click.option("--crop", default=160)
 @click.option("--held-out", default=24)
 @click.option("--loss-weights", default="default")
-@click.option("--lr", default=1e-2)
+@click.option("--lr", default=2e-3)
 @click.option("--bf16", is_flag=True, help="Train as --trainer.precision bf16-mixed does.")
 @click.option("--checkpoint-every", default=100, type=click.IntRange(min=1))
 def main(
     photographs: Path,
-    styles: Path,
+    paintings: Path,
     folder: Path,
     steps: int,
     crop: int,
@@ -137,7 +132,11 @@ def main(
     data = PhotographDataModule(photographs, crop=crop, held_out=held_out)
     data.setup("fit")
     stream = PhotographStream(data.training_files, crop, BATCH, steps)
-    options: dict[str, Any] = {"styles": styles, "loss_weights": loss_weights, "tone_weight": 0.5}
+    options: dict[str, Any] = {
+        "paintings": paintings,
+        "loss_weights": loss_weights,
+        "tone_weight": 0.5,
+    }
     contestants = {name: Contestant(name, lr, steps, **options) for name in NETWORKS}
     saved = folder / f"{steps}.pt"
     begin = 0
@@ -155,7 +154,7 @@ def main(
             state = {name: contestant.state() for name, contestant in contestants.items()}
             torch.save({**state, "step": step + 1}, saved)
     names = contestants["compact"].module.style_names[1:]
-    files = contestants["compact"].module.style_files
+    files = contestants["compact"].module.painting_files
     judge = Judge(dict(zip(names, files, strict=True)), loss_weights)
     results = {name: judged(one, judge, data.validation_files) for name, one in contestants.items()}
     columns = list(next(iter(results.values())))

@@ -14,7 +14,6 @@ from itertools import chain, count, islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
@@ -29,19 +28,17 @@ from styletransfer.checkpoint import (
     checkpoint_objective,
 )
 from styletransfer.errors import DivergenceError, TrainingDataError
-from styletransfer.images import find_images, read_image
+from styletransfer.images import find_images
 from styletransfer.losses import Critic, LossNetwork, Objective, averaged
 from styletransfer.networks import StyleNetwork
 from styletransfer.networks.style_rows import restyled, style_tables
 from styletransfer.training.batch_losses import DRAFT_SIZE, batch_losses, move_of_batch
 from styletransfer.training.photographs import PhotographStream
-from styletransfer.training.styles import read_paintings
+from styletransfer.training.styles import painting_notes, read_paintings
 
 CROP, BATCH = 192, 2
 # So many batches are at hand, 5.5 MB each, and come so often before there are new ones.
 POOL, TIMES = 16, 4
-# Greatest difference of the colors of a pixel that is still gray, in 8-bit levels.
-GRAY = 8
 CPU = torch.device("cpu")
 LR = 0.03
 DRAFT_SHARE = 0.5
@@ -179,23 +176,6 @@ def find_photographs(folder: Path) -> list[Path]:
     if not (files := find_images(folder)):
         raise TrainingDataError(f"{folder}: no photograph in it; add some, a hundred or more")
     return files
-
-
-def painting_notes(image: Path, size: int) -> tuple[str, ...]:
-    """What a user should know who wants `image` as a style at short side `size`.
-
-    Raises ImageError where it can't be read.
-    """
-    picture = read_image(image)
-    notes = list(picture.notes)
-    short = min(picture.rgb.shape[:2])
-    if short < size:
-        notes.append(f"short side of {short} pixels, scaled up to {size}: its strokes will be soft")
-    if np.ptp(picture.rgb.astype(np.int16), axis=2).max() <= GRAY:
-        notes.append("it is grey, and so will be what is painted with it")
-    if picture.alpha is not None and picture.alpha.min() < 255:
-        notes.append("transparent parts count as well, with the colour that they have in the file")
-    return tuple(notes)
 
 
 def add_style(

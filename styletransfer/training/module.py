@@ -1,8 +1,7 @@
 """The LightningModule: one step of training, validation, and what a checkpoint holds."""
 
-import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,30 +9,21 @@ import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from pytorch_lightning.utilities import rank_zero_warn
-from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
+from pytorch_lightning.utilities.types import LRSchedulerConfigType, OptimizerLRSchedulerConfig
 from torch import Tensor
 
 from styletransfer.checkpoint import ENTRY, check_format, entry
-from styletransfer.errors import DivergenceError, TrainingDataError
-from styletransfer.losses import (
-    Critic,
-    LossNetwork,
-    Objective,
-    StyleTargets,
-    averaged,
-    content_loss,
-)
+from styletransfer.errors import TrainingDataError
+from styletransfer.losses import Critic, LossNetwork, Objective, StyleTargets, averaged
+from styletransfer.losses.perceptual import content_loss
 from styletransfer.networks import build_network
 from styletransfer.networks.style_network import IDENTITY
-from styletransfer.networks.style_rows import shared_and_own
 from styletransfer.training.batch_losses import DRAFT_SIZE, batch_losses, move_of_batch
 from styletransfer.training.photographs import Batch
+from styletransfer.training.refusals import Refusals
+from styletransfer.training.saving import forget_batches
+from styletransfer.training.schedule import parameter_groups, rate_factor
 from styletransfer.training.styles import StyleDeck, find_styles, read_paintings
-
-# A drafting stage has learned: it moves at this share of the rate while the revision is trained.
-COARSE_SHARE = 0.1
-# Non-finite steps in a row after which the run is hopeless.
-PATIENCE = 10
 
 
 class StyleTransferModule(pl.LightningModule):
@@ -41,11 +31,8 @@ class StyleTransferModule(pl.LightningModule):
 
     The total of a sample is that of `styletransfer.losses.Objective`, with the style loss times
     its painting's own factor. Stability is how much the output changes, relative to it, when the
-    photograph is moved by up to 7 pixels: without it, networks paint their cells and flicker. A
-    sample of the identity, for a network whose identity is not exact, has pixel_weight·(relative
-    squared error of the pixels) + content_weight·content.
-
-    A network with a coarse stage learns to draft first: see `draft_steps`.
+    photograph moves by up to 7 pixels. A sample of the identity, for a network whose identity is
+    not exact, has pixel_weight·(relative squared error of the pixels) + content_weight·content.
 
     Args:
         paintings: A folder of paintings, or a list of files. Their stems are the styles' names.
@@ -56,8 +43,7 @@ class StyleTransferModule(pl.LightningModule):
         style_taps: Taps of the style loss.
         content_tap: Tap of the content loss.
         scales: Factors by which pictures are averaged for the style loss.
-        painting_size: Short side of the paintings in pixels. It decides the size of the brush
-            marks.
+        painting_size: Short side of the paintings in pixels; decides the size of brush marks.
         style_weight: Weight of the style loss.
         content_weight: Weight of the content loss.
         tone_weight: Weight of the tone loss.
@@ -71,10 +57,8 @@ class StyleTransferModule(pl.LightningModule):
         draft_steps: Number of steps, at the beginning, in which the coarse stage alone is trained,
             on photographs and paintings of half the size.
         lr: Greatest learning rate. It warms up, stays, and falls along a cosine to 0, once while
-            drafting and once after. So a run that was stopped before the fall can go on for longer
-            than was planned.
-        style_lr: The same for what each style has for itself (γ, β and the like). It has far to
-            go, and is seen in a few samples only.
+            drafting and once after.
+        style_lr: The same for what each style has for itself (γ, β and the like).
         warmup_steps: Length of each warm-up, in steps.
         decay_share: The last share of the steps, in 0..1, in which the learning rate falls.
         seed: Seed of the styles' order.
@@ -153,9 +137,7 @@ class StyleTransferModule(pl.LightningModule):
         self.style_lr = style_lr
         self.warmup_steps = warmup_steps
         if not 0 < decay_share <= 1:
-            raise TrainingDataError(
-                f"decay_share is a share of the steps in 0..1, not {decay_share}"
-            )
+            raise TrainingDataError(f"decay_share must be above 0, at most 1, not {decay_share}")
         self.decay_share = decay_share
         self.trained_on = trained_on
         # Batches that this process has seen in the whole run. Not `global_step`, which counts
@@ -165,8 +147,7 @@ class StyleTransferModule(pl.LightningModule):
         self._critic: tuple[Critic, ...] = ()
         self._targets: StyleTargets = {}
         self._warned: set[str] = set()
-        self._refused = self._in_a_row = 0
-        self._refused_now = False
+        self._refusals = Refusals()
 
     @property
     def drafting(self) -> bool:
@@ -181,8 +162,7 @@ class StyleTransferModule(pl.LightningModule):
         if self.drafting:
             half = self.network.draft(averaged(image, DRAFT_SIZE), style_weights)
             return F.interpolate(half, image.shape[2:], mode="bilinear")
-        out: Tensor = self.network(image, style_weights)
-        return out
+        return self.network(image, style_weights)  # type: ignore[no-any-return]
 
     def setup(self, stage: str) -> None:
         """Build the loss network and the Gram matrices of the paintings, once."""
@@ -236,10 +216,11 @@ class StyleTransferModule(pl.LightningModule):
         loss = parts["total"].mean()
         # All processes must agree, or the others wait for this one's gradients for ever.
         bad = self.trainer.strategy.reduce((~loss.isfinite()).float(), reduce_op="sum")
-        self._refused_now = bool(bad > 0)
-        if self._refused_now:
+        self._refusals.begin_batch()
+        if bad > 0:
             finite = parts["total"].isfinite().tolist()
-            self._refuse([s for s, ok in zip(dealt, finite, strict=True) if not ok] or dealt)
+            at_fault = [s for s, ok in zip(dealt, finite, strict=True) if not ok] or dealt
+            self._refusals.refuse(self.global_step, [self.style_names[s] for s in at_fault])
             return None
         self.log("loss", loss, prog_bar=True, logger=False)
         return {"loss": loss, "styles": dealt, "parts": {k: v.detach() for k, v in parts.items()}}
@@ -255,8 +236,7 @@ class StyleTransferModule(pl.LightningModule):
         # With 16-mixed, overflow is everyday and the scaler's own business.
         if grads and not scaled and not torch.nn.utils.get_total_norm(grads).isfinite():
             optimizer.zero_grad(set_to_none=True)
-            self._refused_now = True
-            self._refuse([])
+            self._refusals.refuse(self.global_step, [])
             return
         self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
@@ -268,19 +248,7 @@ class StyleTransferModule(pl.LightningModule):
                     parameter.grad = None
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        if not self._refused_now:
-            self._in_a_row = 0
-
-    def _refuse(self, styles: list[int]) -> None:
-        self._refused += 1
-        self._in_a_row += 1
-        if self._in_a_row >= PATIENCE:
-            names = ", ".join(sorted({self.style_names[s] for s in styles})) or "all of the batch"
-            raise DivergenceError(
-                f"the loss was not finite {PATIENCE} steps in a row, up to step "
-                f"{self.trainer.global_step}, there with style {names}; lower --model.lr or "
-                "that style's weight, and go on from the last checkpoint"
-            )
+        self._refusals.end_batch()
 
     def _warn_skipped(self, lines: list[str]) -> None:
         for line in lines:
@@ -290,7 +258,7 @@ class StyleTransferModule(pl.LightningModule):
 
     def counters(self) -> Counter[str]:
         """Files that could not be used so far, and steps refused for a non-finite loss."""
-        return Counter(skipped_files=len(self._warned), refused_steps=self._refused)
+        return Counter(skipped_files=len(self._warned), refused_steps=self._refusals.total)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         self._warn_skipped(batch.skipped)
@@ -303,74 +271,30 @@ class StyleTransferModule(pl.LightningModule):
         for name, values in parts.items():
             self.log(f"val/{name}", values.mean(), batch_size=count, sync_dist=True)
 
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """What all styles share, and what belongs to one, each with its learning rate.
-
-        Each in two groups: the coarse stage, where there is one, and the rest.
-        """
-        parameters = dict(self.network.named_parameters())
-        groups = []
-        for names, lr in zip(shared_and_own(self.network), (self.lr, self.style_lr), strict=True):
-            coarse = [name for name in names if self.network.is_coarse(name)]
-            rest = [name for name in names if not self.network.is_coarse(name)]
-            # In this order, so that the optimizer's numbers are those of `shared_and_own`.
-            for part, is_coarse in ((coarse, True), (rest, False)):
-                if part:
-                    own = [parameters[name] for name in part]
-                    groups.append({"params": own, "lr": lr, "coarse": is_coarse})
-        return groups
-
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        optimizer = torch.optim.Adam(self.parameter_groups())
-
-        def factor(step: int) -> float:
-            drafting = step < self.draft_steps
-            first = 0 if drafting else self.draft_steps
-            last = self.draft_steps if drafting else max(self.trainer.max_steps, first + 1)
-            warm = min(1.0, (step - first + 1) / max(self.warmup_steps, 1))
-            fallen = 1 - (1 - min((step - first) / (last - first), 1)) / self.decay_share
-            return warm * 0.5 * (1 + math.cos(math.pi * max(fallen, 0)))
-
-        def coarse(step: int) -> float:
-            revising = 0 < self.draft_steps <= step
-            return factor(step) * (COARSE_SHARE if revising else 1.0)
-
-        factors: list[Callable[[int], float]] = [
-            coarse if group["coarse"] else factor for group in optimizer.param_groups
-        ]
+        optimizer = torch.optim.Adam(parameter_groups(self.network, self.lr, self.style_lr))
+        run = (self.trainer.max_steps, self.draft_steps, self.warmup_steps, self.decay_share)
+        factors = [rate_factor(*run, group["coarse"]) for group in optimizer.param_groups]
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factors)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
+        by_step: LRSchedulerConfigType = {"scheduler": schedule, "interval": "step"}
+        return {"optimizer": optimizer, "lr_scheduler": by_step}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what building the network again and teaching it a style need, in plain types only."""
-        # A step of the optimizer that is half done is done anew: its batches do not count, and
-        # not for Lightning either, which decides by its own counts when a step is complete.
+        # A step of the optimizer that is half done is done anew: its batches do not count.
         begun = self.batches % max(self.trainer.accumulate_grad_batches, 1)
-        if begun and "loops" in checkpoint:
-            progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
-            for counts in (progress["total"], progress["current"]):
-                counts.update({name: count - begun for name, count in counts.items()})
-        checkpoint[ENTRY] = entry(
-            self.network_name,
-            self.network,
-            self.style_names,
-            self.trained_on,
-            self.objective,
-            self.batches - begun,
-        )
+        forget_batches(checkpoint, begun)
+        about = (self.network_name, self.network, self.style_names, self.trained_on)
+        checkpoint[ENTRY] = entry(*about, self.objective, self.batches - begun)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse to go on with other styles, or in another order, than the checkpoint has."""
         check_format(checkpoint)
-        ours = checkpoint[ENTRY]
-        self.batches = ours["batches"]
-        theirs = ours["styles"]
-        if theirs != self.style_names:
+        self.batches = checkpoint[ENTRY]["batches"]
+        theirs, ours = checkpoint[ENTRY]["styles"][1:], self.style_names[1:]
+        if theirs != ours:
             raise TrainingDataError(
-                f"the checkpoint's styles are {', '.join(theirs[1:]) or 'none'}, but the "
-                f"configuration's are {', '.join(self.style_names[1:])}; name the same, in the "
-                "same order (styletransfer select-styles reorders a checkpoint)"
+                f"the checkpoint's styles are {', '.join(theirs) or 'none'}, but the "
+                f"configuration's are {', '.join(ours)}; name the same, in the same order "
+                "(styletransfer select-styles reorders a checkpoint)"
             )

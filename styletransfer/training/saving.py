@@ -154,3 +154,14 @@ class Checkpoints(Checkpoint):
     def _save(self, trainer: pl.Trainer) -> None:
         trainer.save_checkpoint(self._path, weights_only=False)  # with the optimizer
         self._saved = trainer.global_step
+
+
+def forget_batches(checkpoint: dict[str, Any], count: int) -> None:
+    """Take the last `count` batches out of Lightning's own counts in a checkpoint.
+
+    By these Lightning decides, when a run goes on, after which batch the optimizer steps.
+    """
+    if count and "loops" in checkpoint:
+        progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+        for counts in (progress["total"], progress["current"]):
+            counts.update({name: number - count for name, number in counts.items()})

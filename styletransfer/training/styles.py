@@ -11,6 +11,9 @@ from styletransfer.errors import StyleError, TrainingDataError
 from styletransfer.images import find_images, read_image, to_tensor
 from styletransfer.style_names import check_style_name
 
+# Greatest difference of the colors of a pixel that is still gray, in 8-bit levels.
+GRAY = 8
+
 
 def find_styles(source: Path | Sequence[Path]) -> dict[str, Path]:
     """Name (the file's stem) and path of each style image, in a folder or a list of files.
@@ -45,6 +48,23 @@ def read_paintings(files: Sequence[Path], size: int) -> list[Tensor]:
         ImageError: A style image can't be read.
     """
     return [torch.from_numpy(to_tensor(read_image(path, size=size).rgb)) for path in files]
+
+
+def painting_notes(image: Path, size: int) -> tuple[str, ...]:
+    """What a user should know who wants `image` as a style at short side `size`.
+
+    Raises ImageError where it can't be read.
+    """
+    picture = read_image(image)
+    notes = list(picture.notes)
+    short = min(picture.rgb.shape[:2])
+    if short < size:
+        notes.append(f"short side of {short} pixels, scaled up to {size}: its strokes will be soft")
+    if np.ptp(picture.rgb.astype(np.int16), axis=2).max() <= GRAY:
+        notes.append("it is grey, and so will be what is painted with it")
+    if picture.alpha is not None and picture.alpha.min() < 255:
+        notes.append("transparent parts count as well, with the colour that they have in the file")
+    return tuple(notes)
 
 
 class StyleDeck:

@@ -241,9 +241,35 @@ def test_what_is_wrong_is_one_line(
     assert not (tmp_path / "lightning_logs").exists()
 
 
-@pytest.mark.parametrize("name", ["gallery", "quickstart"])
+@pytest.mark.parametrize("name", ["gallery", "gallery-large", "quickstart"])
 def test_the_shipped_recipes_are_understood(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     folders = ("--photographs", "p", "--paintings", "q")
     assert train("fit", "--config", name, *folders, "--print_config") == 0
     printed = yaml.safe_load(capsys.readouterr().out)
-    assert printed["photographs"] == "p" and printed["model"]["network"] == "compact"
+    assert printed["photographs"] == "p" and printed["model"]["network"] == (
+        "large" if name == "gallery-large" else "compact"
+    )
+
+
+def test_the_large_recipe_trains(tmp_path: Path) -> None:
+    """Two steps, a draft and a revision, on tiny crops."""
+    folders = make_data(tmp_path)
+    options = {
+        "photographs": folders["photographs"],
+        "paintings": folders["paintings"],
+        "data.crop": 32,
+        "data.batch_size": 1,
+        "data.held_out": 1,
+        "data.workers": 0,
+        "model.loss_weights": "random",
+        "model.painting_size": 32,
+        "model.draft_steps": 1,
+        "trainer.max_steps": 2,
+        "trainer.accelerator": "cpu",
+        "trainer.logger.init_args.save_dir": tmp_path,
+    }
+    words = [f"--{name}={value}" for name, value in options.items()]
+    assert train("fit", "--config", "gallery-large", *words) == 0
+    (written,) = tmp_path.rglob("last.ckpt")
+    saved = torch.load(written, weights_only=True)
+    assert saved["global_step"] == 2 and saved["styletransfer"]["network"] == "large"

@@ -332,14 +332,15 @@ def test_the_learning_rate_warms_up_stays_and_falls(folders: dict[str, Path]) ->
     assert sorted(rates[30:], reverse=True) == rates[30:]
     assert 0 < rates[-1] < 0.02
     # What belongs to the styles has its own rate, four times as high all the time.
-    shared, own = optimizer.param_groups
-    assert own["lr"] == pytest.approx(4 * shared["lr"])
     names = {p: name for name, p in ours.network.named_parameters()}
     by_style = ("norm", "tint", "skip_gain")
-    for group, belongs in ((shared, False), (own, True)):
+    for group in optimizer.param_groups:
+        assert group["initial_lr"] in (0.5, 2.0)
+        belongs = group["initial_lr"] == 2.0
         for parameter in group["params"]:
             assert any(part in names[parameter] for part in by_style) == belongs
-    assert len(shared["params"]) + len(own["params"]) == len(names)
+            assert names[parameter].startswith("coarse.") == group["coarse"]
+    assert sum(len(group["params"]) for group in optimizer.param_groups) == len(names)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.5])
@@ -416,10 +417,22 @@ def test_the_coarse_stage_learns_alone_and_then_both(
 def test_the_learning_rate_warms_up_and_falls_for_the_draft_too(
     folders: dict[str, Path],
 ) -> None:
-    ours = module(folders["paintings"], lr=1.0, draft_steps=10, warmup_steps=2, decay_share=0.5)
+    rates = {"lr": 1.0, "style_lr": 4.0, "warmup_steps": 2, "decay_share": 0.5}
+    ours = module(folders["paintings"], draft_steps=10, **rates)
     ours.trainer = pl.Trainer(max_steps=30, accelerator="cpu", logger=False)
-    schedule = ours.configure_optimizers()["lr_scheduler"]["scheduler"]
-    factors = [schedule.lr_lambdas[0](step) for step in range(30)]
+    configured = ours.configure_optimizers()
+    groups = configured["optimizer"].param_groups
+    coarse, fine = (
+        [function(step) for step in range(30)]
+        for function, group in zip(
+            configured["lr_scheduler"]["scheduler"].lr_lambdas, groups, strict=True
+        )
+        if group["lr"] < 1
+    )
+    # The coarse stage, once it has learned, moves at a tenth of the rate of the revision.
+    assert coarse[:10] == fine[:10]
+    assert coarse[10:] == pytest.approx([0.1 * factor for factor in fine[10:]])
+    factors = fine
     for first, last in ((0, 10), (10, 30)):
         part = factors[first:last]
         assert part[:3] == pytest.approx([0.5, 1, 1])
