@@ -1,9 +1,14 @@
-"""One thread for all tests."""
+"""One thread for all tests, and an interrupt that their processes hear."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
 import torch
+
+# What runs in the background of a shell ignores Ctrl-C, and so do the processes that it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

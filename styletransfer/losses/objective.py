@@ -25,6 +25,9 @@ from styletransfer.losses.perceptual import (
     total_variation,
 )
 
+# Pixels that two poolings of a loss network leave something of.
+LEAST = 4
+
 # Gram matrices S×C×C of S paintings, by scale and tap.
 StyleTargets = Mapping[int, Mapping[str, Tensor]]
 
@@ -183,8 +186,11 @@ class Critic:
 
 
 def averaged(image: Tensor, factor: int) -> Tensor:
-    """`image`, N×3×H×W, averaged over cells of `factor`² pixels; at least one pixel is left."""
+    """`image`, N×3×H×W, averaged over cells of `factor`² pixels.
+
+    A side is averaged no further than to `LEAST` pixels.
+    """
     if factor == 1:
         return image
-    height, width = (min(factor, side) for side in image.shape[2:])
+    height, width = (min(factor, max(side // LEAST, 1)) for side in image.shape[2:])
     return F.avg_pool2d(image, (height, width))

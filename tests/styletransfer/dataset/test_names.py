@@ -17,8 +17,9 @@ HOSTILE = ("..", "../../up", "manifest.csv", "CON", "a/b", "\x1b[31mred", "", "x
 
 def test_hostile_styles_stay_in_the_destination(tmp_path: Path) -> None:
     photos = data_set(tmp_path / "photos", 2)
-    for start in range(0, len(HOSTILE), 3):
-        styles = HOSTILE[start : start + 3]
+    names = [name for name in HOSTILE if name]  # a model with an empty name is refused
+    for start in range(0, len(names), 3):
+        styles = names[start : start + 3]
         model = tiny_model(tmp_path / "m.onnx", styles=("identity", *styles))
         out = tmp_path / f"out{start}"
         before = set(tmp_path.iterdir())

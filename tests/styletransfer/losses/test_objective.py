@@ -132,11 +132,15 @@ def test_averaging_is_the_mean_of_cells(factor: int) -> None:
 
 
 @pytest.mark.parametrize("height, width", [(1, 1), (1, 7), (3, 2)])
-def test_a_tiny_image_keeps_a_pixel(height: int, width: int) -> None:
+def test_a_tiny_image_stays_as_it_is(height: int, width: int) -> None:
     image = uniform(1, 3, height, width)
-    small = averaged(image, 4)
-    assert small.shape == (1, 3, 1, max(width // 4, 1))
-    assert_close(small[..., 0], image[..., : min(4, width)].mean((2, 3))[..., None])
+    assert torch.equal(averaged(image, 4), image)
+
+
+def test_a_small_side_is_averaged_down_to_four_pixels() -> None:
+    image = uniform(1, 3, 9, 40)
+    assert averaged(image, 4).shape == (1, 3, 4, 10)
+    assert_close(averaged(image, 4)[..., 0, 0], image[..., :2, :4].mean((2, 3)))
 
 
 def test_an_entry_of_a_checkpoint_gives_the_same_objective() -> None:
