@@ -218,7 +218,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path: Pat
         (["test"], 2, "invalid choice"),
         (["predict"], 2, "invalid choice"),
         (["fit", "--config", "quickstart", "--paintings", "p"], 2, "give a folder of photographs"),
-        (["fit", "--config", "slowstart"], 2, "there are gallery, quickstart"),
+        (["fit", "--config", "slowstart"], 2, "there are gallery-large, gallery, quickstart"),
         (["fit", "--config", "CONFIG", "--model.speed", "9"], 2, "model.speed"),
         (["fit", "--config", "CONFIG", "--trainer.max_steps", "many"], 2, "max_steps"),
         (["fit", "--config", "CONFIG", "--ckpt_path", "none.ckpt"], 1, "no such checkpoint"),
