@@ -2,6 +2,7 @@
 
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -33,7 +34,7 @@ class Frame:
 
 
 @dataclass
-class Source:
+class Source(ABC):
     """A film that is open for reading; the base of the three kinds.
 
     Attributes:
@@ -57,9 +58,9 @@ class Source:
     full: bool = False
     skipped: int = field(default=0, init=False)
 
+    @abstractmethod
     def frames(self, start: int | None = None) -> Iterator[Frame]:
         """Yield the frames whose time is `start`, in ticks, or later."""
-        raise NotImplementedError
 
 
 class VideoSource(Source):

@@ -262,7 +262,7 @@ def test_a_damaged_file_is_one_line(trained: Path, tmp_path: Path, damage: str) 
                 damage
             ]
         )
-    refusal(path)
+    assert str(path) in refusal(path)
 
 
 def test_no_pickled_code_is_run(tmp_path: Path) -> None:
