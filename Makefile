@@ -15,7 +15,7 @@ demo: .venv/demo-ready
 	@$(BIN)/styletransfer contact-sheet "$(PHOTO)" -o demo/gallery.png --overwrite
 
 test: .venv/dev-ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/dev-ready
 	$(BIN)/ruff check .
