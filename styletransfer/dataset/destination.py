@@ -73,9 +73,9 @@ class Destination:
 
         `name` is what the call names the source.
 
-        Raises DataSetError, before anything is written, for a folder that holds other files, lies
-        inside the source or around it, has other options or another source, is full or not
-        writable.
+        Raises DataSetError, before anything is written, for a folder that lies inside the source,
+        has other options or another source, is full or not writable, or holds other files. Beside
+        tar files there may be others.
         """
         if str(self.folder).startswith(WEB):
             raise DataSetError(f"{self.folder}: cannot be written to; name a folder or a bucket")
@@ -84,8 +84,8 @@ class Destination:
         try:
             if self.check(options):
                 self._refuse_other(source, name)
-            elif self._is_taken() and not self.check(options):
-                raise DataSetError(f"{self.folder} is not empty; name a new or an empty folder")
+            elif (taken := self._taken()) and not self.check(options):
+                raise DataSetError(taken)
             if is_local(self.folder):
                 parents = (self.folder, *self.folder.absolute().parents)
                 there = next(path for path in parents if path.exists())
@@ -174,15 +174,21 @@ class Destination:
             file.write(json.dumps(record, indent=1).encode() + b"\n")
         self.files.publish(self.work / RECORD, RECORD)
 
-    def _is_taken(self) -> bool:
-        """Tell whether the folder holds files, but no manifest: then it is not ours."""
+    def _taken(self) -> str | None:
+        """Say that there are files, but no manifest of ours; None where there is none of them."""
         manifest = self.folder / MANIFEST
         if manifest.is_file():
             with manifest.open("rb") as file:
                 if file.readline().decode(errors="replace").strip() == ",".join(COLUMNS):
-                    return False
-        names = (name for name in self.files.names() if not is_own(name))
-        return next(names, None) is not None
+                    return None
+        if not self.tars:
+            names = (name for name in self.files.names() if not is_own(name))
+            fault = f"{self.folder} is not empty; name a new or an empty folder"
+            return None if next(names, None) is None else fault
+        for name in (*self.tars, MANIFEST, FAILURES):
+            if self.files.present(name):
+                return f"{self.folder / name} exists already; name tar files in another folder"
+        return None
 
     def _refuse_other(self, source: Source, name: str) -> None:
         """Refuse a source of another name that has none of the first files of the manifest."""
@@ -196,7 +202,5 @@ class Destination:
         inside, outside = self.folder.resolve(), source.resolve()
         if inside == outside:
             raise DataSetError(f"{self.folder} is the source itself; give another destination")
-        if outside in inside.parents or inside in outside.parents:
-            raise DataSetError(
-                f"{self.folder} and {source} lie one inside the other; give another destination"
-            )
+        if outside in inside.parents:
+            raise DataSetError(f"{self.folder} lies inside {source}; give another destination")

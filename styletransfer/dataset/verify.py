@@ -32,7 +32,8 @@ def findings(layout: Layout, source: Source, progress: Progress) -> Iterator[str
         progress.tick()
     with tempfile.TemporaryDirectory() as folder:
         yield from _not_done(layout.everything(), source, records, Path(folder, "source"))
-    yield from _strangers(destination, records)
+    if not destination.tars:  # beside tar files there may be others
+        yield from _strangers(destination, records)
 
 
 def _not_done(
@@ -62,6 +63,5 @@ def _source_hash(task: FileTask, source: Source, spare: Path) -> str | None:
 
 def _strangers(destination: Destination, records: Records) -> Iterator[str]:
     for name in destination.files.names():
-        known = is_own(name) or name in destination.tars or records.entry(name) is not None
-        if not known:
+        if not is_own(name) and records.entry(name) is None:
             yield f"{name}: is in no manifest; it was not written by this command"

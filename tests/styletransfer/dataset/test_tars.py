@@ -88,6 +88,26 @@ def test_tars_to_a_folder_and_back(model: Path, shards: str, tmp_path: Path) -> 
             np.testing.assert_array_equal(pixels(content[name]), pixels((out / name).read_bytes()))
 
 
+def test_tars_beside_other_files(model: Path, tmp_path: Path) -> None:
+    """The folder of the tar files may hold the source, and what is nobody's business."""
+    photos = data_set(tmp_path / "photos", 4)
+    (tmp_path / "notes.txt").write_text("mine")
+    call = (photos, tmp_path / "out.tar", "--style", "udnie", "--model", model)
+    assert run(*call).exit_code == 0
+    assert set(tar_contents(tmp_path / "out.tar")) == set(tree(photos))
+    assert run(*call).stdout.startswith("wrote 0 pictures")
+    assert run(*call, "--verify").exit_code == 0
+    for name in ("manifest.csv", "failures.csv"):
+        mine = tmp_path / "other" / name
+        mine.parent.mkdir(exist_ok=True)
+        mine.write_text("mine")
+        result = run(photos, mine.with_name("out.tar"), "--style", "udnie", "--model", model)
+        assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+        assert f"{mine} exists already" in result.stderr
+        assert tree(mine.parent) == {name: b"mine"}
+        mine.unlink()
+
+
 def test_shards_of_tars_and_a_run_that_dies(
     model: Path, shards: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,7 +197,7 @@ def test_wrong_calls(model: Path, shards: str, tmp_path: Path) -> None:
     for source, out, said in (
         (shards, tmp_path / "out" / "{0..1}.tar", "3 tar files are read and 2 written"),
         (tmp_path / "in" / "{00..03}.tar", tmp_path / "out" / "{0..3}.tar", "03.tar: there is no"),
-        (shards, shards, "is not empty"),
+        (shards, shards, "00.tar exists already; name tar files in another folder"),
     ):
         result = run(source, out, "--style", "udnie", "--model", model)
         assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
