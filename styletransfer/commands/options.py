@@ -109,6 +109,20 @@ preserve_colors = click.option(
     is_flag=True,
     help="Keep the colors of the photograph; only lightness is painted. Example: --preserve-colors",
 )
+strip = click.option(
+    "--strip",
+    is_flag=True,
+    help="Leave out what the file tells of the photograph: EXIF with date and place, XMP, "
+    "resolution. Example: --strip",
+)
+max_pixels = click.option(
+    "--max-pixels",
+    type=click.IntRange(min=1),
+    default=200_000_000,  # DEFAULT_MAX_PIXELS; to import it would slow down every --help
+    show_default=True,
+    help="Limit for the pixels of a picture, as a guard against files that fill the disk. "
+    "Example: --max-pixels 500000000",
+)
 checkpoint = click.argument("checkpoint", metavar="CKPT", type=FILE)
 overwrite = click.option(
     "--overwrite",
@@ -120,6 +134,17 @@ quiet = click.option(
     is_flag=True,
     help="Show no progress and no summary. Example: --quiet 2> errors.txt",
 )
+
+
+def memory(what: str, *, default: str | None) -> Decorator[Any]:
+    """Add `--memory SIZE`."""
+    return click.option(
+        "--memory",
+        metavar="SIZE",
+        default=default,
+        show_default=default is not None,
+        help=f"{what} Example: --memory 500MB",
+    )
 
 
 def output(kind: Any, what: str) -> Decorator[Any]:

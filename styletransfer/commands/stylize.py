@@ -43,24 +43,9 @@ FORMATS = ("png", "jpg", "webp", "tiff", "bmp")
     help="Work on tiles of N×N pixels, with the same result; 'auto' does so where the picture "
     "needs more than --memory. Example: --tile 1024",
 )
-@click.option(
-    "--memory",
-    default="1GB",
-    show_default=True,
-    help="Memory that --tile auto keeps to. Example: --memory 500MB",
-)
-@click.option(
-    "--max-pixels",
-    type=click.IntRange(min=1),
-    help="Limit for the pixels of a picture, as a guard against files that fill the disk; the "
-    "default is 200000000. Example: --max-pixels 500000000",
-)
-@click.option(
-    "--strip",
-    is_flag=True,
-    help="Leave out what the file tells of the photograph: EXIF with date and place, XMP, "
-    "resolution. Example: --strip",
-)
+@options.memory("Memory that --tile auto keeps to.", default="1GB")
+@options.max_pixels
+@options.strip
 @click.option(
     "--format",
     type=click.Choice(FORMATS),
@@ -84,7 +69,7 @@ def stylize(
     short_side: int | None,
     tile: str,
     memory: str,
-    max_pixels: int | None,
+    max_pixels: int,
     strip: bool,
     format: str | None,
     model: Path | None,
@@ -103,7 +88,6 @@ def stylize(
 
     Example: curl URL | styletransfer stylize - -o - --style udnie --format jpg > painted.jpg
     """
-    from styletransfer.images import DEFAULT_MAX_PIXELS
     from styletransfer.inference import Stylizer
     from styletransfer.inference.files import Painting, stylize_files, stylize_piped
 
@@ -120,7 +104,7 @@ def stylize(
         short_side=short_side,
         tile=tile,
         memory=memory,
-        max_pixels=max_pixels or DEFAULT_MAX_PIXELS,
+        max_pixels=max_pixels,
         strip=strip,
     )
     if PIPE in (*inputs, output):

@@ -72,6 +72,7 @@ def _shard(_ctx: click.Context, _: click.Parameter, text: str) -> tuple[int, int
     show_default=True,
     help="Quality of JPEG and WebP. Example: --format jpg --quality 90",
 )
+@options.strip
 @click.option(
     "--copy-others",
     is_flag=True,
@@ -102,6 +103,12 @@ def _shard(_ctx: click.Context, _: click.Parameter, text: str) -> tuple[int, int
     help="Number of pictures stylized at once; the default is one for each core, or all that the "
     "cluster has. Example: --workers 4",
 )
+@options.memory(
+    "Memory that the pictures take at most; a picture that needs more is stylized in tiles. The "
+    "default is a quarter of this machine's.",
+    default=None,
+)
+@options.max_pixels
 @click.option(
     "--retry-failed",
     is_flag=True,
@@ -126,8 +133,7 @@ def stylize_dataset(
     retry_failed: bool,
     verify: bool,
     quiet: bool,
-    short_side: int | None,
-    **others: Any,  # those that the outputs depend on, named as in Settings
+    **settings: Any,
 ) -> None:
     """Stylize a whole data set: every image of the folder SRC, into the same tree at DST.
 
@@ -145,7 +151,7 @@ def stylize_dataset(
     progress = Progress(quiet=quiet)
     if verify:
         count = 0
-        for finding in verify_dataset(src, dst, progress=progress, size=short_side, **others):
+        for finding in verify_dataset(src, dst, progress=progress, **settings):
             progress.say(finding)
             count += 1
         if count:
@@ -162,8 +168,7 @@ def stylize_dataset(
             workers=workers,
             retry_failed=retry_failed,
             progress=progress,
-            size=short_side,
-            **others,
+            **settings,
         )
     if not quiet:
         click.echo(f"{progress.summary()}; the manifest has {amount(outcome.written, 'file')}")

@@ -12,7 +12,7 @@ import psutil
 Key = TypeVar("Key", bound=Hashable)
 Item = TypeVar("Item")
 
-BYTES_A_PIXEL = 256  # while it is stylized: 175 measured in ONNX Runtime, and its copies
+BYTES_A_PIXEL = 256  # of a picture while it is stylized, its copies counted
 
 
 def picture_bytes() -> int:
@@ -27,27 +27,27 @@ def picture_bytes() -> int:
 
 
 class UnderWay:
-    """A limit on the number of files, and of their pixels, in memory at one time."""
+    """A limit on the number of files, and of their bytes, in memory at one time."""
 
-    def __init__(self, most_files: int, most_pixels: int) -> None:
-        self._most = (most_files, most_pixels)
-        self._files = self._pixels = 0
+    def __init__(self, most_files: int, most_bytes: int) -> None:
+        self._most = (most_files, most_bytes)
+        self._files = self._bytes = 0
         self._open = True
         self._change = threading.Condition()
 
-    def enter(self, pixels: int) -> bool:
+    def enter(self, size: int) -> bool:
         """Wait until a file fits in, or is alone. Return False when the limit is closed."""
         with self._change:
-            self._change.wait_for(lambda: not self._open or self._fits(pixels))
+            self._change.wait_for(lambda: not self._open or self._fits(size))
             self._files += 1
-            self._pixels += pixels
+            self._bytes += size
             return self._open
 
-    def leave(self, pixels: int) -> None:
+    def leave(self, size: int) -> None:
         """Make room again."""
         with self._change:
             self._files -= 1
-            self._pixels -= pixels
+            self._bytes -= size
             self._change.notify_all()
 
     def close(self) -> None:
@@ -56,9 +56,9 @@ class UnderWay:
             self._open = False
             self._change.notify_all()
 
-    def _fits(self, pixels: int) -> bool:
-        files, most_pixels = self._most
-        return not self._files or (self._files < files and self._pixels + pixels <= most_pixels)
+    def _fits(self, size: int) -> bool:
+        files, most_bytes = self._most
+        return not self._files or (self._files < files and self._bytes + size <= most_bytes)
 
 
 class Batches(Generic[Key, Item]):

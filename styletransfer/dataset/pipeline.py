@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from styletransfer.dataset.flow import BYTES_A_PIXEL, Batches, UnderWay, picture_bytes
+from styletransfer.dataset.flow import Batches, UnderWay
 from styletransfer.dataset.plan import FileTask, Target
 from styletransfer.dataset.progress import Progress
 from styletransfer.dataset.sink import Finished, Sink
@@ -24,7 +24,7 @@ class _Open:
     """A task under way: its finished files, and the number of targets left."""
 
     decoded: Decoded
-    pixels: int
+    bytes: int
     left: int
     error: Exception | None = None
     finished: list[Finished] = field(default_factory=list)
@@ -40,8 +40,7 @@ class Pipeline:
         """Stylize `workers` batches at once, each with the pixels of `batch` 256×256 pictures."""
         self._stages, self._sink, self._progress = stages, sink, progress
         self._workers = workers
-        most_pixels = picture_bytes() // BYTES_A_PIXEL
-        self._under_way = UnderWay(4 * workers * (batch + 1), most_pixels)
+        self._under_way = UnderWay(4 * workers * (batch + 1), stages.room)
         self._decoded: Batches[Size, tuple[_Open, Target]] = Batches(_batch_of(batch))
         self._stylized: queue.SimpleQueue[tuple[_Open, Target, Picture] | None]
         self._stylized = queue.SimpleQueue()
@@ -81,18 +80,18 @@ class Pipeline:
                 continue
             with self._faults_of(task), self._stages.readable(task) as path:
                 size = read_size(path)
-                pixels = self._stages.pixels(size)
-                if not self._under_way.enter(pixels):
+                taken = self._stages.bytes(path, size, min(len(task.targets), self._workers))
+                if not self._under_way.enter(taken):
                     return
                 try:
                     with clock:
                         decoded = self._stages.decode(task, path, size)
                 except BaseException:
-                    self._under_way.leave(pixels)
+                    self._under_way.leave(taken)
                     raise
                 for note in decoded.picture.notes:
                     self._progress.note(task.source, note)
-                opened = _Open(decoded, pixels, len(task.targets))
+                opened = _Open(decoded, taken, len(task.targets))
                 height, width, _ = decoded.picture.rgb.shape
                 for target in task.targets:
                     self._decoded.put((height, width), (opened, target))
@@ -155,7 +154,7 @@ class Pipeline:
                     raise opened.error
                 self._accept(task, opened.finished)
             finally:
-                self._under_way.leave(opened.pixels)
+                self._under_way.leave(opened.bytes)
 
     def _accept(self, task: FileTask, files: list[Finished]) -> None:
         self._sink.accept(task, files)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from styletransfer.dataset.destination import Outcome
-from styletransfer.dataset.flow import BYTES_A_PIXEL, picture_bytes
+from styletransfer.dataset.flow import BYTES_A_PIXEL
 from styletransfer.dataset.journal import Journal
 from styletransfer.dataset.layouts import Pipe, open_layout
 from styletransfer.dataset.measure import best_batch
@@ -57,8 +57,8 @@ def stylize_dataset(
         retry_failed: Whether files that failed before are tried again.
         progress: Counts and reports the work. None reports nothing.
         options: The fields of `Settings`: `style`, `style_from`, `strength`, `seed`,
-            `preserve_colors`, `size`, `crop`, `format`, `quality`, `copy_others`, `model`,
-            `provider`.
+            `preserve_colors`, `short_side`, `crop`, `format`, `quality`, `strip`, `copy_others`,
+            `memory`, `max_pixels`, `model`, `provider`.
 
     Returns:
         The number of files in the manifest and of failed sources.
@@ -71,7 +71,7 @@ def stylize_dataset(
         DestinationError: No more files can be written. The same call continues the run.
 
     Example:
-        stylize_dataset("photos", "painted", style="random", strength=(0.4, 1.0), size=256)
+        stylize_dataset("photos", "painted", style="random", strength=(0.4, 1.0), short_side=256)
     """
     if ray_address is not None and engine != "ray":
         raise DataSetError("--ray-address needs --engine ray")
@@ -191,7 +191,10 @@ class Run:
 
     @cached_property
     def _batch(self) -> int:
-        most = picture_bytes() // BYTES_A_PIXEL // REFERENCE**2 // self.call.workers
+        if any(self.stylizer.fixed):
+            return self.stylizer.fixed[0] or 1
+        room = self.call.settings.memory_bytes // self.call.workers
+        most = room // BYTES_A_PIXEL // REFERENCE**2
         return best_batch(self.stylizer, REFERENCE, max(1, min(MOST_BATCH, most)))
 
     @contextmanager

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from styletransfer.dataset.flow import picture_bytes
 from styletransfer.errors import DataSetError
-from styletransfer.images import WRITABLE
+from styletransfer.images import DEFAULT_MAX_PIXELS, WRITABLE
+from styletransfer.inference.limits import parse_bytes
 from styletransfer.inference.model import gallery_path
 from styletransfer.inference.providers import AUTO
 
@@ -29,15 +31,21 @@ class Settings:
         strength: A number in 0..1, or the ends of a range to draw from for each file.
         seed: Seed of the random styles and strengths.
         preserve_colors: Whether the photographs keep their colors.
-        size: Length of the short side in pixels, at least 1. None keeps the size.
-        crop: Whether the middle square of that size is cut out.
+        short_side: Short side to scale pictures to first, in pixels, at least 1. None keeps the
+            size.
+        crop: Whether the middle square of that side is cut out.
         format: `same`, or the suffix to write without its dot.
         quality: Quality of JPEG and WebP, 1 to 100.
+        strip: Whether EXIF, XMP and resolution of the photographs are left out.
         copy_others: Whether files that are not images are copied.
+        memory: Memory that the pictures may take, such as `2GB`: a picture that needs more is
+            stylized in tiles. None means a quarter of the memory of the machine.
+        max_pixels: Limit for the pixels of a picture. A picture over it fails.
         provider: Execution provider of ONNX Runtime, or `auto`.
 
     Raises:
         DataSetError: Two options exclude each other, or one is not of this form.
+        RequestError: `memory` is no size.
     """
 
     model: str | Path | None = None
@@ -46,32 +54,48 @@ class Settings:
     strength: float | tuple[float, float] = 1.0
     seed: int = 0
     preserve_colors: bool = False
-    size: int | None = None
+    short_side: int | None = None
     crop: bool = False
     format: str = SAME
     quality: int = 95
+    strip: bool = False
     copy_others: bool = False
+    memory: str | None = None
+    max_pixels: int = DEFAULT_MAX_PIXELS
     provider: str = AUTO
 
     def __post_init__(self) -> None:
         low, high = self.strengths
         if not 0.0 <= low <= high <= 1.0:
             raise DataSetError(f"strength {low:g}..{high:g} is not a range within 0..1")
-        if self.crop and self.size is None:
+        if self.crop and self.short_side is None:
             raise DataSetError("--crop needs a --short-side, the side of the square")
         if self.style is not None and self.style_from is not None:
             raise DataSetError("give a --style or --style-from, not both")
         if self.format not in FORMATS:
             raise DataSetError(f"format {self.format} is none of {', '.join(FORMATS)}")
+        if self.memory is not None:
+            parse_bytes(self.memory)
 
     @property
     def strengths(self) -> tuple[float, float]:
         """The ends of the range of strengths. They are equal for a fixed strength."""
         return self.strength if isinstance(self.strength, tuple) else (self.strength,) * 2
 
+    @property
+    def memory_bytes(self) -> int:
+        """The memory that the pictures may take, in bytes."""
+        return picture_bytes() if self.memory is None else parse_bytes(self.memory)
+
     def record(self) -> dict[str, Any]:
-        """Return the options for the record of a run. Files are known by their SHA-256."""
+        """Return the options for the record of a run. Files are known by their SHA-256.
+
+        `memory` is one of them: tiles may change a level of a picture. `max_pixels` is not: it
+        decides which pictures fail, and those may be tried again with another limit.
+        """
         values = dict(vars(self))
+        del values["max_pixels"]
+        values["memory"] = None if self.memory is None else self.memory_bytes
         values["model"] = file_hash(self.model or gallery_path())
         values["style_from"] = file_hash(self.style_from) if self.style_from else None
         values["strength"] = list(self.strengths)

@@ -3,22 +3,23 @@
 import errno
 import itertools
 import shutil
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from styletransfer.dataset.flow import picture_bytes
+from styletransfer.dataset.flow import BYTES_A_PIXEL
 from styletransfer.dataset.plan import FileTask, Target
 from styletransfer.dataset.records import Entry
 from styletransfer.dataset.settings import Settings, file_hash
 from styletransfer.dataset.sink import Finished
 from styletransfer.dataset.sources import Source
 from styletransfer.dataset.storage import FULL, Stamp, source_faults
-from styletransfer.errors import DestinationError, ImageError
+from styletransfer.errors import DestinationError
 from styletransfer.images import (
     Picture,
     Pixels,
@@ -27,10 +28,12 @@ from styletransfer.images import (
     to_pixels,
     to_tensor,
 )
+from styletransfer.images.identify import check_pixels
 from styletransfer.inference import Stylizer
 from styletransfer.inference.blend import parse_blend
 from styletransfer.inference.color import preserve_colors
-from styletransfer.inference.painter import Painter, Tiles
+from styletransfer.inference.limits import BASE, reading_bytes
+from styletransfer.inference.painter import COPIES, Painter, Tiles
 
 # After these errors every other file would fail, too.
 _FATAL = (*FULL, errno.EIO)
@@ -70,7 +73,11 @@ class Decoded:
 
 
 class Stages:
-    """The stages for the settings of a run."""
+    """The stages for the settings of a run.
+
+    Attributes:
+        room: Memory that the pictures under way may take, in bytes.
+    """
 
     def __init__(
         self, stylizer: Stylizer, settings: Settings, source: Source, scratch: Path
@@ -80,7 +87,9 @@ class Stages:
         self._settings = settings
         self._source = source
         self._scratch = scratch
-        self._tiles = Tiles(memory=picture_bytes())
+        self._tiles = Tiles(memory=settings.memory_bytes)
+        self.room = settings.memory_bytes - BASE
+        self._tiling = threading.Lock()  # a picture in tiles takes all the memory that there is
         self._numbers = itertools.count()
 
     @contextmanager
@@ -92,27 +101,49 @@ class Stages:
         finally:
             spare.unlink(missing_ok=True)
 
-    def pixels(self, size: tuple[int, int]) -> int:
-        """Return how many pixels a picture of a width and a height will have in memory."""
+    def bytes(self, path: Path, size: tuple[int, int], at_once: int) -> int:
+        """Return how much memory a file of a width and a height will take.
+
+        `at_once` is the number of its stylizations that are made at the same time. Raises
+        ImageError.
+        """
         width, height = size
-        if self._settings.size is None:
-            return width * height
-        short, long = sorted((width, height))
-        return self._settings.size**2 * (1 if self._settings.crop else long // short + 1)
+        pixels = width * height
+        if (side := self._settings.short_side) is not None:
+            short, long = sorted(size)
+            pixels = side**2 * (1 if self._settings.crop else long // short + 1)
+        pixel = max(BYTES_A_PIXEL, (self._stylizer.bytes_per_pixel or 0) + COPIES)
+        return max(pixels * pixel * at_once, reading_bytes(path))
 
     def decode(self, task: FileTask, path: Path, source_size: tuple[int, int]) -> Decoded:
-        """Read a picture, and resize and crop it as the settings say."""
+        """Read a picture, and resize and crop it as the settings say.
+
+        Raises ImageError, OSError, MemoryLimitError, and ScratchError where there is no room on
+        disk for the tiles of a large picture.
+        """
         stamp = self._source.stamp(task)
         with source_faults(self._source.root / task.source):
             origin = Origin(stamp, file_hash(path))
-        picture = read_image(path, size=self._settings.size, crop=self._settings.crop)
+        painter, side = self._painter(task.targets[0]), self._settings.short_side
+        if self.bytes(path, source_size, 1) > self.room:
+            width, height = source_size
+            check_pixels(str(path), width * height, self._settings.max_pixels)
+            painter.check(path, None, side)
+        picture = read_image(
+            path, size=side, crop=self._settings.crop, max_pixels=self._settings.max_pixels
+        )
+        if line := painter.check_disk(picture.rgb.shape[:2]):
+            picture = replace(picture, notes=(*picture.notes, line))
         return Decoded(task, picture, origin, source_size)
 
     def stylize(self, batch: Sequence[tuple[Picture, Target]]) -> list[Picture]:
         """Stylize pictures of one size, each as its target says. A large one is done in tiles."""
         if len(batch) == 1:
             ((picture, target),) = batch
-            return [self._painter(target)(picture, target.style or "")]
+            painter = self._painter(target)
+            tiled = painter.grid(picture.rgb.shape[:2]) is not None
+            with self._tiling if tiled else nullcontext():
+                return [painter(picture, target.style or "")]
         images = np.concatenate([to_tensor(picture.rgb) for picture, _ in batch])
         rows = [
             parse_blend(target.style or "", self._stylizer.styles, target.strength or 0.0)
@@ -129,7 +160,8 @@ class Stages:
         """Write a stylized picture to an unfinished file. Raises ImageError, OSError."""
         path = self._unfinished(PurePosixPath(target.output).suffix)
         file = BytesIO()
-        encode_image(file, picture, path.suffix, quality=self._settings.quality)
+        settings = self._settings
+        encode_image(file, picture, path.suffix, quality=settings.quality, strip=settings.strip)
         path.write_bytes(file.getbuffer())
         height, width = picture.rgb.shape[:2]
         sizes = (width, height, *decoded.source_size)
@@ -146,19 +178,18 @@ class Stages:
 
     def reason(self, error: Exception, task: FileTask) -> str:
         """Return in one line why a file failed. Raises DestinationError if all would fail."""
-        source = f"{self._source.root / task.source}: "
-        cause = error.__cause__ if isinstance(error, ImageError) else error
-        # A source that cannot be read is one file; a destination is all of them.
-        if getattr(cause, "errno", None) in _FATAL and not str(error).startswith(source):
-            raise stopped(self._scratch.parent.parent, cause or error) from None
-        text = str(error).removeprefix(source).strip().partition("\n")[0]
+        # A source that cannot be read, an ImageError, is one file; a destination is all of them.
+        if isinstance(error, OSError) and error.errno in _FATAL:
+            raise stopped(self._scratch.parent.parent, error) from None
+        if isinstance(error, MemoryError):
+            return "not enough memory; a smaller --short-side takes less"
+        if isinstance(error, OSError) and error.strerror:
+            return error.strerror
+        text = str(error).removeprefix(f"{self._source.root / task.source}: ")
+        text = text.strip().partition("\n")[0]
         if text.startswith(f"{self._scratch}/"):  # the user does not know the unfinished file
             text = text.partition(": ")[2]
-        if isinstance(error, OSError) and error.strerror:
-            text = error.strerror
-        memory = isinstance(error, MemoryError) or "alloc" in text.lower()
-        remedy = "; a smaller --short-side takes less memory" if memory else ""
-        return (text or type(error).__name__) + remedy
+        return text or type(error).__name__
 
     def _painter(self, target: Target) -> Painter:
         return Painter(

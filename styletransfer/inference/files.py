@@ -153,6 +153,8 @@ def stylize_piped(
     if isinstance(source, Path):
         painter.check(source, None, painting.short_side)
     picture = _read(source, painting)
+    if line := painter.check_disk(picture.rgb.shape[:2]):
+        report(line)
     painted = painter(picture, prepared.styles[0])
     for note in painted.notes:
         report(note)

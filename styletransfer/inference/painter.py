@@ -145,20 +145,29 @@ class Painter:
 
         return not self.regions and can_stream(source, target)
 
-    def check_disk(self, source: Path) -> str:
-        """Check that there is room on disk to stream a file; return a line that says how much.
+    def check_disk(self, size: Size, *, streamed: bool = False) -> str | None:
+        """Check that there is room on disk for the tiles of a picture of a height and a width.
+
+        Returns:
+            A line that says how much it takes; None for a picture that is painted whole.
 
         Raises:
-            ScratchError: there is too little.
+            ScratchError: there is too little room.
+            MemoryLimitError: it takes more memory than `tiles` allow.
         """
+        if not streamed and self.grid(size) is None:
+            return None
         from styletransfer.inference.tiled.scratch import check_room
         from styletransfer.inference.tiled.store import places
 
-        width, height = read_size(source)
         network = self.stylizer.tiled
-        _, stored = places(network, network.graph.layout(height, width))
-        # Beside it lie the picture, with alpha, and its stylization.
-        return check_room(stored + 7 * height * width)
+        _, stored = places(network, network.graph.layout(*size))
+        # The picture has 4 bytes a pixel with its alpha, and its stylization 3.
+        return check_room(stored + (7 * size[0] * size[1] if streamed else 0))
+
+    def grid(self, size: Size) -> Grid | None:
+        """The tiles of a picture, None for one that is painted whole; raises as `check_disk`."""
+        return self._grid(size, HELD * size[0] * size[1])
 
     def stream(
         self,
@@ -195,7 +204,7 @@ class Painter:
         self, picture: Picture, style: str, advance: Advance = lambda share: None
     ) -> Picture:
         height, width = picture.rgb.shape[:2]
-        grid = self._grid((height, width), HELD * height * width)
+        grid = self.grid((height, width))
         if grid is None:
             painted = self.stylizer(picture, style, self.strength)
             advance(1.0)

@@ -36,6 +36,7 @@ class Stylizer:
         provider: what it runs on, such as `cpu` or `cuda`.
         bytes_per_pixel: memory at the peak of a run, for a pixel of the picture; None if the file
             does not say.
+        fixed: the numbers of images, rows and columns that it takes; None for any number.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Stylizer:
         self.provider = opened.provider
         self.bytes_per_pixel = opened.bytes_per_pixel
         self._path, self._threads = path, threads
-        self._fixed = opened.fixed
+        self.fixed = opened.fixed
         self._again = partial(Stylizer, path.absolute(), threads=threads, provider=provider)
         self._run = Runner(opened.session, opened.provider)
 
@@ -144,7 +145,7 @@ class Stylizer:
         _check_images(images)
         _check_weights(weights, len(images), len(self.styles))
         self.check_size(*images.shape[2:])
-        batch = self._fixed[0]
+        batch = self.fixed[0]
         if batch is None or batch == len(images):
             return self._run(dict(zip(INPUTS, (images, weights), strict=True)))
         return np.concatenate(
@@ -160,7 +161,7 @@ class Stylizer:
         Raises:
             ModelError: the file was made for another size.
         """
-        _, rows, columns = self._fixed
+        _, rows, columns = self.fixed
         if (rows or height, columns or width) != (height, width):
             raise ModelError(
                 f"{self._path}: takes pictures of {columns or 'any'}×{rows or 'any'} pixels, and "

@@ -43,7 +43,9 @@ def stylize_task(
         picture = None
         for style, target in task.targets.items():
             if size is None and painter.streams(task.source, target):
-                report(f"{task.source}: {painter.check_disk(task.source)}")
+                width, height = read_size(task.source)
+                line = painter.check_disk((height, width), streamed=True)
+                report(f"{task.source}: {line}")
                 make_folder(target)
                 painter.stream(
                     task.source, target, style, bar.update, max_pixels=max_pixels, strip=strip
@@ -52,6 +54,8 @@ def stylize_task(
                 if picture is None:
                     painter.check(task.source, target, size)
                     picture = _read(task.source, size, max_pixels)
+                    if line := painter.check_disk(picture.rgb.shape[:2]):
+                        report(f"{task.source}: {line}")
                 painted = painter(picture, style, bar.update)
                 for note in painted.notes[len(picture.notes) :]:
                     report(f"{task.source}: {note}")

@@ -150,7 +150,7 @@ def test_crop_is_the_middle(model: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(load(out / "a.png"), 255 - load(photo)[:, 10:20])
 
 
-def test_colours_are_preserved(model: Path, tmp_path: Path) -> None:
+def test_colors_are_preserved(model: Path, tmp_path: Path) -> None:
     grey = tmp_path / "photos" / "grey.png"
     grey.parent.mkdir()
     Image.fromarray(np.full((8, 8, 3), 128, np.uint8)).save(grey)
@@ -159,6 +159,24 @@ def test_colours_are_preserved(model: Path, tmp_path: Path) -> None:
     plain, kept = load(tmp_path / "plain" / "grey.png"), load(tmp_path / "kept" / "grey.png")
     assert np.ptp(plain, axis=2).max() > 50  # this style tints
     assert np.ptp(kept, axis=2).max() == 0
+
+
+def test_what_a_photograph_tells_is_kept_or_stripped(model: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    exif = Image.Exif()
+    exif[0x8298] = "mine"  # copyright
+    Image.new("RGB", (9, 6)).save(photos / "a.jpg", exif=exif)
+    options = ("--style", "udnie", "--model", model)
+    told = []
+    for out, more in ((tmp_path / "kept", ()), (tmp_path / "stripped", ("--strip",))):
+        assert run(photos, out, *options, *more).exit_code == 0
+        with Image.open(out / "a.jpg") as image:
+            told.append(image.getexif().get(0x8298))
+    assert told == ["mine", None]
+    result = run(photos, tmp_path / "kept", *options, "--strip")
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert "was begun with strip False, not True" in result.stderr
 
 
 def test_others_are_copied_if_asked_for(model: Path, photos: Path, tmp_path: Path) -> None:
@@ -196,7 +214,7 @@ def test_the_stages_are_told(model: Path, photos: Path, tmp_path: Path) -> None:
 
 
 def test_the_same_from_python(model: Path, photos: Path, tmp_path: Path) -> None:
-    options = {"style": "random", "strength": (0.25, 0.75), "size": 5, "format": "jpg"}
+    options = {"style": "random", "strength": (0.25, 0.75), "short_side": 5, "format": "jpg"}
     outcome = stylize_dataset(photos, tmp_path / "out", model=model, **options)
     assert (outcome.written, outcome.failed) == (12, 0)
     words = ("--style", "random", "--strength", "0.25..0.75", "--short-side", 5, "--format", "jpg")
@@ -206,7 +224,7 @@ def test_the_same_from_python(model: Path, photos: Path, tmp_path: Path) -> None
     (tmp_path / "out" / "class0" / "000.jpg").unlink()
     found = list(verify_dataset(photos, tmp_path / "out", model=model, **options))
     assert found == ["class0/000.jpg: is missing; run the command again"]
-    for wrong in ({"strength": 2.0}, {"crop": True, "size": None}, {"format": "gif"}):
+    for wrong in ({"strength": 2.0}, {"crop": True, "short_side": None}, {"format": "gif"}):
         with pytest.raises(DataSetError):
             stylize_dataset(photos, tmp_path / "no", model=model, **(options | wrong))
     assert not (tmp_path / "no").exists()

@@ -1,11 +1,19 @@
-"""A progress bar is for a person at a terminal who did not ask for quiet."""
+"""A bar for a person at a terminal, and what the work takes on disk for everybody."""
 
 import io
+import shutil
 import sys
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from styletransfer.errors import ScratchError
+from styletransfer.inference import Stylizer
+from styletransfer.inference.files import Painting, stylize_files, stylize_piped
+from styletransfer.inference.tiled import scratch, store
 from styletransfer.inference.work import progress, report
+from tests.styletransfer.inference.compact_model import exported, noise
 
 
 class Terminal(io.StringIO):
@@ -55,3 +63,68 @@ def test_without_a_stderr_that_takes_text(
     with progress(3, quiet=False) as bar:
         bar.update(3)
     report("a line")
+
+
+WAYS = ("streamed", "scaled", "written as WebP", "from a pipe")
+
+
+def stylize(way: str, folder: Path) -> int:
+    """Stylize a picture in tiles; return how many pictures were written."""
+    photo, painted = folder / "a.png", folder / "b.png"
+    pixels = noise(80, 70)
+    Image.fromarray(pixels).save(photo)
+    short_side = 60 if way == "scaled" else None
+    painting = Painting(style="udnie", tile="40", short_side=short_side)
+    if way == "written as WebP":
+        painted = folder / "b.webp"  # a format that libvips is not asked to write
+    stylizer = Stylizer(exported(), threads=1)
+    if way != "from a pipe":
+        return stylize_files(stylizer, [photo], painted, painting).written
+    with photo.open("rb") as file:
+        stylize_piped(stylizer, file, painted, painting)
+    return 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_tiles_take_on_disk_is_said_first(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    way: str,
+) -> None:
+    said, check = list[str](), scratch.check_room
+    stored = store.stored_maps
+
+    def tells(size: int) -> str:
+        said.append(f"takes {size}")
+        check(size)
+        return said[-1]
+
+    def begins(*words: object) -> object:
+        assert capsys.readouterr().err.count(said[0]) == 1
+        return stored(*words)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(scratch, "check_room", tells)
+    monkeypatch.setattr("styletransfer.inference.tiled.tiling.stored_maps", begins)
+    assert stylize(way, tmp_path) == 1
+    first, *reserved = (int(line.removeprefix("takes ")) for line in said)
+    assert sum(reserved) <= first <= 1.1 * sum(reserved)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_room_on_disk_is_one_line_and_no_output(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    way: str,
+) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=10)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+    if way == "from a pipe":
+        with pytest.raises(ScratchError, match="no room for a scratch file"):
+            stylize(way, tmp_path)
+    else:
+        assert stylize(way, tmp_path) == 0
+        lines = capsys.readouterr().err.splitlines()
+        assert len([line for line in lines if "no room for a scratch file" in line]) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
