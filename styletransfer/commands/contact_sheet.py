@@ -33,7 +33,7 @@ def contact_sheet(
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    """Draw photographs in every style, or in chosen blends, on one labelled sheet.
+    """Draw photographs in every style, or in chosen blends, on one labeled sheet.
 
     Example: styletransfer contact-sheet photo.jpg -o sheet.png --short-side 320
     """

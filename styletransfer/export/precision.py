@@ -10,7 +10,7 @@ is computed in float32 as before:
   bit for bit.
 
 ONNX Runtime's converter, `onnxruntime.transformers.float16`, can't leave these alone: it sends
-every input through half precision, and puts two casts between neighbours that it was told to keep.
+every input through half precision, and puts two casts between neighbors that it was told to keep.
 """
 
 import numpy as np
@@ -87,7 +87,7 @@ def rounded(half: onnx.ModelProto) -> onnx.ModelProto:
     """Return a float32 model that rounds to float16 wherever a node of `half` gives a float16.
 
     So its pictures are those of hardware that computes in float16, whereas ONNX Runtime's CPU
-    provider runs neighbouring nodes of `half` in float32 and leaves out the roundings between.
+    provider runs neighboring nodes of `half` in float32 and leaves out the roundings between.
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(half)

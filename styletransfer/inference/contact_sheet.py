@@ -1,4 +1,4 @@
-"""A contact sheet: photographs beside their stylizations, labelled, on white."""
+"""A contact sheet: photographs beside their stylizations, labeled, on white."""
 
 import math
 from collections.abc import Sequence

@@ -175,7 +175,7 @@ def write_contact_sheet(
     overwrite: bool = False,
     quiet: bool = True,
 ) -> Written:
-    """Draw photographs in styles or blends, by default in every style, on one labelled sheet.
+    """Draw photographs in styles or blends, by default in every style, on one labeled sheet.
 
     A photograph that fails is named on stderr and left out. The counts are of photographs.
 

@@ -1,4 +1,4 @@
-"""What training minimises: a loss network with named taps, and the losses on them."""
+"""What training minimizes: a loss network with named taps, and the losses on them."""
 
 from styletransfer.losses.grid import grid_loss
 from styletransfer.losses.loss_network import LossNetwork, surrounded

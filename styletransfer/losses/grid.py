@@ -16,7 +16,7 @@ SIDE, STEP = 32, 16
 MOST = 24
 # Amplitude of what can't be seen in 8 bits; every frequency counts as having at least that.
 INVISIBLE = 0.1 / 255
-# Steps of the transform to the neighbours: beyond the width of the window's own lobe.
+# Steps of the transform to the neighbors: beyond the width of the window's own lobe.
 AWAY = (2, 3)
 # Across, down and on both diagonals.
 DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
@@ -36,12 +36,12 @@ def area_spread(image: Tensor) -> Tensor:
 
 
 def spectral_peaks(areas: Tensor) -> Tensor:
-    """Energy at the periods 2 and 4 by that of their neighbours: …×A×C×32×32 → …×2×4.
+    """Energy at the periods 2 and 4 by that of their neighbors: …×A×C×32×32 → …×2×4.
 
     By period, and by direction: across, down and on both diagonals. 1 is no grid. Every area has
     a Hann window. A period is compared with the frequencies before and after it in the same
     direction, for these have what texture runs that way. The A areas and C channels are averaged.
-    There is no gradient to the neighbours: a grid is not undone by noise beside it.
+    There is no gradient to the neighbors: a grid is not undone by noise beside it.
     """
     hann = torch.hann_window(SIDE, dtype=areas.dtype, device=areas.device)
     window = hann[:, None] * hann

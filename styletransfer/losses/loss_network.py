@@ -24,7 +24,7 @@ ARCHITECTURES = ("vgg16", "vgg19", "squeezenet1_0", "squeezenet1_1")
 
 
 class LossNetwork(nn.Module):
-    """VGG16, VGG19 or SqueezeNet up to the deepest tap, frozen, normalisation inside.
+    """VGG16, VGG19 or SqueezeNet up to the deepest tap, frozen, normalization inside.
 
     Taps are the activations after a ReLU: `relu1_1` … `relu5_4` in a VGG; `relu1`, `fire2` …
     `fire9` in a SqueezeNet; and what a pooling layer makes of them, `pool1` and so on. Only the

@@ -73,7 +73,7 @@ def style_loss(grams: dict[str, Tensor], targets: dict[str, Tensor]) -> Tensor:
 
 
 def total_variation(image: Tensor) -> Tensor:
-    """Mean absolute difference of neighbouring pixels, down plus across: N numbers.
+    """Mean absolute difference of neighboring pixels, down plus across: N numbers.
 
     `image` is N×C×H×W; a side of one pixel adds nothing.
     """
@@ -87,7 +87,7 @@ def total_variation(image: Tensor) -> Tensor:
 def tone_loss(image: Tensor, target: Tensor, window: int = 32) -> Tensor:
     """1 − the correlation of the two images' luminance, averaged over windows: N numbers, 0..2.
 
-    Keeps what is bright brighter than what is dark, and leaves brightness, contrast and colour
+    Keeps what is bright brighter than what is dark, and leaves brightness, contrast and color
     to the style. Both are N×3×H×W in 0..1; `window` is in pixels, a quarter of it the step.
     """
     side = min(window, *image.shape[2:])

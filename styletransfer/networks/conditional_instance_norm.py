@@ -1,4 +1,4 @@
-"""Conditional instance normalisation: one γ and β a style, chosen or blended by weights."""
+"""Conditional instance normalization: one γ and β a style, chosen or blended by weights."""
 
 from typing import Any
 
@@ -23,13 +23,13 @@ class ConditionalInstanceNorm2d(nn.Module):
     def __init__(self, channels: int, styles: int, eps: float = 1e-5) -> None:
         super().__init__()
         if styles < 1:
-            raise ValueError(f"a normalisation layer needs at least one style, not {styles}")
+            raise ValueError(f"a normalization layer needs at least one style, not {styles}")
         self.eps = eps
         self.weight = nn.Parameter(torch.ones(styles, channels))
         self.bias = nn.Parameter(torch.zeros(styles, channels))
 
     def forward(self, x: Tensor, style_weights: Tensor) -> Tensor:
-        """Normalise each channel of each sample of `x` (N×C×H×W); `style_weights` is N×S.
+        """Normalize each channel of each sample of `x` (N×C×H×W); `style_weights` is N×S.
 
         Statistics are float32 whatever the precision of `x`, which the result has again.
         """
@@ -44,8 +44,8 @@ class ConditionalInstanceNorm2d(nn.Module):
                 return self._exported(x.float(), gamma, beta).to(x.dtype)
             folded = x.float().reshape(1, -1, h, w)
             # Not `F.instance_norm` or `F.group_norm`, which refuse 1×1 maps.
-            normalised = torch.group_norm(folded, folded.shape[1], gamma, beta, self.eps)
-        return normalised.reshape(n, c, h, w).to(x.dtype)
+            normalized = torch.group_norm(folded, folded.shape[1], gamma, beta, self.eps)
+        return normalized.reshape(n, c, h, w).to(x.dtype)
 
     def _exported(self, x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
         """The same in ONNX operators, with no arithmetic of shapes: a 0 keeps a dimension."""
@@ -53,7 +53,7 @@ class ConditionalInstanceNorm2d(nn.Module):
         operator = torch.onnx.ops.symbolic
         fold, unfold = torch.tensor([1, -1, 0, 0]), torch.tensor([-1, c, 0, 0])
         folded = operator("Reshape", (x, fold), dtype=x.dtype, shape=(1, n * c, h, w), version=20)
-        normalised = operator(
+        normalized = operator(
             "InstanceNormalization",
             (folded, gamma, beta),
             {"epsilon": self.eps},
@@ -62,7 +62,7 @@ class ConditionalInstanceNorm2d(nn.Module):
             version=20,
         )
         return operator(
-            "Reshape", (normalised, unfold), dtype=x.dtype, shape=(n, c, h, w), version=20
+            "Reshape", (normalized, unfold), dtype=x.dtype, shape=(n, c, h, w), version=20
         )
 
     def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *args: Any) -> None:

@@ -19,7 +19,7 @@ LEAST = 8
 
 
 class ReflectedConv2d(nn.Module):
-    """Nearest-neighbour upsampling (where `upsample` > 1), reflection padding, convolution."""
+    """Nearest-neighbor upsampling (where `upsample` > 1), reflection padding, convolution."""
 
     def __init__(self, cin: int, cout: int, kernel: int, stride: int = 1, upsample: int = 1):
         super().__init__()

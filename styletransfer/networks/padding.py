@@ -29,7 +29,7 @@ def odd_reflect_pad(x: Tensor, before: int, after: int) -> Tensor:
     """Pad height and width of `x` (N×C×H×W in 0..1) by odd reflection, kept in 0..1.
 
     As `numpy.pad(mode="reflect", reflect_type="odd")` for a padding smaller than the image: the
-    mirror image is turned over about the value of the border's pixel. So what rises towards the
+    mirror image is turned over about the value of the border's pixel. So what rises toward the
     border goes on rising, and there is no axis to be seen. A greater padding is the mirror image
     of the mirror image, turned over as well.
     """

@@ -28,7 +28,7 @@ def style_tables(network: StyleNetwork) -> dict[str, int]:
 def shared_and_own(network: StyleNetwork) -> tuple[list[str], list[str]]:
     """Names of the parameters that all styles share, and of those with a row a style.
 
-    The optimiser numbers its parameters in this order.
+    The optimizer numbers its parameters in this order.
     """
     tables = style_tables(network)
     names = [name for name, _ in network.named_parameters()]

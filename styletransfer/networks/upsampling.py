@@ -13,7 +13,7 @@ from torch import Tensor, nn
 class UpsampleDepthwise2d(nn.Module):
     """Bilinear upsampling by 2, then a valid 3×3 depthwise convolution; run as one of 5×5.
 
-    N×C×H×W → N×C×2(H−2)×2(W−2). Bilinear upsampling is nearest-neighbour upsampling, then
+    N×C×H×W → N×C×2(H−2)×2(W−2). Bilinear upsampling is nearest-neighbor upsampling, then
     (1, 2, 1)/4 along both sides, and that blur is folded into the kernel here.
 
     The kernels are their own mirror images, down and across. So the four pixels that one pixel
@@ -39,7 +39,7 @@ class UpsampleDepthwise2d(nn.Module):
 
 
 class UpsampleConv2d(nn.Module):
-    """Nearest-neighbour upsampling by 2, then a valid 5×5 convolution; run at the lower size.
+    """Nearest-neighbor upsampling by 2, then a valid 5×5 convolution; run at the lower size.
 
     N×C×H×W → N×`cout`×2(H−2)×2(W−2).
     """

@@ -27,7 +27,7 @@ _MOST_SHARPENING = 0.5
 
 
 class Stabilizer:
-    """Draws each painting of a film towards the paintings before it.
+    """Draws each painting of a film toward the paintings before it.
 
     Args:
         stability: From 0, every frame by itself, to 1.

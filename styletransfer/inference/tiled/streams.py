@@ -101,7 +101,7 @@ def can_stream(source: Path, target: Path) -> bool:
 
 @contextmanager
 def decoded(source: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Iterator[Streamed]:
-    """Decode a file that `can_stream` into scratch files, which are gone afterwards.
+    """Decode a file that `can_stream` into scratch files, which are gone afterward.
 
     As with `read_image`, what a transparent pixel hides is replaced.
 

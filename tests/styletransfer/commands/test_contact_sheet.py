@@ -25,8 +25,8 @@ def test_contact_sheet_holds_the_pictures(model: Path, tmp_path: Path) -> None:
     result = run("contact-sheet", photo, "-o", sheet, "--model", model, "--short-side", 30,
                  "--style", "udnie")  # fmt: skip
     assert result.exit_code == 0
-    for colour in ((10, 200, 90), (245, 55, 165)):
-        assert np.count_nonzero((load(sheet) == colour).all(axis=2)) == 900
+    for color in ((10, 200, 90), (245, 55, 165)):
+        assert np.count_nonzero((load(sheet) == color).all(axis=2)) == 900
 
 
 def test_contact_sheet_without_the_photographs_that_fail(

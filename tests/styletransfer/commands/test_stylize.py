@@ -117,7 +117,7 @@ def test_no_memory_for_one_file(
 
 
 def test_notes_are_told(model: Path, tmp_path: Path) -> None:
-    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
+    frames = [Image.new("RGB", (4, 4), color) for color in ("red", "blue")]
     photo = tmp_path / "moving.gif"
     frames[0].save(photo, save_all=True, append_images=frames[1:])
     result = run("stylize", photo, "-o", tmp_path / "out", "--style", "udnie", "--model", model)
@@ -242,11 +242,11 @@ def test_a_mask_is_never_overwritten(model: Path, photo: Path, tmp_path: Path) -
     assert "is an input" in refused("stylize", photo, "-o", mask, *words)
 
 
-def test_preserve_colors_keeps_grey_grey(model: Path, tmp_path: Path) -> None:
-    Image.fromarray(np.arange(54, dtype=np.uint8).reshape(6, 9) * 4).save(tmp_path / "grey.png")
+def test_preserve_colors_keeps_gray_gray(model: Path, tmp_path: Path) -> None:
+    Image.fromarray(np.arange(54, dtype=np.uint8).reshape(6, 9) * 4).save(tmp_path / "gray.png")
     out = tmp_path / "out.png"
     words = ("--style", "starry_night", "--preserve-colors", "--model", model)
-    assert run("stylize", tmp_path / "grey.png", "-o", out, *words).exit_code == 0
+    assert run("stylize", tmp_path / "gray.png", "-o", out, *words).exit_code == 0
     assert np.ptp(load(out), axis=2).max() <= 1
 
 

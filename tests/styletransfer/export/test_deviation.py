@@ -27,10 +27,10 @@ def test_greatest_and_mean_by_formula(tmp_path: Path) -> None:
     values = onnx.numpy_helper.to_array(offsets).copy()
     values[1] += [0.25, 0, 0]  # the_scream: its red rises by a quarter
     offsets.CopyFrom(onnx.numpy_helper.from_array(values, "offsets"))
-    grey = np.full((1, 3, 2, 3), 0.25, np.float32)
+    gray = np.full((1, 3, 2, 3), 0.25, np.float32)
     rows = np.eye(len(STYLES), dtype=np.float32)
     # One picture differs by 1/4 in a third of its values; the second, of twice the pixels, nowhere.
-    found = deviation(model, other, [(grey, rows[[1]]), (grey.repeat(2, 2), rows[[2]])])
+    found = deviation(model, other, [(gray, rows[[1]]), (gray.repeat(2, 2), rows[[2]])])
     assert found.greatest == pytest.approx(0.25)
     assert found.mean == pytest.approx(0.25 / 3 / 3)
 

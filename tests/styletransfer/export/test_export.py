@@ -26,10 +26,10 @@ STYLES = ("identity", "the_scream", "udnie")
 OPTIONS = {**variants.SMALL, "coarse_channels": 16, "fine_channels": 16}
 
 
-def randomised(name: str) -> TrainedNetwork:
+def randomized(name: str) -> TrainedNetwork:
     """A network whose styles differ and whose paintings show."""
     options = OPTIONS if name == "compact" else {}
-    return TrainedNetwork(variants.randomised(name, len(STYLES), **options), name, STYLES, "noise")
+    return TrainedNetwork(variants.randomized(name, len(STYLES), **options), name, STYLES, "noise")
 
 
 def save(trained: TrainedNetwork, path: Path) -> Path:
@@ -42,12 +42,12 @@ def save(trained: TrainedNetwork, path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def graph() -> onnx.ModelProto:
-    return build_graph(randomised("compact"))
+    return build_graph(randomized("compact"))
 
 
 @pytest.fixture
 def built(graph: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give the command the graph of `randomised("compact")` without the seconds it takes."""
+    """Give the command the graph of `randomized("compact")` without the seconds it takes."""
     monkeypatch.setattr(export, "build_graph", lambda trained: onnx.ModelProto.FromString(content))
     content = graph.SerializeToString()
 
@@ -82,7 +82,7 @@ def test_each_norm_is_one_operator(graph: onnx.ModelProto) -> None:
     counts = [node.op_type for node in graph.graph.node]
     norms = [
         layer
-        for layer in randomised("compact").network.modules()
+        for layer in randomized("compact").network.modules()
         if isinstance(layer, ConditionalInstanceNorm2d)
     ]
     assert counts.count("InstanceNormalization") == len(norms) >= 3
@@ -91,7 +91,7 @@ def test_each_norm_is_one_operator(graph: onnx.ModelProto) -> None:
 
 @pytest.mark.parametrize("name", ["compact", "johnson"])
 def test_parity_on_every_size(name: str) -> None:
-    trained = randomised(name)
+    trained = randomized(name)
     differences = check_parity(trained, build_graph(trained))
     assert [(d.batch, d.height, d.width) for d in differences] == list(SIZES)
     assert (1, 1, 1) in SIZES and len(SIZES) >= 5
@@ -99,7 +99,7 @@ def test_parity_on_every_size(name: str) -> None:
 
 
 def test_another_networks_graph_fails_the_parity_check(graph: onnx.ModelProto) -> None:
-    other = randomised("compact")
+    other = randomized("compact")
     with torch.no_grad():
         other.network.fine.tint.add_(0.01)  # type: ignore[union-attr, operator]
     with pytest.raises(ParityError, match=r"1×3×256×256 .* differs"):
@@ -107,7 +107,7 @@ def test_another_networks_graph_fails_the_parity_check(graph: onnx.ModelProto) -
 
 
 def test_a_checkpoint_becomes_a_file_that_stylizes(tmp_path: Path) -> None:
-    trained = randomised("compact")
+    trained = randomized("compact")
     checkpoint = save(trained, tmp_path / "c.ckpt")
     result = CliRunner().invoke(cli, ["export", str(checkpoint), str(tmp_path / "o.onnx")])
     assert result.exit_code == 0, result.output
@@ -124,7 +124,7 @@ def test_a_checkpoint_becomes_a_file_that_stylizes(tmp_path: Path) -> None:
 
 
 def test_a_file_of_the_users_is_not_overwritten_unasked(tmp_path: Path) -> None:
-    checkpoint = save(randomised("compact"), tmp_path / "c.ckpt")
+    checkpoint = save(randomized("compact"), tmp_path / "c.ckpt")
     out = tmp_path / "o.onnx"
     out.write_text("precious")
     result = CliRunner().invoke(cli, ["export", str(checkpoint), str(out)])
@@ -138,7 +138,7 @@ def test_a_failed_parity_check_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
 ) -> None:
     monkeypatch.setitem(parity.TOLERANCES, precision, -1.0)
-    checkpoint = save(randomised("compact"), tmp_path / "c.ckpt")
+    checkpoint = save(randomized("compact"), tmp_path / "c.ckpt")
     call = [str(checkpoint), str(tmp_path / "o.onnx"), "--precision", precision]
     result = CliRunner().invoke(cli, ["export", *call])
     assert result.exit_code == 1 and "the exported graph differs" in result.output
@@ -162,7 +162,7 @@ def test_an_fp16_file_says_how_far_it_is_from_fp32(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_photographs: bool
 ) -> None:
     monkeypatch.setattr(deviation, "SIDE", 64)
-    checkpoint = save(randomised("compact"), tmp_path / "c.ckpt")
+    checkpoint = save(randomized("compact"), tmp_path / "c.ckpt")
     call = [str(checkpoint), str(tmp_path / "half.onnx"), "--precision", "fp16"]
     if on_photographs:
         call += ["--photographs", str(save_photographs(tmp_path / "photographs"))]
@@ -218,7 +218,7 @@ def test_wrong_precision_calls_leave_no_file(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
-    checkpoint = save(randomised("compact"), tmp_path / "c.ckpt")
+    checkpoint = save(randomized("compact"), tmp_path / "c.ckpt")
     result = CliRunner().invoke(cli, ["export", str(checkpoint), "o.onnx", *options])
     assert result.exit_code == status and said in result.output
     assert not (tmp_path / "o.onnx").exists()

@@ -68,7 +68,7 @@ def test_each_norm_is_one_operator_between_two_reshapes(model: onnx.ModelProto) 
 
 
 @pytest.mark.parametrize("level", ["DISABLE_ALL", "ENABLE_BASIC", "ENABLE_EXTENDED", "ENABLE_ALL"])
-def test_every_level_of_optimisation_gives_the_same(path: Path, level: str) -> None:
+def test_every_level_of_optimization_gives_the_same(path: Path, level: str) -> None:
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     plain = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

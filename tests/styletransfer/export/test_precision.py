@@ -15,7 +15,7 @@ from styletransfer.export import parity
 from styletransfer.export.graph import build_graph
 from styletransfer.export.parity import LEAST_PIXELS, TOLERANCES, check_parity
 from styletransfer.export.precision import rounded, to_half
-from tests.styletransfer.networks.variants import SMALL, randomised
+from tests.styletransfer.networks.variants import SMALL, randomized
 
 Tensor = NDArray[np.float32]
 
@@ -25,7 +25,7 @@ STYLES = ("identity", "a", "b")
 
 @pytest.fixture(scope="module")
 def trained() -> TrainedNetwork:
-    network = randomised("compact", len(STYLES), **OPTIONS)
+    network = randomized("compact", len(STYLES), **OPTIONS)
     return TrainedNetwork(network, "compact", STYLES, "noise")
 
 
@@ -147,7 +147,7 @@ def test_a_nan_fails_the_parity_of_the_smallest_image(
 
 
 @pytest.mark.parametrize("level", ["DISABLE_ALL", "ENABLE_BASIC", "ENABLE_EXTENDED"])
-def test_every_optimisation_level_paints_the_same(half: onnx.ModelProto, level: str) -> None:
+def test_every_optimization_level_paints_the_same(half: onnx.ModelProto, level: str) -> None:
     image = np.random.default_rng(0).random((1, 3, 33, 40), dtype=np.float32)
     np.testing.assert_allclose(run(half, image, 1, level), run(half, image, 1), atol=1e-2)
 
@@ -170,7 +170,7 @@ def test_a_hazy_sky_is_painted_as_in_fp32(full: onnx.ModelProto, half: onnx.Mode
 
 
 def test_rounded_is_the_reference_evaluation_of_the_half_graph() -> None:
-    """A convolution, its neighbour and a sum, each result rounded by hand with NumPy."""
+    """A convolution, its neighbor and a sum, each result rounded by hand with NumPy."""
     random = np.random.default_rng(0)
     one, two = (random.normal(size=(4, 4, 1, 1)).astype(np.float32) for _ in range(2))
     nodes = [

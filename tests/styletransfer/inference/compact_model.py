@@ -11,7 +11,7 @@ from PIL import Image
 from styletransfer.checkpoint import TrainedNetwork
 from styletransfer.export.graph import build_graph
 from styletransfer.images import Pixels
-from tests.styletransfer.networks.variants import SMALL, randomised
+from tests.styletransfer.networks.variants import SMALL, randomized
 
 STYLES = ("identity", "the_scream", "udnie")
 
@@ -20,7 +20,7 @@ STYLES = ("identity", "the_scream", "udnie")
 def exported(name: str = "compact", kernels: tuple[int, ...] = (3, 5)) -> Path:
     """The model file, made once for all tests; `kernels` are those of either stage."""
     options = {**SMALL, "coarse_kernels": kernels, "fine_kernels": kernels}
-    network = randomised(name, len(STYLES), **(options if name == "compact" else {}))
+    network = randomized(name, len(STYLES), **(options if name == "compact" else {}))
     path = Path(mkdtemp()) / f"{name}.onnx"
     onnx.save(build_graph(TrainedNetwork(network, name, STYLES, "nothing")), path)
     return path

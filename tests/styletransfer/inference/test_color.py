@@ -97,7 +97,7 @@ def test_twice_is_once() -> None:
     assert np.abs(twice - once).mean() < 0.3
 
 
-def test_grey_photographs_stay_grey() -> None:
+def test_gray_photographs_stay_gray() -> None:
     stylized = lattice()
     levels = noise(*stylized.shape[:2])[..., :1]
     gray = preserve_colors(stylized, levels.repeat(3, axis=2))

@@ -6,7 +6,7 @@ import pytest
 from styletransfer.images import Picture
 from styletransfer.inference.contact_sheet import contact_sheet
 
-COLOURS = [(200, 0, 0), (0, 200, 0), (0, 0, 200), (200, 200, 0), (0, 200, 200), (200, 0, 200)]
+COLORS = [(200, 0, 0), (0, 200, 0), (0, 0, 200), (200, 200, 0), (0, 200, 200), (200, 0, 200)]
 
 
 def plain(color: tuple[int, int, int], height: int = 60, width: int = 90) -> Picture:
@@ -23,19 +23,19 @@ def corner(sheet: Picture, color: tuple[int, int, int]) -> tuple[int, int]:
 
 def test_one_photograph_wraps_into_a_grid() -> None:
     labels = ["photograph", "a", "b", "c", "d", "e"]
-    sheet = contact_sheet(labels, [[plain(color) for color in COLOURS]])
-    corners = [corner(sheet, color) for color in COLOURS]
+    sheet = contact_sheet(labels, [[plain(color) for color in COLORS]])
+    corners = [corner(sheet, color) for color in COLORS]
     assert corners == sorted(corners)  # in reading order
     tops, lefts = {top for top, _ in corners}, {left for _, left in corners}
     assert (len(tops), len(lefts)) == (2, 3)
-    for color in COLOURS:
+    for color in COLORS:
         assert np.count_nonzero((sheet.rgb == color).all(axis=2)) == 60 * 90
     assert 1.2 < sheet.rgb.shape[1] / sheet.rgb.shape[0] < 1.9
 
 
 def test_every_picture_of_one_photograph_has_a_label_above_it() -> None:
-    sheet = contact_sheet(["photograph", "a"], [[plain(COLOURS[0]), plain(COLOURS[1])]])
-    for color in COLOURS[:2]:
+    sheet = contact_sheet(["photograph", "a"], [[plain(COLORS[0]), plain(COLORS[1])]])
+    for color in COLORS[:2]:
         top, left = corner(sheet, color)
         above = sheet.rgb[top - 18 : top, left : left + 90]
         assert above.min() < 100
@@ -43,19 +43,19 @@ def test_every_picture_of_one_photograph_has_a_label_above_it() -> None:
 
 
 def test_several_photographs_are_a_table_with_one_line_of_labels() -> None:
-    rows = [[plain(COLOURS[0]), plain(COLOURS[1])], [plain(COLOURS[2]), plain(COLOURS[3])]]
+    rows = [[plain(COLORS[0]), plain(COLORS[1])], [plain(COLORS[2]), plain(COLORS[3])]]
     sheet = contact_sheet(["photograph", "a"], rows)
-    (top, left), (top2, right) = corner(sheet, COLOURS[0]), corner(sheet, COLOURS[1])
+    (top, left), (top2, right) = corner(sheet, COLORS[0]), corner(sheet, COLORS[1])
     assert top == top2
-    below = corner(sheet, COLOURS[2])
+    below = corner(sheet, COLORS[2])
     assert below[1] == left
-    assert corner(sheet, COLOURS[3]) == (below[0], right)
+    assert corner(sheet, COLORS[3]) == (below[0], right)
     assert sheet.rgb[:top].min() < 100
     assert sheet.rgb[top + 60 : below[0]].min() == 255  # no label between the rows
 
 
 def test_margins_are_white_on_all_sides() -> None:
-    sheet = contact_sheet(["photograph", "g"], [[plain(COLOURS[0]), plain(COLOURS[1])]]).rgb
+    sheet = contact_sheet(["photograph", "g"], [[plain(COLORS[0]), plain(COLORS[1])]]).rgb
     for side in (sheet[:12], sheet[-12:], sheet[:, :12], sheet[:, -12:]):
         assert side.min() == 255
 
@@ -64,7 +64,7 @@ def test_pictures_of_all_shapes_and_labels_wider_than_they_are() -> None:
     shapes = [(1, 1), (60, 300), (300, 60)]
     rows = [
         [plain(color, *shape) for color in pair]
-        for shape, pair in zip(shapes, zip(COLOURS[::2], COLOURS[1::2], strict=True), strict=True)
+        for shape, pair in zip(shapes, zip(COLORS[::2], COLORS[1::2], strict=True), strict=True)
     ]
     sheet = contact_sheet(["photograph", "a_style_with_a_rather_long_name"], rows)
     for row, shape in zip(rows, shapes, strict=True):
@@ -76,12 +76,12 @@ def test_pictures_of_all_shapes_and_labels_wider_than_they_are() -> None:
 def test_what_is_transparent_shows_the_paper() -> None:
     alpha = np.zeros((60, 90), np.uint8)
     alpha[:, 45:] = 255
-    sheet = contact_sheet(["photograph"], [[Picture(plain(COLOURS[0]).rgb, alpha, ())]])
-    assert np.count_nonzero((sheet.rgb == COLOURS[0]).all(axis=2)) == 60 * 45
+    sheet = contact_sheet(["photograph"], [[Picture(plain(COLORS[0]).rgb, alpha, ())]])
+    assert np.count_nonzero((sheet.rgb == COLORS[0]).all(axis=2)) == 60 * 45
 
 
 def test_refuses_rows_that_do_not_match() -> None:
-    for rows in ([], [[plain(COLOURS[0])]]):
+    for rows in ([], [[plain(COLORS[0])]]):
         with pytest.raises(ValueError, match="a picture for each label"):
             contact_sheet(["photograph", "a"], rows)
 

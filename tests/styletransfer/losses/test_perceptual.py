@@ -187,12 +187,12 @@ def test_tone_loss_is_one_less_the_correlation(window: int) -> None:
     )
 
 
-def test_tone_loss_of_another_brightness_contrast_and_colour_is_none() -> None:
+def test_tone_loss_of_another_brightness_contrast_and_color_is_none() -> None:
     picture = uniform(1, 3, 80, 80)
     assert_close(tone_loss(0.3 * picture + 0.4, picture), torch.zeros(1), atol=1e-5, rtol=0)
-    # Any colour of the same luminance.
-    grey = (picture * torch.tensor([0.2126, 0.7152, 0.0722]).view(1, 3, 1, 1)).sum(1, keepdim=True)
-    assert_close(tone_loss(grey.expand(1, 3, 80, 80), picture), torch.zeros(1), atol=1e-5, rtol=0)
+    # Any color of the same luminance.
+    gray = (picture * torch.tensor([0.2126, 0.7152, 0.0722]).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    assert_close(tone_loss(gray.expand(1, 3, 80, 80), picture), torch.zeros(1), atol=1e-5, rtol=0)
 
 
 def test_tone_loss_of_the_negative_is_two() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from styletransfer.networks import NETWORKS, CoarseToFine, Johnson, build_network
-from tests.styletransfer.networks.variants import SMALL, randomised
+from tests.styletransfer.networks.variants import SMALL, randomized
 
 
 def test_names() -> None:
@@ -26,7 +26,7 @@ def test_large_is_wider_than_compact_at_every_convolution() -> None:
     "name, options", [("compact", {}), ("compact", SMALL), ("large", SMALL), ("johnson", {})]
 )
 def test_options_build_the_same_again(name: str, options: dict[str, object]) -> None:
-    network = randomised(name, **options)
+    network = randomized(name, **options)
     again = build_network(name, network.styles, **network.options).eval()
     again.load_state_dict(network.state_dict())
     image, rows = torch.rand(2, 3, 20, 17), torch.tensor([[0.2, 0.3, 0.5], [0, 0, 1]])

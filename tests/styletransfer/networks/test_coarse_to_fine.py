@@ -9,7 +9,7 @@ from torch.testing import assert_close
 
 from styletransfer.networks.coarse_to_fine import CoarseToFine, Stage
 from styletransfer.networks.conditional_instance_norm import ConditionalInstanceNorm2d
-from tests.styletransfer.networks.variants import SMALL, randomised
+from tests.styletransfer.networks.variants import SMALL, randomized
 
 SIZES = [(1, 1), (1, 7), (2, 3), (5, 4), (31, 33), (64, 50)]
 CELL = 8
@@ -86,7 +86,7 @@ def reference(network: CoarseToFine, image: Tensor, row: Tensor) -> Tensor:
 def test_equals_plain_operators(
     height: int, width: int, row: tuple[float, ...], training: bool
 ) -> None:
-    network = randomised("compact").train(training)
+    network = randomized("compact").train(training)
     image, weights = torch.rand(1, 3, height, width), torch.tensor(row, dtype=torch.float32)
     with torch.no_grad():
         expected = reference(network, image, weights)
@@ -97,7 +97,7 @@ def test_equals_plain_operators(
 @pytest.mark.parametrize("height, width", [(17, 26), (3, 1)])
 @pytest.mark.parametrize("training", [False, True])
 def test_a_draft_is_the_coarse_stage_alone(height: int, width: int, training: bool) -> None:
-    network = randomised("compact").train(training)
+    network = randomized("compact").train(training)
     half, row = torch.rand(1, 3, height, width), torch.tensor([0.0, 0.3, 0.7])
     margin = network.coarse.margin
     with torch.no_grad():
@@ -109,7 +109,7 @@ def test_a_draft_is_the_coarse_stage_alone(height: int, width: int, training: bo
 @pytest.mark.parametrize("height, width", SIZES)
 def test_output_has_the_size_of_the_input(height: int, width: int) -> None:
     image = torch.rand(2, 3, height, width)
-    network, rows = randomised("compact"), torch.tensor([[0, 1, 0], [0.5, 0, 0.5]])
+    network, rows = randomized("compact"), torch.tensor([[0, 1, 0], [0.5, 0, 0.5]])
     with torch.no_grad():
         for out in (network(image, rows), network.draft(image, rows)):
             assert out.shape == image.shape
@@ -124,7 +124,7 @@ def test_other_kernels_equal_plain_operators(
     coarse: tuple[int, ...], fine: tuple[int, ...], height: int, width: int
 ) -> None:
     options = {**SMALL, "coarse_kernels": coarse, "fine_kernels": fine}
-    network = randomised("compact", **options)
+    network = randomized("compact", **options)
     image, row = torch.rand(1, 3, height, width), torch.eye(3)[1]
     with torch.no_grad():
         assert_close(network(image, row[None]), reference(network, image, row), atol=1e-4, rtol=0)
@@ -139,13 +139,13 @@ def test_identity_returns_the_image_itself(height: int, width: int) -> None:
     image = torch.rand(2, 3, height, width)
     image[0, :, 0, 0] = torch.tensor([0.0, 1.0, 0.5])
     with torch.no_grad():
-        out = randomised("compact")(image, torch.eye(3)[[0, 0]])
+        out = randomized("compact")(image, torch.eye(3)[[0, 0]])
     assert torch.equal(out, image)
 
 
 @pytest.mark.usefixtures("no_clamp")
 def test_strength_is_linear() -> None:
-    network = randomised("compact")
+    network = randomized("compact")
     image, style = torch.rand(1, 3, 40, 44), torch.tensor([[0.0, 0.3, 0.7]])
     identity = torch.tensor([[1.0, 0.0, 0.0]])
     with torch.no_grad():
@@ -157,7 +157,7 @@ def test_strength_is_linear() -> None:
 
 
 def test_each_sample_has_its_own_style() -> None:
-    network = randomised("compact")
+    network = randomized("compact")
     image, rows = torch.rand(3, 3, 16, 16), torch.tensor([[1, 0, 0], [0, 0, 1], [0.5, 0.5, 0]])
     with torch.no_grad():
         together = network(image, rows)
@@ -198,7 +198,7 @@ def test_the_border_is_nothing_but_its_padding(
 ) -> None:
     # No frame for the network to see: the image really padded, and then more, gives the same.
     options = {**SMALL, "coarse_kernels": kernels, "fine_kernels": kernels}
-    network = randomised("compact", **options).train(training)
+    network = randomized("compact", **options).train(training)
     image, row = torch.rand(1, 3, height, width), torch.tensor([[0.0, 0.5, 0.5]])
     around = CELL * (network.receptive_field // CELL)  # cells stay what they are
     amid = surrounded(image, around, around, training)

@@ -55,7 +55,7 @@ def test_eps(x: Tensor) -> None:
     assert_close(norm(x, torch.ones(3, 1)), plain(x, ones, zeros, eps=0.5))
 
 
-def test_new_layer_only_normalises(x: Tensor) -> None:
+def test_new_layer_only_normalizes(x: Tensor) -> None:
     out = ConditionalInstanceNorm2d(CHANNELS, 2)(x, torch.tensor([[0.25, 0.75]] * 3))
     assert_close(out.mean((2, 3)), torch.zeros(3, CHANNELS), atol=1e-5, rtol=0)
     assert_close(out.var((2, 3), correction=0), torch.ones(3, CHANNELS), atol=1e-4, rtol=0)

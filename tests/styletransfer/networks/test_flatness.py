@@ -11,9 +11,9 @@ import torch
 
 from styletransfer.networks import NETWORKS, build_network
 from tests.assets import shipped
-from tests.styletransfer.networks.variants import randomised
+from tests.styletransfer.networks.variants import randomized
 
-GREYS = (0.0, 0.2, 0.5, 0.8, 1.0)
+GRAYS = (0.0, 0.2, 0.5, 0.8, 1.0)
 SIDE, BORDER = 96, 24
 # Farther than any network sees; the widest squares have a side of 208 pixels.
 FAR = 112
@@ -38,7 +38,7 @@ def beside_noise(level: float, count: int = 1) -> torch.Tensor:
     return torch.cat([noise, torch.full((count, 3, SIDE, FAR + SIDE), level)], dim=3)
 
 
-def grey(level: float, count: int = 1) -> torch.Tensor:
+def gray(level: float, count: int = 1) -> torch.Tensor:
     return torch.full((count, 3, SIDE, SIDE), level)
 
 
@@ -59,19 +59,19 @@ def test_untrained(name: str, seed: int) -> None:
     torch.manual_seed(seed)
     network = build_network(name, 2)
     with torch.no_grad():
-        for level in GREYS:
-            assert grid_amplitude(network(grey(level), torch.eye(2)[1:]).numpy()) <= LIMIT
+        for level in GRAYS:
+            assert grid_amplitude(network(gray(level), torch.eye(2)[1:]).numpy()) <= LIMIT
 
 
 @pytest.mark.usefixtures("no_clamp")
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("seed", range(2))
 def test_any_parameters(name: str, seed: int) -> None:
-    network = randomised(name, styles=3, seed=seed)
+    network = randomized(name, styles=3, seed=seed)
     with torch.no_grad():
-        for level in GREYS:
-            out = network(grey(level), torch.tensor([[0.0, 0.5, 0.5]]))
-            # Colours of any strength, and none of them cut off by a clamp.
+        for level in GRAYS:
+            out = network(gray(level), torch.tensor([[0.0, 0.5, 0.5]]))
+            # Colors of any strength, and none of them cut off by a clamp.
             assert np.ptp(out[:, :, SIDE // 2, SIDE // 2].numpy()) > 0.001
             assert grid_amplitude(out.numpy()) <= LIMIT
 
@@ -79,20 +79,20 @@ def test_any_parameters(name: str, seed: int) -> None:
 @pytest.mark.usefixtures("no_clamp")
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_flat_area_beside_noise(name: str) -> None:
-    network = randomised(name, styles=3)
+    network = randomized(name, styles=3)
     with torch.no_grad():
         out = network(beside_noise(0.6), torch.tensor([[0.0, 0.5, 0.5]])).numpy()
     assert out[..., :64].std() > 0.002
     assert grid_amplitude(out[..., -SIDE:]) <= LIMIT
 
 
-@pytest.mark.parametrize("level", GREYS)
+@pytest.mark.parametrize("level", GRAYS)
 def test_the_shipped_gallery(level: float) -> None:
     session = onnxruntime.InferenceSession(
         str(shipped("gallery.onnx")), providers=["CPUExecutionProvider"]
     )
     rows = np.eye(session.get_inputs()[1].shape[1], dtype=np.float32)
-    for images in (grey(level, len(rows)), beside_noise(level, len(rows))):
+    for images in (gray(level, len(rows)), beside_noise(level, len(rows))):
         feed = {"image": images.numpy(), "style_weights": rows}
         (stylized,) = session.run(["stylized"], feed)
         amplitudes = [grid_amplitude(one[None, :, :, -SIDE:]) for one in stylized]

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from styletransfer.networks import Johnson, build_network
-from tests.styletransfer.networks.variants import randomise, randomised
+from tests.styletransfer.networks.variants import randomize, randomized
 
 
 class PublishedConv(nn.Module):
@@ -41,7 +41,7 @@ class Published(nn.Module):
     """The transformer network of pytorch/examples, from its description: 0..255 in and out.
 
     Stride-1 9×9 to 32 channels, two strided 3×3 to 64 and 128, five residual blocks, two
-    nearest-neighbour resize-convolutions to 64 and 32, a 9×9 to 3; an affine instance norm and
+    nearest-neighbor resize-convolutions to 64 and 32, a 9×9 to 3; an affine instance norm and
     a ReLU after each but the last. `tracked` adds the running statistics of its oldest files.
     """
 
@@ -74,7 +74,7 @@ class Published(nn.Module):
 
 @pytest.mark.parametrize("height, width", [(48, 64), (8, 8), (12, 36)])
 def test_computes_what_the_published_network_does(height: int, width: int) -> None:
-    theirs = randomise(Published(), seed=1)
+    theirs = randomize(Published(), seed=1)
     ours = build_network("johnson", styles=1)
     ours.load_state_dict(theirs.state_dict())
     image = torch.rand(2, 3, height, width)
@@ -86,7 +86,7 @@ def test_computes_what_the_published_network_does(height: int, width: int) -> No
 
 
 def test_output_is_clamped() -> None:
-    network = randomised("johnson")
+    network = randomized("johnson")
     with torch.no_grad():
         network.deconv3.conv2d.weight *= 100
         out = network(torch.rand(1, 3, 16, 16), torch.eye(3)[:1])
@@ -94,7 +94,7 @@ def test_output_is_clamped() -> None:
 
 
 def test_loads_an_old_file_with_running_statistics() -> None:
-    state = randomise(Published(tracked=True), seed=2).state_dict()
+    state = randomize(Published(tracked=True), seed=2).state_dict()
     assert "res5.in2.running_var" in state
     network = build_network("johnson", styles=1)
     network.load_state_dict(state)
@@ -117,13 +117,13 @@ def test_number_of_parameters() -> None:
 def test_output_has_the_size_of_the_input(height: int, width: int) -> None:
     image = torch.rand(1, 3, height, width)
     with torch.no_grad():
-        out = randomised("johnson")(image, torch.eye(3)[1:2])
+        out = randomized("johnson")(image, torch.eye(3)[1:2])
     assert out.shape == image.shape
     assert out.isfinite().all()
 
 
 def test_any_size_is_as_its_reflection_to_a_multiple_of_four() -> None:
-    network = randomised("johnson")
+    network = randomized("johnson")
     image, row = torch.rand(1, 3, 21, 30), torch.eye(3)[2:]
     padded = F.pad(image, (0, 2, 0, 3), mode="reflect")
     with torch.no_grad():
@@ -131,7 +131,7 @@ def test_any_size_is_as_its_reflection_to_a_multiple_of_four() -> None:
 
 
 def test_each_sample_has_its_own_style() -> None:
-    network = randomised("johnson")
+    network = randomized("johnson")
     image, rows = torch.rand(3, 3, 16, 16), torch.tensor([[1, 0, 0], [0, 0, 1], [0.5, 0.5, 0]])
     with torch.no_grad():
         together = network(image, rows)

@@ -6,7 +6,7 @@ import torch
 from styletransfer.networks import NETWORKS, build_network
 from styletransfer.networks.conditional_instance_norm import ConditionalInstanceNorm2d
 from styletransfer.networks.style_rows import mix_rows, restyled, shared_and_own, style_tables
-from tests.styletransfer.networks.variants import randomised
+from tests.styletransfer.networks.variants import randomized
 
 IMAGE = torch.rand(2, 3, 41, 54, generator=torch.Generator().manual_seed(0))
 
@@ -17,7 +17,7 @@ def one_hot(styles: int, *chosen: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_tables_are_those_of_the_norms_and_what_depends_on_no_other(name: str) -> None:
-    network = randomised(name, styles=4)
+    network = randomized(name, styles=4)
     tables = style_tables(network)
     for path, module in network.named_modules():
         if isinstance(module, ConditionalInstanceNorm2d):
@@ -48,7 +48,7 @@ def test_every_parameter_is_shared_or_of_the_styles(name: str) -> None:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_chosen_styles_are_the_same_to_the_bit(name: str) -> None:
-    network = randomised(name, styles=4)
+    network = randomized(name, styles=4)
     chosen = restyled(network, one_hot(4, 0, 3, 1))
     assert chosen.styles == 3 and chosen.options == network.options
     with torch.no_grad():
@@ -59,7 +59,7 @@ def test_chosen_styles_are_the_same_to_the_bit(name: str) -> None:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_blend_made_a_style_is_that_blend(name: str) -> None:
-    network = randomised(name, styles=3)
+    network = randomized(name, styles=3)
     blend = torch.tensor([0.0, 0.25, 0.75])
     made = restyled(network, torch.cat([torch.eye(3), blend[None]]))
     with torch.no_grad():

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from styletransfer.networks import NETWORKS, build_network
-from tests.styletransfer.networks.variants import SMALL, randomised
+from tests.styletransfer.networks.variants import SMALL, randomized
 
 ROW = torch.tensor([[0.0, 1.0]])
 # The pixels of one pixel at the smallest size at which a network works.
@@ -94,7 +94,7 @@ def test_a_part_of_the_image_gives_that_part_of_the_output(
 ) -> None:
     # At offsets of whole cells; and away from the part's border by half the receptive field,
     # rounded up to whole cells, which is what a tile needs around itself.
-    network = randomised(name, styles=2, seed=3)
+    network = randomized(name, styles=2, seed=3)
     cell = CELLS[name]
     around = -(-network.receptive_field // 2 // cell) * cell
     top, left = cell * down, cell * across

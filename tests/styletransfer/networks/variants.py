@@ -19,12 +19,12 @@ SMALL = {
 }
 
 
-def randomised(name: str, styles: int = 3, seed: int = 0, **options: object) -> nn.Module:
-    """A network in which no parameter is 0 or 1, as after a long training; see `randomise`."""
-    return randomise(build_network(name, styles, **options), seed).eval()
+def randomized(name: str, styles: int = 3, seed: int = 0, **options: object) -> nn.Module:
+    """A network in which no parameter is 0 or 1, as after a long training; see `randomize`."""
+    return randomize(build_network(name, styles, **options), seed).eval()
 
 
-def randomise(network: nn.Module, seed: int) -> nn.Module:
+def randomize(network: nn.Module, seed: int) -> nn.Module:
     """Draw every parameter anew: convolutions that keep the variance, γ about 1, the rest about 0.
 
     What Johnson's network paints, in 0..255, gets a mean of 128, and what the stages of a

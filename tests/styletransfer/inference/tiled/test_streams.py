@@ -38,7 +38,7 @@ def with_alpha(image: Image.Image) -> Image.Image:
         ("rgb.png", RGB),
         ("rgba.png", with_alpha(RGB)),
         ("gray.png", RGB.convert("L")),
-        ("grey_alpha.png", with_alpha(RGB.convert("L"))),
+        ("gray_alpha.png", with_alpha(RGB.convert("L"))),
         ("palette.png", RGB.quantize(50)),
         ("bits.png", RGB.convert("1")),
         ("rgb.tif", RGB),
