@@ -14,15 +14,21 @@ from styletransfer.commands.written import check_output, write_checkpoint
 @options.checkpoint
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @options.output(options.TARGET_FILE, "Checkpoint to write. Example: -o two.ckpt")
+@options.device
 @options.overwrite
 @options.quiet
 def select_styles(
-    checkpoint: Path, names: tuple[str, ...], output: Path, overwrite: bool, quiet: bool
+    checkpoint: Path,
+    names: tuple[str, ...],
+    output: Path,
+    device: str,
+    overwrite: bool,
+    quiet: bool,
 ) -> None:
     """Keep only the styles NAME of the network in CKPT, in that order.
 
     This removes and reorders styles. The identity always stays, as the first one. Nothing is
-    computed: what stays keeps every bit.
+    trained: every style that stays keeps all its bits.
 
     Example: styletransfer select-styles gallery.ckpt udnie the_scream -o two.ckpt
     """
