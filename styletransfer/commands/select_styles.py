@@ -35,8 +35,10 @@ def select_styles(
     check_output(output, overwrite=overwrite, inputs=[checkpoint])
     with extra("train"):
         from styletransfer import checkpoint as checkpoints
+        from styletransfer.device import choose_device
 
-    result = checkpoints.select_styles(checkpoints.read_checkpoint(checkpoint), names)
+    with choose_device(device):
+        result = checkpoints.select_styles(checkpoints.read_checkpoint(checkpoint), names)
     write_checkpoint(result, output)
     if not quiet:
         click.echo(f"wrote {output}: {', '.join(result['styletransfer']['styles'])}")

@@ -89,14 +89,14 @@ def stylize(
     Example: curl URL | styletransfer stylize - -o - --style udnie --format jpg > painted.jpg
     """
     from styletransfer.inference import Stylizer
-    from styletransfer.inference.files import Painting, stylize_files, stylize_piped
+    from styletransfer.inference.files import PictureOptions, stylize_files, stylize_piped
 
     if format is not None and output != PIPE:
         raise click.UsageError("--format goes with -o -; a file's suffix names its format")
     if PIPE in (*inputs, output) and len(inputs) > 1:
         raise click.UsageError("give one INPUT where one of the two is -")
     stylizer = Stylizer(model, threads=threads, provider=provider)
-    painting = Painting(
+    painting = PictureOptions(
         style=style,
         masks=masks,
         strength=strength,

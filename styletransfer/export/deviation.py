@@ -9,14 +9,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from styletransfer.errors import ImageError, RequestError
-from styletransfer.images import find_images, read_image, to_tensor
-from styletransfer.inference.model import INPUTS, OUTPUT
-
-Tensor = NDArray[np.float32]
+from styletransfer.export.format import INPUTS, OUTPUT
+from styletransfer.images import Array, find_images, read_image, to_tensor
 
 SIDE = 512  # the short side of the photographs, in pixels
 PICTURES = 48  # enough for the mean to settle, and for half a minute on a CPU
@@ -31,7 +28,7 @@ class Deviation:
 
 
 def deviation(
-    one: onnx.ModelProto, other: onnx.ModelProto, feeds: Iterable[tuple[Tensor, Tensor]]
+    one: onnx.ModelProto, other: onnx.ModelProto, feeds: Iterable[tuple[Array, Array]]
 ) -> Deviation:
     """Run both on the CPU on each pair of images N×3×H×W and weights N×S, and compare.
 
@@ -82,7 +79,7 @@ def choose_pictures(folder: Path, styles: int) -> list[tuple[Path, int]]:
 
 def photograph_feeds(
     pictures: Iterable[tuple[Path, int]], styles: int
-) -> Iterator[tuple[Tensor, Tensor]]:
+) -> Iterator[tuple[Array, Array]]:
     """Read each photograph with a short side of `SIDE` pixels; give it, and its style's weights.
 
     Raises ImageError for a file that can't be read.

@@ -9,8 +9,8 @@ import torch
 from onnxscript import optimizer
 
 from styletransfer.checkpoint import TrainedNetwork
+from styletransfer.export.format import FORMAT, INPUTS, OUTPUT
 from styletransfer.export.memory import bytes_per_pixel
-from styletransfer.inference.model import FORMAT, INPUTS, OUTPUT
 
 OPSET = 20
 # Elements of a constant that is computed here and not when the file is opened.

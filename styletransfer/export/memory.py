@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from styletransfer.inference.model import INPUTS, OUTPUT
+from styletransfer.export.format import INPUTS, OUTPUT
 
 SIDE = 256
 # ONNX Runtime's allocator took a third more than what is alive at once, at 1 to 9 megapixels.

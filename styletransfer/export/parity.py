@@ -6,13 +6,11 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from numpy.typing import NDArray
 
 from styletransfer.checkpoint import TrainedNetwork
 from styletransfer.errors import ParityError
-from styletransfer.inference.model import INPUTS, OUTPUT
-
-Tensor = NDArray[np.float32]
+from styletransfer.export.format import INPUTS, OUTPUT
+from styletransfer.images import Array
 
 # Batch, height, width: odd, non-square, smaller than the padding, and a single pixel.
 SIZES = ((1, 256, 256), (2, 97, 131), (1, 64, 200), (1, 5, 7), (3, 33, 18), (1, 1, 1))
@@ -60,7 +58,7 @@ def check_parity(
     return differences
 
 
-def seeded_feeds(styles: int, seed: int = 0) -> list[tuple[Tensor, Tensor]]:
+def seeded_feeds(styles: int, seed: int = 0) -> list[tuple[Array, Array]]:
     """Return smooth noise, N×3×H×W in 0..1, of each of `SIZES`, and random blends, N×`styles`."""
     generator = torch.Generator().manual_seed(seed)
     feeds = []

@@ -23,17 +23,17 @@ from styletransfer.images.find import (
     why_missing,
 )
 from styletransfer.images.metadata import Metadata
-from styletransfer.images.picture import Picture, Pixels, Tensor, to_pixels, to_tensor
+from styletransfer.images.picture import Array, Picture, Pixels, to_pixels, to_tensor
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
     "READABLE",
     "WRITABLE",
+    "Array",
     "Header",
     "Metadata",
     "Picture",
     "Pixels",
-    "Tensor",
     "decode_image",
     "encode_image",
     "find_images",

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from styletransfer.images.metadata import NO_METADATA, Metadata
 
 Pixels = npt.NDArray[np.uint8]
-Tensor = npt.NDArray[np.float32]
+Array = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Picture:
     metadata: Metadata = NO_METADATA
 
 
-def to_tensor(rgb: Pixels) -> Tensor:
+def to_tensor(rgb: Pixels) -> Array:
     """Turn the pixels of a picture into a batch of one image.
 
     Args:

@@ -7,7 +7,7 @@ cut, or black. A network would see it and paint the visible pixels accordingly.
 import numpy as np
 from PIL import Image
 
-from styletransfer.images.picture import Pixels, Tensor
+from styletransfer.images.picture import Array, Pixels
 
 BLOCK = 8
 _ROWS = 8 * BLOCK  # worked on at once
@@ -46,7 +46,7 @@ class HiddenFill:
             alpha: uint8 n×W.
         """
         self.hides = self.hides or not alpha.all()
-        weight: Tensor = np.divide(alpha, 255, dtype=np.float32)
+        weight: Array = np.divide(alpha, 255, dtype=np.float32)
         start = first // BLOCK
         for channel, sums in enumerate(self._sums):
             plane = weight if channel == 3 else np.multiply(rgb[..., channel], weight)
@@ -88,7 +88,7 @@ def fill_hidden(rgb: Pixels, alpha: Pixels) -> None:
             work(first, rgb[first : first + _ROWS], alpha[first : first + _ROWS])
 
 
-def _filled(sums: Tensor) -> Tensor:
+def _filled(sums: Array) -> Array:
     """Return colors 3×h×w for averages 4×h×w of the colors times alpha, and of alpha."""
     weight = sums[3]
     if weight.size == 1:
@@ -98,14 +98,14 @@ def _filled(sums: Tensor) -> Tensor:
         coarse = _filled(np.stack([np.asarray(_image(plane).reduce(2)) for plane in sums]))
         smooth = np.stack([_enlarged(plane, height, width) for plane in coarse])
     own = np.divide(sums[:3], weight, out=smooth.copy(), where=weight > 0)
-    colors: Tensor = smooth + np.minimum(1, _TRUST * weight) * (own - smooth)
+    colors: Array = smooth + np.minimum(1, _TRUST * weight) * (own - smooth)
     return colors
 
 
-def _enlarged(plane: Tensor, height: int, width: int) -> Tensor:
+def _enlarged(plane: Array, height: int, width: int) -> Array:
     box = (0, 0, width / 2, height / 2)
     return np.asarray(_image(plane).resize((width, height), Image.Resampling.BILINEAR, box=box))
 
 
-def _image(plane: Tensor) -> Image.Image:
+def _image(plane: Array) -> Image.Image:
     return Image.fromarray(plane)

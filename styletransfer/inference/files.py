@@ -33,7 +33,7 @@ EACH = "each"
 
 
 @dataclass(frozen=True)
-class Painting:
+class PictureOptions:
     """How pictures are to be painted.
 
     Args:
@@ -78,7 +78,7 @@ def stylize_files(
     stylizer: Stylizer,
     inputs: Sequence[Path],
     output: Path,
-    painting: Painting,
+    painting: PictureOptions,
     *,
     overwrite: bool = False,
     quiet: bool = True,
@@ -123,7 +123,7 @@ def stylize_piped(
     stylizer: Stylizer,
     source: Path | IO[bytes],
     target: Path | IO[bytes],
-    painting: Painting,
+    painting: PictureOptions,
     format: str = "png",
     *,
     overwrite: bool = False,
@@ -203,7 +203,7 @@ def write_contact_sheet(
 class _Prepared:
     """The styles, masks and tiles of a painting, checked against the model."""
 
-    def __init__(self, stylizer: Stylizer, painting: Painting) -> None:
+    def __init__(self, stylizer: Stylizer, painting: PictureOptions) -> None:
         self.stylizer, self.painting = stylizer, painting
         self.tiles, self.notes = parse_tiles(
             painting.tile, painting.memory, stylizer.receptive_field
@@ -246,7 +246,7 @@ def _styles(style: str | None, names: Sequence[str]) -> Sequence[str]:
     raise StyleError(f"give a --style: {choice}, or {EACH} for all of them")
 
 
-def _regions(painting: Painting, names: Sequence[str]) -> list[Region]:
+def _regions(painting: PictureOptions, names: Sequence[str]) -> list[Region]:
     """Return the styles of regions, from masks or from a folder of them."""
     style = painting.style
     if painting.masks:
@@ -266,7 +266,7 @@ def _check_picture(path: Path) -> None:
         raise OutputError(f"{path}: this is no name of a picture; give one such as sheet.png")
 
 
-def _read(source: Path | IO[bytes], painting: Painting) -> Picture:
+def _read(source: Path | IO[bytes], painting: PictureOptions) -> Picture:
     size, limit = painting.short_side, painting.max_pixels
     if isinstance(source, Path):
         return read_image(source, size=size, max_pixels=limit)

@@ -6,22 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 import styletransfer
 from styletransfer.errors import ModelError, ProviderError
+from styletransfer.export.format import FORMAT, INPUTS, KEYS, OUTPUT
 from styletransfer.inference import providers
-
-Array = NDArray[np.float32]
-
-FORMAT = "1"
-INPUTS = ("image", "style_weights")
-OUTPUT = "stylized"
-KEYS = tuple(
-    f"styletransfer.{key}"
-    for key in ("format", "styles", "network", "receptive_field", "trained_on")
-)
 
 
 @dataclass(frozen=True)

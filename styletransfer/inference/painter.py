@@ -25,7 +25,7 @@ from styletransfer.inference.stylizer import Stylizer
 
 # What only large pictures need is imported where it is needed: a small one waits for none of it.
 if TYPE_CHECKING:
-    from styletransfer.inference.tiled.grid import Grid
+    from styletransfer.inference.tiled.grid import TileGrid
 
 AUTO, OFF = "auto", "off"
 DEFAULT_MEMORY = 10**9
@@ -217,7 +217,7 @@ class Painter:
         stylize_tiles(self.stylizer.tiled, source, result, weights, grid, advance=advance)
         return replace(picture, rgb=result.rgb)
 
-    def _grid(self, size: Size, held: int) -> Grid | None:
+    def _grid(self, size: Size, held: int) -> TileGrid | None:
         """The tiles of a picture; None for one that is stylized as a whole.
 
         Raises:
@@ -229,7 +229,7 @@ class Painter:
             raise too_large(size, least, self.tiles.memory)
         return grid
 
-    def _plan(self, size: Size, held: int) -> tuple[Grid | None, int]:
+    def _plan(self, size: Size, held: int) -> tuple[TileGrid | None, int]:
         """The tiles of a picture, None for the whole; and the bytes that it takes at the least.
 
         `held` is how many bytes lie in memory while its tiles are made.

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from styletransfer.errors import ModelError, WorkError
-from styletransfer.inference.model import OUTPUT, Array
+from styletransfer.export.format import OUTPUT
+from styletransfer.images import Array
 
 # The providers whose memory a program can hold, and what ONNX Runtime calls that memory.
 DEVICES = {"cuda": "cuda", "tensorrt": "cuda"}

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from styletransfer.errors import ModelError
-from styletransfer.images import Picture, Pixels, read_image, to_pixels, to_tensor
+from styletransfer.export.format import INPUTS
+from styletransfer.images import Array, Picture, Pixels, read_image, to_pixels, to_tensor
 from styletransfer.inference import providers
 from styletransfer.inference.blend import parse_blend
-from styletransfer.inference.model import INPUTS, Array, gallery_path, open_model
+from styletransfer.inference.model import gallery_path, open_model
 from styletransfer.inference.runner import Runner
 
 if TYPE_CHECKING:

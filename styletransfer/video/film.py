@@ -21,7 +21,7 @@ from styletransfer.video.frames import checked_stability, paint_steadily
 from styletransfer.video.join import Cut, join, streams_to_copy
 from styletransfer.video.painting import FilmPainter, with_moments
 from styletransfer.video.pieces import LENGTH, Piece, Pieces
-from styletransfer.video.source import Frame, Source, is_pattern, numbered, open_source
+from styletransfer.video.source import Film, Frame, is_pattern, numbered, open_film
 from styletransfer.video.stability import Stabilizer
 from styletransfer.video.timeline import parse_timeline
 
@@ -112,7 +112,7 @@ def stylize_film(
         parse_timeline(options.styles, options.strengths, stylizer.styles),
         parse_masks(options.masks, stylizer.styles),
     )
-    film = open_source(source, options.short_side)
+    film = open_film(source, options.short_side)
     copied, notes = streams_to_copy(source, output)
     cut = Cut(film.time_base, options.start, options.end)
     encoding = Encoding(codec, film.width, film.height, film.rate, int(film.matrix), film.full, crf)
@@ -177,7 +177,7 @@ class _Work:
 
     def __init__(
         self,
-        film: Source,
+        film: Film,
         painter: FilmPainter,
         options: FilmOptions,
         encoding: Encoding,
@@ -236,7 +236,7 @@ class _Work:
             yield frame
 
 
-def _expected(film: Source, options: FilmOptions) -> int:
+def _expected(film: Film, options: FilmOptions) -> int:
     length = film.count / film.rate
     end = length if options.end is None else min(length, Fraction(options.end))
     return max(0, round((end - Fraction(options.start)) * film.rate))

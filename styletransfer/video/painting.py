@@ -12,7 +12,7 @@ from styletransfer.images import Picture, Pixels, image_suffixes, to_pixels, to_
 from styletransfer.inference import Stylizer
 from styletransfer.inference.blend import parse_blend
 from styletransfer.inference.masks import Region, read_masks, stylize_regions
-from styletransfer.video.source import Frame, open_source
+from styletransfer.video.source import Frame, open_film
 from styletransfer.video.timeline import Row, Timeline
 
 
@@ -79,7 +79,7 @@ def _masks(region: Region) -> Callable[[float], Pixels | None]:
     if region.mask is None or not _moves(region.mask):
         (still,), _ = read_masks([region])
         return lambda time: still
-    source = open_source(region.mask)
+    source = open_film(region.mask)
     coming = source.frames()
     held = [next(coming, None), next(coming, None)]
 

@@ -34,7 +34,7 @@ class Frame:
 
 
 @dataclass
-class Source(ABC):
+class Film(ABC):
     """A film that is open for reading; the base of the three kinds.
 
     Attributes:
@@ -63,7 +63,7 @@ class Source(ABC):
         """Yield the frames whose time is `start`, in ticks, or later."""
 
 
-class VideoSource(Source):
+class VideoFile(Film):
     """What PyAV decodes."""
 
     def __init__(self, path: Path, short_side: int | None) -> None:
@@ -148,7 +148,7 @@ class VideoSource(Source):
         return _MATRICES.get(int(frame.colorspace), self._default)
 
 
-class AnimationSource(Source):
+class AnimatedWebP(Film):
     """An animated WebP, which FFmpeg cannot decode."""
 
     def __init__(self, path: Path, short_side: int | None) -> None:
@@ -174,7 +174,7 @@ class AnimationSource(Source):
                 now += duration
 
 
-class FolderSource(Source):
+class NumberedFrames(Film):
     """Numbered pictures, 25 a second."""
 
     def __init__(self, path: Path, short_side: int | None) -> None:
@@ -198,7 +198,7 @@ class FolderSource(Source):
             yield Frame(np.ascontiguousarray(rgb), number, 1)
 
 
-def open_source(path: Path, short_side: int | None = None) -> Source:
+def open_film(path: Path, short_side: int | None = None) -> Film:
     """Open a film, an animated picture, a folder of frames, or a pattern such as `%04d.png`.
 
     Args:
@@ -210,12 +210,12 @@ def open_source(path: Path, short_side: int | None = None) -> Source:
         ImageError: A frame in a folder cannot be read.
     """
     if path.is_dir() or is_pattern(path):
-        return FolderSource(path, short_side)
+        return NumberedFrames(path, short_side)
     if not path.is_file():
         raise FilmError(f"{path}: no such file; name a film or a folder of frames")
     if path.suffix.lower() == ".webp":
-        return AnimationSource(path, short_side)
-    return VideoSource(path, short_side)
+        return AnimatedWebP(path, short_side)
+    return VideoFile(path, short_side)
 
 
 def is_pattern(path: Path) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from styletransfer.inference.model import OUTPUT
+from styletransfer.export.format import OUTPUT
 from styletransfer.inference.tiled.geometry import SAME, Crop, Steps, Uncuttable, steps_of
 from styletransfer.inference.tiled.kinds import attributes_of, kinds_of, padding_nodes
 from styletransfer.inference.tiled.padding import Padding, find_padding
@@ -46,7 +46,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Layout:
+class PictureLayout:
     """The sizes of all maps for one picture, and the steps of each layer, by its first output."""
 
     sizes: Mapping[str, Size]
@@ -158,7 +158,7 @@ class Graph:
         """The value of a tensor that is the same for every image and style; None for others."""
         return self.constants.get(name, self._plain.get(name))
 
-    def layout(self, height: int, width: int) -> Layout:
+    def layout(self, height: int, width: int) -> PictureLayout:
         """Return the sizes of all maps for a picture of a size."""
         add = (self.padding.rows, self.padding.columns)
         padded = (height + sum(add[0]), width + sum(add[1]))
@@ -177,7 +177,7 @@ class Graph:
                 raise Uncuttable("leaves nothing of a small picture")
             steps[name] = of
             sizes |= dict.fromkeys((out for out in layer.node.output if out), size)
-        return Layout(sizes, steps)
+        return PictureLayout(sizes, steps)
 
     def _crop(self, node: Any, sizes: Mapping[str, Size], known: dict[str, NDArray[Any]]) -> Steps:
         first, last, axes = (self._value(name, sizes, known) for name in node.input[1:4])

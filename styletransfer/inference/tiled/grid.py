@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from styletransfer.inference.model import OUTPUT
-from styletransfer.inference.tiled.graph import Graph, Layout
+from styletransfer.export.format import OUTPUT
+from styletransfer.inference.tiled.graph import Graph, PictureLayout
 from styletransfer.inference.tiled.network import TiledNetwork
 from styletransfer.inference.tiled.passes import Pass, Ranges
 from styletransfer.inference.tiled.probe import IMAGE
@@ -18,16 +18,16 @@ EACH = 2_000_000
 
 
 @dataclass(frozen=True)
-class Grid:
+class TileGrid:
     """How many tiles each pass has, down and across."""
 
     counts: tuple[tuple[int, int], ...]
 
 
-def grid_of_side(network: TiledNetwork, size: tuple[int, int], side: int) -> Grid:
+def grid_of_side(network: TiledNetwork, size: tuple[int, int], side: int) -> TileGrid:
     """Return the grid of tiles of about `side` pixels, for a picture of a height and a width."""
     layout = network.graph.layout(*size)
-    return Grid(
+    return TileGrid(
         tuple(
             (
                 min(-(-size[0] // side), one.most(layout, 0)),
@@ -38,18 +38,18 @@ def grid_of_side(network: TiledNetwork, size: tuple[int, int], side: int) -> Gri
     )
 
 
-def grid_within(network: TiledNetwork, size: tuple[int, int], room: int) -> tuple[Grid, int]:
+def grid_within(network: TiledNetwork, size: tuple[int, int], room: int) -> tuple[TileGrid, int]:
     """Return the grid that computes least, of those whose tiles take at most `room` bytes.
 
     With it comes what its tiles take. That is more than `room` where even the smallest tiles do.
     """
     layout = network.graph.layout(*size)
     chosen = [_chosen(network.graph, one, layout, size, room) for one in network.passes]
-    return Grid(tuple(counts for counts, _ in chosen)), max(taken for _, taken in chosen)
+    return TileGrid(tuple(counts for counts, _ in chosen)), max(taken for _, taken in chosen)
 
 
 def _chosen(
-    graph: Graph, one: Pass, layout: Layout, size: tuple[int, int], room: int
+    graph: Graph, one: Pass, layout: PictureLayout, size: tuple[int, int], room: int
 ) -> tuple[tuple[int, int], int]:
     """The best numbers of tiles for a pass, and the bytes that a tile takes."""
     width = size[1]
@@ -72,7 +72,9 @@ def _chosen(
     return least[1], least[0]
 
 
-def _plans(one: Pass, layout: Layout, side: int, length: int) -> Iterator[tuple[int, Ranges]]:
+def _plans(
+    one: Pass, layout: PictureLayout, side: int, length: int
+) -> Iterator[tuple[int, Ranges]]:
     """Numbers of tiles along a side, each half as much again as the last; and a tile of them."""
     most = min(-(-length // SMALLEST), one.most(layout, side))
     count = 1

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from styletransfer.errors import ModelError
-from styletransfer.inference.model import Array
+from styletransfer.images import Array
 from styletransfer.inference.tiled.geometry import Uncuttable
 from styletransfer.inference.tiled.graph import Graph, Layer
 from styletransfer.inference.tiled.passes import Ranges, passes_of

@@ -7,8 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from styletransfer.images import Pixels, to_pixels, to_tensor
-from styletransfer.inference.model import Array
+from styletransfer.images import Array, Pixels, to_pixels, to_tensor
 from styletransfer.inference.tiled.geometry import Range, Uncuttable
 
 Index = NDArray[np.intp]

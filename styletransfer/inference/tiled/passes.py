@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from itertools import product
 from math import prod
 
-from styletransfer.inference.model import OUTPUT
+from styletransfer.export.format import OUTPUT
 from styletransfer.inference.tiled.geometry import POINTWISE, Range, Uncuttable
-from styletransfer.inference.tiled.graph import Graph, Layer, Layout, needed
+from styletransfer.inference.tiled.graph import Graph, Layer, PictureLayout, needed
 from styletransfer.inference.tiled.probe import IMAGE
 
 Edge = tuple[str, str]  # the first output of a layer, "" for the end of the pass; and its input
@@ -55,7 +55,7 @@ class Pass:
     measured: tuple[str, ...]
     cropped: set[Edge] = field(default_factory=set)
 
-    def ranges(self, layout: Layout, side: int, wanted: Mapping[str, Range]) -> Ranges:
+    def ranges(self, layout: PictureLayout, side: int, wanted: Mapping[str, Range]) -> Ranges:
         """Plan a tile that makes the ranges `wanted` of the outputs; `side` is 0 for rows."""
         need = dict(wanted)
         made: dict[str, Range] = {}
@@ -71,19 +71,19 @@ class Pass:
         made |= {name: need[name] for name in self.inputs}
         return Ranges(made, taken)
 
-    def tiles(self, layout: Layout, side: int, count: int) -> Iterator[Ranges]:
+    def tiles(self, layout: PictureLayout, side: int, count: int) -> Iterator[Ranges]:
         """Plan `count` tiles along a side, which share the outputs among them."""
         for i in range(count):
             yield self.ranges(layout, side, self.shares(layout, side, count, i))
 
-    def shares(self, layout: Layout, side: int, count: int, place: int) -> dict[str, Range]:
+    def shares(self, layout: PictureLayout, side: int, count: int, place: int) -> dict[str, Range]:
         """The part of each output that is due to tile number `place` of `count`."""
         sizes = {name: layout.sizes[name][side] for name in self.outputs}
         return {
             n: (size * place // count, size * (place + 1) // count) for n, size in sizes.items()
         }
 
-    def most(self, layout: Layout, side: int) -> int:
+    def most(self, layout: PictureLayout, side: int) -> int:
         """The greatest number of tiles of which none is empty."""
         return min(layout.sizes[name][side] for name in self.outputs)
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from styletransfer.inference.model import INPUTS, OUTPUT, Array
+from styletransfer.export.format import INPUTS, OUTPUT
+from styletransfer.images import Array
 from styletransfer.inference.tiled.geometry import Uncuttable
 
 IMAGE, WEIGHTS = INPUTS

@@ -6,9 +6,10 @@ from typing import IO
 
 import numpy as np
 
-from styletransfer.inference.model import OUTPUT, Array
+from styletransfer.export.format import OUTPUT
+from styletransfer.images import Array
 from styletransfer.inference.tiled.geometry import Range
-from styletransfer.inference.tiled.graph import Layout
+from styletransfer.inference.tiled.graph import PictureLayout
 from styletransfer.inference.tiled.network import TiledNetwork
 from styletransfer.inference.tiled.probe import IMAGE
 from styletransfer.inference.tiled.scratch import scratch_file
@@ -19,7 +20,7 @@ PANEL = 128
 
 
 @contextmanager
-def stored_maps(network: TiledNetwork, layout: Layout) -> Iterator["Store"]:
+def stored_maps(network: TiledNetwork, layout: PictureLayout) -> Iterator["Store"]:
     """Open the scratch file for one picture.
 
     Raises:
@@ -34,7 +35,7 @@ class Store:
     """Maps C×h×w, float32, read and written in parts."""
 
     def __init__(
-        self, file: IO[bytes], network: TiledNetwork, layout: Layout, offsets: dict[str, int]
+        self, file: IO[bytes], network: TiledNetwork, layout: PictureLayout, offsets: dict[str, int]
     ) -> None:
         self.file = file
         self.layout = layout
@@ -83,7 +84,7 @@ class Store:
         self.file.seek(self.offsets[name] + 4 * self.shapes[name][1] * before)
 
 
-def places(network: TiledNetwork, layout: Layout) -> tuple[dict[str, int], int]:
+def places(network: TiledNetwork, layout: PictureLayout) -> tuple[dict[str, int], int]:
     """Where each stored map begins in the scratch file, and the size of the file.
 
     A map takes a place that no other has from the pass that makes it to the last that reads it.

@@ -10,10 +10,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from styletransfer.images import Pixels, to_pixels, to_tensor
-from styletransfer.inference.model import OUTPUT, Array
+from styletransfer.export.format import OUTPUT
+from styletransfer.images import Array, Pixels, to_pixels, to_tensor
 from styletransfer.inference.tiled.geometry import Range
-from styletransfer.inference.tiled.grid import Grid
+from styletransfer.inference.tiled.grid import TileGrid
 from styletransfer.inference.tiled.network import TiledNetwork
 from styletransfer.inference.tiled.probe import IMAGE
 from styletransfer.inference.tiled.store import stored_maps
@@ -51,7 +51,7 @@ def stylize_tiles(
     source: Rows,
     result: Rows,
     weights: Array,
-    grid: Grid,
+    grid: TileGrid,
     finish: Callable[[Pixels, Pixels], Pixels] | None = None,
     advance: Callable[[float], object] = lambda share: None,
 ) -> None:

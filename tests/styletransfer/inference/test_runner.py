@@ -11,8 +11,8 @@ import numpy as np
 import psutil
 import pytest
 
+from styletransfer.images import Array
 from styletransfer.inference import runner as module
-from styletransfer.inference.model import Array
 from styletransfer.inference.providers import open_session
 from styletransfer.inference.runner import SMALL, Runner
 from tests.styletransfer.tiny_model import STYLES, expected, tiny_model

@@ -10,9 +10,8 @@ import pytest
 from PIL import Image
 
 from styletransfer.errors import ModelError, StyleError
-from styletransfer.images import Picture, Pixels
+from styletransfer.images import Array, Picture, Pixels
 from styletransfer.inference import Stylizer
-from styletransfer.inference.model import Array
 from tests.styletransfer.tiny_model import STYLES, expected, tiny_model
 
 

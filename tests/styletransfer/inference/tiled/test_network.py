@@ -11,7 +11,7 @@ import pytest
 from styletransfer.errors import ModelError
 from styletransfer.export.precision import to_half
 from styletransfer.images import Pixels, to_pixels, to_tensor
-from styletransfer.inference.tiled.grid import Grid
+from styletransfer.inference.tiled.grid import TileGrid
 from styletransfer.inference.tiled.network import TiledNetwork
 from styletransfer.inference.tiled.tiling import ArrayRows, stylize_tiles
 from tests.assets import shipped
@@ -36,7 +36,7 @@ def made(name: str) -> tuple[Path, TiledNetwork]:
 
 def tiled(network: TiledNetwork, image: Pixels, weights: np.ndarray, *counts: int) -> Pixels:
     layout = network.graph.layout(*image.shape[:2])
-    grid = Grid(
+    grid = TileGrid(
         tuple(
             (min(counts[0], one.most(layout, 0)), min(counts[1], one.most(layout, 1)))
             for one in network.passes

@@ -10,7 +10,7 @@ import pytest
 
 from styletransfer.images import Pixels, to_pixels, to_tensor
 from styletransfer.inference.tiled import scratch
-from styletransfer.inference.tiled.grid import Grid
+from styletransfer.inference.tiled.grid import TileGrid
 from styletransfer.inference.tiled.network import TiledNetwork
 from styletransfer.inference.tiled.scratch import ScratchError
 from styletransfer.inference.tiled.tiling import ArrayRows, _Moments, stylize_tiles
@@ -23,8 +23,8 @@ def network() -> TiledNetwork:
     return TiledNetwork(exported(), 3, open_session)
 
 
-def grid(down: int, across: int) -> Grid:
-    return Grid(((down, across),) * len(network().passes))
+def grid(down: int, across: int) -> TileGrid:
+    return TileGrid(((down, across),) * len(network().passes))
 
 
 def whole(image: Pixels, weights: np.ndarray) -> Pixels:
@@ -82,7 +82,7 @@ def test_each_pass_may_have_tiles_of_its_own() -> None:
     image = noise(50, 61)
     counts = [(1 + place % 3, 1 + place % 4) for place in range(len(network().passes))]
     result = ArrayRows(np.zeros_like(image))
-    stylize_tiles(network(), ArrayRows(image), result, ROW, Grid(tuple(counts)))
+    stylize_tiles(network(), ArrayRows(image), result, ROW, TileGrid(tuple(counts)))
     assert np.abs(result.rgb.astype(int) - whole(image, ROW)).max() <= 1
 
 
