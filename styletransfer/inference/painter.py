@@ -165,7 +165,7 @@ class Painter:
         # The picture has 4 bytes a pixel with its alpha, and its stylization 3.
         return check_room(stored + (7 * size[0] * size[1] if streamed else 0))
 
-    def grid(self, size: Size) -> Grid | None:
+    def grid(self, size: Size) -> TileGrid | None:
         """The tiles of a picture, None for one that is painted whole; raises as `check_disk`."""
         return self._grid(size, HELD * size[0] * size[1])
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from styletransfer.errors import ScratchError
 from styletransfer.inference import Stylizer
-from styletransfer.inference.files import Painting, stylize_files, stylize_piped
+from styletransfer.inference.files import PictureOptions, stylize_files, stylize_piped
 from styletransfer.inference.tiled import scratch, store
 from styletransfer.inference.work import progress, report
 from tests.styletransfer.inference.compact_model import exported, noise
@@ -74,7 +74,7 @@ def stylize(way: str, folder: Path) -> int:
     pixels = noise(80, 70)
     Image.fromarray(pixels).save(photo)
     short_side = 60 if way == "scaled" else None
-    painting = Painting(style="udnie", tile="40", short_side=short_side)
+    painting = PictureOptions(style="udnie", tile="40", short_side=short_side)
     if way == "written as WebP":
         painted = folder / "b.webp"  # a format that libvips is not asked to write
     stylizer = Stylizer(exported(), threads=1)
