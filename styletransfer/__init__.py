@@ -9,7 +9,7 @@ Example:
 
 from styletransfer.errors import StyleTransferError
 
-TYPE_CHECKING = False  # `typing` itself takes longer to import than all of this
+TYPE_CHECKING = False  # importing `typing` takes longer than the rest of this file
 if TYPE_CHECKING:
     from typing import Any
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["Picture", "StyleTransferError", "Stylizer", "read_image", "write_image"]
 
-# Imported when first asked for: NumPy, Pillow and ONNX Runtime take longer than all else here.
+# Imported at the first use: NumPy, Pillow and ONNX Runtime are slow to import.
 _PLACES = {
     "Picture": "styletransfer.images",
     "read_image": "styletransfer.images",

@@ -9,7 +9,7 @@ def main() -> None:
         from styletransfer.commands.process import run_process
 
         run_process("styletransfer.commands.main")
-    except KeyboardInterrupt:  # before `run_process` could listen
+    except KeyboardInterrupt:  # before `run_process` handles it
         print("Error: interrupted before the work began; nothing was written", file=sys.stderr)
         sys.exit(130)
 

@@ -1,4 +1,4 @@
-"""Write a file so that no half of it is ever seen under its own name."""
+"""Write files whole: a file has its name only when it is complete."""
 
 import os
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ from typing import IO
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary file that takes the name `path` when the block has succeeded.
+    """Open a temporary file, which is renamed to `path` when the block succeeds.
 
-    After any failure, an interrupt included, it is removed and `path` is as it was.
+    If the block fails or is interrupted, the temporary file is deleted and `path` stays as it was.
 
     Args:
         path: The file to write. The temporary file lies in the same folder.
@@ -22,15 +22,15 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         OSError: The folder cannot be written to.
     """
-    # A name of its own length: one made from the target's could be too long for the file system.
+    # Not made from the name of `path`: a longer one could be too long for the file system.
     temporary = path.with_name(f".styletransfer-{os.urandom(8).hex()}.tmp")
     try:
         with temporary.open("xb") as file:
             yield file
         temporary.replace(path)
-    except OSError as error:  # a full disk does not say which file it was
+    except OSError as error:  # the error of a full disk names no file
         error.filename = error.filename or str(path)
         raise
     finally:
-        with suppress(OSError):  # also the usual case: it has its final name
+        with suppress(OSError):  # after a success it is already renamed
             temporary.unlink()

@@ -1,4 +1,4 @@
-"""The PyTorch device that the text of `--device` names."""
+"""Choose the PyTorch device for the text of `--device`."""
 
 import re
 
@@ -8,12 +8,14 @@ from styletransfer.errors import DeviceError
 
 
 def choose_device(text: str) -> torch.device:
-    """Turn `auto`, `cpu`, `cuda`, `cuda:1` or `mps` into a device that this machine has.
+    """Return the device that a text names.
 
-    `auto` takes CUDA, then MPS, then the CPU.
+    Args:
+        text: `cpu`, `cuda`, `cuda:1`, `mps`, or `auto`, which takes the first that this machine
+            has of CUDA, MPS and the CPU.
 
     Raises:
-        DeviceError: The text names no device, or one that is not here.
+        DeviceError: The text names no device, or this machine does not have it.
     """
     here = ["cpu"]
     if torch.backends.mps.is_available():

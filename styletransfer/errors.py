@@ -1,14 +1,14 @@
-"""The errors of both packages: one line that names the thing and the remedy.
+"""The errors of both packages. The message is one line that names the problem and the remedy.
 
-Each carries the exit status of a command that ends with it: 2 for a wrong call, 1 for work that
-failed. Anything else that is raised is a bug, and keeps its traceback.
+Each error has the exit status of a command that ends with it: 2 for a wrong call, 1 for work that
+failed. Any other exception is a bug and keeps its traceback.
 """
 
 
 def one_line(text: str) -> str:
-    """Return a text as one line for a terminal. Characters that are not printable are escaped.
+    """Return a text as one line for a terminal, with unprintable characters escaped.
 
-    Names of files and styles may hold line feeds, codes that a terminal obeys, and half characters.
+    Names of files and styles may contain line feeds, terminal codes and invalid characters.
     """
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
@@ -17,31 +17,31 @@ def one_line(text: str) -> str:
 
 
 class StyleTransferError(Exception):
-    """The base class of all errors here."""
+    """The base class of all errors of both packages."""
 
     exit_code = 1
 
 
 class RequestError(StyleTransferError):
-    """A call that asks for what does not exist or cannot be done."""
+    """A wrong call: it asks for something that does not exist or cannot be done."""
 
     exit_code = 2
 
 
 class StyleError(RequestError):
-    """A style, blend or strength that the model does not have or that is no such thing."""
+    """A style, blend or strength that is malformed or that the model does not have."""
 
 
 class MaskError(RequestError):
-    """A mask, or a list of masks, that does not fit."""
+    """A mask that does not fit the picture, or a wrong list of masks."""
 
 
 class MemoryLimitError(RequestError):
-    """A picture that takes more memory than it may."""
+    """A picture that needs more memory than is allowed."""
 
 
 class OutputError(RequestError):
-    """An output that would overwrite a file, or that cannot be written in that form."""
+    """An output that would overwrite a file, or whose format or folder cannot be used."""
 
 
 class DataSetError(RequestError):
@@ -49,27 +49,27 @@ class DataSetError(RequestError):
 
 
 class ProviderError(RequestError):
-    """An execution provider that is not there."""
+    """An execution provider that this ONNX Runtime does not have."""
 
 
 class DeviceError(RequestError):
-    """A device that is not there."""
+    """A PyTorch device that this machine does not have."""
 
 
 class TrainingDataError(RequestError):
-    """Photographs or paintings that cannot be trained on."""
+    """Photographs or paintings that cannot be used for training."""
 
 
 class EvaluationDataError(RequestError):
-    """Photographs or paintings that a model cannot be judged on."""
+    """Photographs or paintings that cannot be used to evaluate a model."""
 
 
 class WeightsError(RequestError):
-    """A file of weights that is missing, damaged, or of another network."""
+    """A file of weights that is missing, damaged, or for another network."""
 
 
 class WorkError(StyleTransferError):
-    """A right call whose work failed: no memory, a value that is not finite."""
+    """Work that failed although the call was right, such as for lack of memory."""
 
 
 class ImageError(StyleTransferError):
@@ -81,39 +81,39 @@ class FilmError(StyleTransferError):
 
 
 class ModelError(StyleTransferError):
-    """An ONNX file that is no model of ours, or that cannot do what is asked."""
+    """An ONNX file that is not a styletransfer model, or that cannot do what is asked."""
 
 
 class CheckpointError(StyleTransferError):
-    """A checkpoint that is damaged, of an old format, or of another network."""
+    """A checkpoint that is damaged, in an old format, or of another network."""
 
 
 class DestinationError(StyleTransferError):
-    """A destination of a data set that takes no more files: it is full, read-only or damaged."""
+    """A destination that cannot take more files: it is full, read-only or damaged."""
 
 
 class ScratchError(StyleTransferError):
-    """No room on disk for the work."""
+    """Too little space on disk for temporary files."""
 
 
 class DivergenceError(StyleTransferError):
-    """Training whose loss stays infinite or not a number."""
+    """Training whose loss stays infinite or NaN."""
 
 
 class PrecisionError(StyleTransferError):
-    """A network that float16 cannot hold."""
+    """A network whose weights exceed the range of float16."""
 
 
 class ParityError(StyleTransferError):
-    """An exported graph that differs from its network."""
+    """An exported graph whose output differs from that of its network."""
 
 
 class MissingExtraError(StyleTransferError):
-    """A package that an extra of the installation brings, and that is not there."""
+    """A Python package that is not installed and belongs to an extra."""
 
 
 class StoppedError(StyleTransferError):
-    """Training that a signal stopped; the exit status is that of a process it ends."""
+    """Training that a signal stopped. The exit status is 128 plus the signal's number."""
 
     def __init__(self, signal: int, message: str) -> None:
         super().__init__(message)

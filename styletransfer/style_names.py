@@ -1,4 +1,4 @@
-"""Names of styles: those that the options of the commands can tell from their own words."""
+"""Check names of styles: they must not contain words and signs of the options' grammar."""
 
 from styletransfer.errors import StyleError
 
@@ -7,18 +7,19 @@ SEPARATORS = ",:/\\="
 
 
 def check_style_name(name: str) -> None:
-    """Refuse a name that a style text, a mask or a file's name could not hold.
+    """Refuse a name that could not be used in `--style`, in `--mask` or as a file name.
 
     Raises:
-        StyleError: `name` is a word of the grammar, holds a separator or a character that does
-            not print, or has blanks around it.
+        StyleError: The name is empty, is a reserved word, has spaces around it, or contains a
+            separator or an unprintable character.
     """
     if name in RESERVED:
-        raise StyleError(f"a style cannot be called {name!r}: the options use this word; rename it")
+        raise StyleError(f"a style cannot be called {name!r}: the options reserve it; rename it")
     if not name.strip() or name != name.strip() or not name.isprintable():
-        raise StyleError(f"{name!r} is no name for a style: it is empty or has blanks around it")
+        fault = "it is empty, has spaces around it or is not printable"
+        raise StyleError(f"{name!r} is no name for a style: {fault}; rename it")
     if found := sorted(set(name) & set(SEPARATORS)):
         signs = " ".join(found)
-        raise StyleError(f"{name!r} is no name for a style: it holds {signs}; rename it")
+        raise StyleError(f"{name!r} is no name for a style: it contains {signs}; rename it")
     if name.strip(".") == "":
-        raise StyleError(f"{name!r} is no name for a style: it names a folder; rename it")
+        raise StyleError(f"{name!r} is no name for a style: it means a folder; rename it")

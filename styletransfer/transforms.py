@@ -1,4 +1,4 @@
-"""Stylization as a torchvision transform, for data augmentation on the fly."""
+"""Stylization as a torchvision transform, for data augmentation during training."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,27 +17,30 @@ __all__ = ["RandomStylize"]
 
 
 class RandomStylize(v2.Transform):  # type: ignore[misc]
-    """Stylize images at random (Geirhos et al. 2019, "Stylized-ImageNet").
+    """Stylize images at random.
 
-    One style and one strength are drawn for each call, with torch's generator, so that
-    `torch.manual_seed` and the seeds of a DataLoader's workers decide them. Bounding boxes, masks
-    and labels pass unchanged: stylization moves no pixel. Put it before the transforms that
-    normalize.
+    Each call draws one style and one strength from torch's generator, so `torch.manual_seed` and
+    the seeds of a DataLoader's workers make them reproducible. Bounding boxes, masks and labels
+    are returned unchanged, because stylization moves no pixel. Put this transform before those
+    that normalize.
+
+    Inputs are PIL images and image tensors (…×3×H×W, uint8, or floating point in 0..1). The output
+    has the type, size and device of the input. All images of a batch get the same style.
 
     Args:
-        styles: names or blends to draw from; by default every style of the model but `identity`.
-        strength: range to draw the strength from, in 0..1.
-        p: probability that an image is stylized.
-        model: an ONNX file; by default the shipped gallery.
-        threads: number of CPU threads that work on one image. DataLoader workers need only 1.
-
-    Inputs are PIL images and image tensors (…×3×H×W, uint8, or floating point in 0..1); the output
-    has the type, the size and the device of the input. All images of a batch get the same style.
+        styles: Names or blends to draw from; by default every style of the model but `identity`.
+        strength: Range to draw the strength from, in 0..1.
+        p: Probability that an image is stylized.
+        model: An ONNX file; by default the shipped gallery.
+        threads: Number of CPU threads that work on one image. DataLoader workers need only 1.
 
     Raises:
-        StyleError: the model does not have a style.
-        ModelError: the file is not a styletransfer model.
-        ValueError: `strength` or `p` is outside 0..1, or an image has no 3 channels.
+        StyleError: The model does not have a style.
+        ModelError: The file is not a styletransfer model.
+        ValueError: `strength` or `p` is outside 0..1, or an image does not have 3 channels.
+
+    Reference:
+        Geirhos et al. 2019, ImageNet-Trained CNNs Are Biased Towards Texture.
     """
 
     _transformed_types = (

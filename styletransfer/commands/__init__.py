@@ -1,1 +1,1 @@
-"""The `styletransfer` command: one file for each of its commands."""
+"""The commands of `styletransfer`, one file for each."""

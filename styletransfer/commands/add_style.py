@@ -16,7 +16,7 @@ from styletransfer.commands.written import check_output, write_checkpoint
 @click.argument("image", metavar="PAINTING", type=options.PATH)
 @click.argument("name")
 @options.output(options.TARGET_FILE, "Checkpoint to write. Example: -o gallery2.ckpt")
-@options.photographs("Folder of photographs to learn on, a hundred or more.")
+@options.photographs("Folder of photographs to train on, a hundred or more.")
 @click.option(
     "--steps",
     type=click.IntRange(min=1),
@@ -26,7 +26,7 @@ from styletransfer.commands.written import check_output, write_checkpoint
 )
 @options.short_side(
     "Short side of the painting in pixels; the default is that of the other paintings. A larger "
-    "one gives finer strokes.",
+    "value gives finer strokes.",
     least=16,
     example=512,
 )
@@ -36,10 +36,10 @@ from styletransfer.commands.written import check_output, write_checkpoint
     type=click.Choice(["fp32", "bf16"]),
     default="fp32",
     show_default=True,
-    help="Precision of the loss network; bf16 is faster on GPUs and on processors with AMX. "
+    help="Precision of the networks during training; bf16 is faster on GPUs and on CPUs with AMX. "
     "Example: --precision bf16",
 )
-@options.seed("Seed of the crops of the photographs.")
+@options.seed("Seed of the random crops of the photographs.")
 @options.device
 @options.threads
 @options.overwrite
@@ -60,10 +60,10 @@ def add_style(
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    """Train the network in CKPT on one more painting, as the style NAME.
+    """Add a style called NAME to the network in CKPT, trained on the picture PAINTING.
 
-    Only the weights of the new style are trained; every bit of the other styles stays.
-    `styletransfer export` writes the ONNX file of the result.
+    Only the weights of the new style are trained. The other styles do not change by a bit.
+    `styletransfer export` then writes the ONNX file.
 
     Example: styletransfer add-style gallery.ckpt painting.jpg monet -o gallery2.ckpt
     --photographs holiday/

@@ -1,4 +1,4 @@
-"""The one place that turns errors into lines and exit codes."""
+"""Turn errors into one line on stderr and an exit status, for every command."""
 
 import errno
 import sys
@@ -12,10 +12,10 @@ from styletransfer.errors import StyleTransferError, one_line
 
 
 class Command(click.Command):
-    """A command that knows what is true after Ctrl-C.
+    """A command that says after Ctrl-C what has been done.
 
     Args:
-        interrupted: What a user should know when the command was interrupted.
+        interrupted: What the message says after "interrupted;".
     """
 
     def __init__(
@@ -26,10 +26,10 @@ class Command(click.Command):
 
 
 class OneLineErrors(click.Group):
-    """A group that reports every error as one line on stderr, without a usage text around it.
+    """A group of commands that reports each error as one line on stderr.
 
-    A wrong call, a StyleTransferError, a file system that refuses, and too little memory are
-    errors. All else is a bug and keeps its traceback; with `--traceback` so do errors.
+    A wrong call, a StyleTransferError, an OSError and a MemoryError are errors. Any other exception
+    is a bug and keeps its traceback. With `--traceback`, errors show theirs as well.
     """
 
     command_class = Command
@@ -45,7 +45,7 @@ class OneLineErrors(click.Group):
         super().add_command(cmd, name)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the command line and exit with its status."""
+        """Run a command line and exit with its status."""
         kwargs["standalone_mode"] = False
         words = args[0] if args else kwargs.get("args")
         show = "--traceback" in (sys.argv[1:] if words is None else words)
@@ -61,7 +61,7 @@ class OneLineErrors(click.Group):
             _end(error, "not enough memory; give fewer or smaller pictures", 1, show)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command that was named; Ctrl-C is an error of its own."""
+        """Run the chosen command. Ctrl-C becomes an error with exit status 130."""
         try:
             return super().invoke(ctx)
         except Exception as error:
@@ -92,7 +92,7 @@ def _traceback_option() -> click.Option:
 
 def _of_file_system(error: OSError) -> str:
     reason = error.strerror or str(error) or type(error).__name__
-    # Whatever writes a file names it, so what is full and has no name is a stream.
+    # Our code names every file that it writes, so a full disk without a name is a stream.
     full = "standard output" if error.errno in (errno.ENOSPC, errno.EIO, errno.EBADF) else None
     where = error.filename or full
     return f"{where}: {reason}" if where else reason

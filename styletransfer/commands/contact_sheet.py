@@ -15,7 +15,7 @@ from styletransfer.commands.command_line import Command
     "--style",
     "styles",
     multiple=True,
-    help="Style or blend to show; repeat the option for several. The default is every style. "
+    help="Style or blend to show; repeat the option for more. The default is every style. "
     "Example: --style udnie --style udnie:0.5,the_scream:0.5 --style the_scream",
 )
 @options.short_side("Short side of each picture on the sheet, in pixels.", default=256, example=400)
@@ -33,7 +33,7 @@ def contact_sheet(
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    """Draw photographs in every style, or in chosen blends, on one labeled sheet.
+    """Show photographs in every style, or in chosen styles and blends, on one labeled sheet.
 
     Example: styletransfer contact-sheet photo.jpg -o sheet.png --short-side 320
     """

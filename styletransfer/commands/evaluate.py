@@ -14,13 +14,13 @@ from styletransfer.commands.written import check_output
 
 @click.command(cls=Command, interrupted="no figures were written")
 @options.model
-@options.photographs("Folder of photographs that training did not see.")
-@options.paintings("Folder of the paintings, each named as its style.")
+@options.photographs("Folder of photographs that were not used for training.")
+@options.paintings("Folder of the paintings; each file has the name of its style.")
 @click.option(
     "--json",
     "output",
     type=options.TARGET_FILE,
-    help="File to write all figures to as well. Example: --json figures.json",
+    help="JSON file to write the figures to as well. Example: --json figures.json",
 )
 @options.loss_weights
 @click.option(
@@ -28,15 +28,15 @@ from styletransfer.commands.written import check_output
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Number of pairs of photograph and style for which the iterations of L-BFGS are counted "
-    "that reach the same loss; each takes minutes. Example: --yardstick 3",
+    help="Number of pictures for which to count the L-BFGS iterations that reach the loss of the "
+    "model; each takes minutes. Example: --yardstick 3",
 )
 @click.option(
     "--yardstick-cap",
     type=click.IntRange(min=1),
     default=200,
     show_default=True,
-    help="Number of iterations after which L-BFGS stops. Example: --yardstick-cap 500",
+    help="Greatest number of L-BFGS iterations. Example: --yardstick-cap 500",
 )
 @options.device
 @options.threads
@@ -57,9 +57,9 @@ def evaluate(
 ) -> None:
     """Measure a model on photographs: losses, tone, frame, grid, flicker and time of each style.
 
-    The photographs are scaled to a short side of 320 pixels; the long side is cut to at most 480.
-    Values in brackets are those of the photographs as they are. --device is for the losses; the
-    model runs in ONNX Runtime.
+    Each photograph is scaled to a short side of 320 pixels, and its long side is cropped to 480.
+    Values in brackets are for the unchanged photographs. --device is for the losses: the model
+    runs in ONNX Runtime.
 
     Example: styletransfer evaluate --photographs holiday/ --paintings paintings/ --json f.json
     """

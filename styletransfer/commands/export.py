@@ -18,12 +18,11 @@ from styletransfer.commands.written import check_output
     type=click.Choice(["fp32", "fp16"]),
     default="fp32",
     show_default=True,
-    help="Precision of the weights. An fp16 file has half the size and is for GPUs; a CPU is "
-    "slower with it. Example: --precision fp16",
+    help="Precision of the weights. An fp16 file has half the size and is for GPUs; on a CPU it is "
+    "slower. Example: --precision fp16",
 )
 @options.photographs(
-    "Folder of photographs on which to measure how far fp16 is from fp32; the default is smooth "
-    "noise.",
+    "Folder of photographs on which to compare fp16 with fp32; the default is smooth noise.",
     required=False,
 )
 @options.overwrite
@@ -38,14 +37,14 @@ def export(
 ) -> None:
     """Write the network in CKPT to the ONNX file OUTPUT.
 
-    The file is written only after ONNX Runtime was found to compute what the network computes.
-    Inputs and output are float32 in both precisions.
+    The file is written only if ONNX Runtime gives the same pictures as the network. Inputs and
+    output are float32 in both precisions.
 
     Example: styletransfer export checkpoints/gallery.ckpt gallery.onnx
     """
     check_output(output, overwrite=overwrite, inputs=[checkpoint])
     if photographs and precision == "fp32":
-        raise click.UsageError("--photographs goes with --precision fp16, which is measured there")
+        raise click.UsageError("--photographs needs --precision fp16")
     with extra("train"):
         from styletransfer.export.export import export_checkpoint
     from styletransfer.atomic import written_whole

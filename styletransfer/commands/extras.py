@@ -1,4 +1,4 @@
-"""Commands that need more than the base installation brings."""
+"""Imports of packages that are not part of the base installation."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,15 +6,15 @@ from contextlib import contextmanager
 from styletransfer.errors import MissingExtraError
 
 DISTRIBUTION = "painterly"
-"""The name to install by; the packages in it are called `styletransfer` and `interp`."""
+"""Name of the distribution for pip. Its packages are called `styletransfer` and `interp`."""
 
 
 @contextmanager
 def extra(name: str) -> Iterator[None]:
-    """Wrap the imports of a command that needs the extra `name`.
+    """Wrap imports that need the extra `name` of the distribution.
 
     Raises:
-        MissingExtraError: A module is not installed; the line says how to get it.
+        MissingExtraError: A module is not installed. The message says how to install it.
     """
     try:
         yield

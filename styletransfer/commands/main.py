@@ -26,7 +26,7 @@ from styletransfer.commands.web import web
 @click.version_option(__version__, prog_name="styletransfer")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
-    """Paint photographs in the style of a painting, with one small ONNX model.
+    """Paint photographs in the style of paintings, with one small ONNX model.
 
     Example: styletransfer stylize photo.jpg -o painted.jpg --style the_scream
     """
@@ -34,7 +34,7 @@ def cli(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-# Each imports what reads pictures and runs models inside its function: `--help` waits for none.
+# Commands import NumPy, Pillow and ONNX Runtime when they run, so that `--help` is quick.
 for command in (
     stylize,
     styles,
@@ -55,9 +55,9 @@ def main(words: Sequence[str] = ()) -> None:
     """Run the `styletransfer` command and exit with its status.
 
     Args:
-        words: What comes before the words of the command line.
+        words: Words to put before those of the command line.
     """
-    # Pillow warns of what is odd in a file; what matters of it is told as an error or a note.
+    # Pillow warns of oddities in a file. Those that matter are reported as errors or notes.
     warnings.filterwarnings("ignore", module="PIL")
     logging.basicConfig(format="%(levelname)s: %(message)s")
     cli([*words, *sys.argv[1:]], prog_name="styletransfer")

@@ -1,4 +1,4 @@
-"""Every option that several commands share, each with one name and one wording."""
+"""The options that several commands share: one name and one help text for each."""
 
 import os
 import re
@@ -17,10 +17,10 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
 class PathOf(click.Path):
-    """A path from the command line; says what went wrong where it is a URL, `~` or a pattern.
+    """A path on the command line. A URL, a quoted `~` or an unmatched pattern gets its own error.
 
     Args:
-        written: The path is one to write, which may hold any character.
+        written: Whether the path is an output. Its name may contain `*` and `?`.
     """
 
     def __init__(self, *, written: bool = False, **kwargs: Any) -> None:
@@ -67,28 +67,28 @@ TARGET_FILE = PathOf(written=True, dir_okay=False)
 model = click.option(
     "--model",
     type=PRESENT_FILE,
-    help="ONNX file that `styletransfer export` wrote; by default the gallery that comes with "
+    help="ONNX file that `styletransfer export` wrote. The default is the gallery that comes with "
     "this package. Example: --model mine.onnx",
 )
 provider = click.option(
     "--provider",
     default="auto",
     show_default=True,
-    help="ONNX Runtime's execution provider: cpu, cuda, tensorrt, coreml, directml, …; 'auto' "
-    "takes a GPU where there is one. Example: --provider cuda",
+    help="Execution provider of ONNX Runtime: cpu, cuda, tensorrt, coreml, directml, …; 'auto' "
+    "uses a GPU if there is one. Example: --provider cuda",
 )
 device = click.option(
     "--device",
     default="auto",
     show_default=True,
     metavar="auto|cpu|cuda[:N]|mps",
-    help="PyTorch device to compute on; 'auto' takes a GPU where there is one. "
+    help="PyTorch device to compute on; 'auto' uses a GPU if there is one. "
     "Example: --device cuda:1",
 )
 threads = click.option(
     "--threads",
     type=click.IntRange(min=1),
-    help="Number of CPU threads; by default one for each core. Example: --threads 2",
+    help="Number of CPU threads; the default is one for each core. Example: --threads 2",
 )
 loss_weights = click.option(
     "--loss-weights",
@@ -107,27 +107,27 @@ strength = click.option(
 preserve_colors = click.option(
     "--preserve-colors",
     is_flag=True,
-    help="Keep the colors of the photograph; only lightness is painted. Example: --preserve-colors",
+    help="Keep the colors of the photograph and change only its lightness. "
+    "Example: --preserve-colors",
 )
 strip = click.option(
     "--strip",
     is_flag=True,
-    help="Leave out what the file tells of the photograph: EXIF with date and place, XMP, "
-    "resolution. Example: --strip",
+    help="Leave out the metadata: EXIF with date and place, XMP, resolution. Example: --strip",
 )
 max_pixels = click.option(
     "--max-pixels",
     type=click.IntRange(min=1),
-    default=200_000_000,  # DEFAULT_MAX_PIXELS; to import it would slow down every --help
+    default=200_000_000,  # as DEFAULT_MAX_PIXELS, whose import would slow down --help
     show_default=True,
-    help="Limit for the pixels of a picture, as a guard against files that fill the disk. "
+    help="Greatest number of pixels of a picture, as a guard against malicious files. "
     "Example: --max-pixels 500000000",
 )
 checkpoint = click.argument("checkpoint", metavar="CKPT", type=FILE)
 overwrite = click.option(
     "--overwrite",
     is_flag=True,
-    help="Replace files that exist. Example: --overwrite",
+    help="Replace existing files. Example: --overwrite",
 )
 quiet = click.option(
     "--quiet",
@@ -148,7 +148,7 @@ def memory(what: str, *, default: str | None) -> Decorator[Any]:
 
 
 def output(kind: Any, what: str) -> Decorator[Any]:
-    """Add `-o`, which is required."""
+    """Add the required option `-o`."""
     return click.option("-o", "--output", required=True, type=kind, help=what)
 
 

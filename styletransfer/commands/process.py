@@ -1,13 +1,13 @@
-"""One command line as a whole process: its streams, its signals and its exit status.
+"""Run a command line as a process: its streams, its signals and its exit status.
 
-Nothing is imported here before Ctrl-C is handled, so it is one line at any moment.
+This module imports as little as possible, so that Ctrl-C is handled from the start.
 """
 
 import os
 import signal
 import sys
 
-TYPE_CHECKING = False  # `typing` takes a while, in which Ctrl-C would be a traceback
+TYPE_CHECKING = False  # while `typing` is imported, Ctrl-C would show a traceback
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, NoReturn
@@ -19,9 +19,9 @@ _arrived = False
 def run_process(module: str, words: "Sequence[str]" = ()) -> "NoReturn":
     """Call `main` of a module with `words`, and end the process with its exit status."""
     _open_missing_streams()
-    # ONNX Runtime would send reports, and warns on stderr where it cannot keep an identifier.
+    # Otherwise ONNX Runtime sends usage reports, and warns on stderr if it cannot store an ID.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    # A shell that starts a process in the background has it ignore Ctrl-C; that stays so.
+    # A shell makes a process in the background ignore Ctrl-C. Keep that.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
     try:
@@ -39,28 +39,28 @@ def run_process(module: str, words: "Sequence[str]" = ()) -> "NoReturn":
         status = INTERRUPTED
     status = _flush(status)
     if status == INTERRUPTED:
-        os._exit(status)  # threads of native libraries would abort the process on the way out
+        os._exit(status)  # threads of native libraries would abort a normal exit
     sys.exit(status)
 
 
 def interrupted() -> bool:
-    """Whether Ctrl-C has arrived: native code may turn its exception into another one."""
+    """Tell whether Ctrl-C has arrived. Native code may turn its exception into another one."""
     return _arrived
 
 
 def _interrupt(_signal: int, _frame: "Any") -> None:
     global _arrived
-    if _arrived:  # a second Ctrl-C does not wait for what the first one has to clean up
+    if _arrived:  # a second Ctrl-C does not wait for the cleanup
         os._exit(INTERRUPTED)
     _arrived = True
     raise KeyboardInterrupt
 
 
 def _open_missing_streams() -> None:
-    """Give a closed stdin, stdout or stderr the null device.
+    """Connect a closed stdin, stdout or stderr to the null device.
 
-    Python sets such a stream to None, and the next file opened takes its number: then what a
-    library writes to stderr would land in the user's picture.
+    Otherwise the next file that is opened takes the stream's number, and what a library writes to
+    stderr ends up in the user's picture.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
@@ -72,7 +72,7 @@ def _open_missing_streams() -> None:
 
 
 def _flush(status: int) -> int:
-    """Write out what is buffered; a full disk or a closed pipe is an exit status, no traceback."""
+    """Flush stdout. A full disk or a closed pipe gives an exit status, not a traceback."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -83,7 +83,7 @@ def _flush(status: int) -> int:
         status = status or 1
     else:
         return status
-    # What Python flushes at the end of the process goes nowhere.
+    # Python flushes stdout again when the process ends: let it go nowhere.
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())
     return status

@@ -25,10 +25,10 @@ def select_styles(
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    """Keep only the styles NAME of the network in CKPT, in that order.
+    """Keep only the styles called NAME of the network in CKPT, in this order.
 
-    This removes and reorders styles. The identity always stays, as the first one. Nothing is
-    trained: every style that stays keeps all its bits.
+    The style `identity` always stays, as the first one. Nothing is trained, and the styles that
+    stay do not change by a bit.
 
     Example: styletransfer select-styles gallery.ckpt udnie the_scream -o two.ckpt
     """

@@ -16,12 +16,12 @@ FORMATS = ("png", "jpg", "webp", "tiff", "bmp")
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=options.PATH)
 @options.output(
     options.TARGET,
-    "File or folder to write; a folder is made where there is none, and - is standard output. "
+    "File or folder to write, or - for standard output. A missing folder is made. "
     "Example: -o painted.jpg",
 )
 @click.option(
     "--style",
-    help="Style, blend, 'each' for all styles, or a folder of masks named after styles. "
+    help="Style, blend, 'each' for every style, or a folder of masks named after styles. "
     "Example: --style the_scream:0.6,udnie:0.4",
 )
 @click.option(
@@ -29,7 +29,7 @@ FORMATS = ("png", "jpg", "webp", "tiff", "bmp")
     "masks",
     metavar="FILE=STYLE",
     multiple=True,
-    help="Style for the white part of a mask, or for the rest; repeat the option for several. "
+    help="Style for the white part of a mask, or for the rest; repeat the option for more masks. "
     "Example: --mask sky.png=starry_night --mask rest=udnie",
 )
 @options.strength
@@ -40,17 +40,16 @@ FORMATS = ("png", "jpg", "webp", "tiff", "bmp")
     default="auto",
     show_default=True,
     metavar="auto|N|off",
-    help="Work on tiles of N×N pixels, with the same result; 'auto' does so where the picture "
-    "needs more than --memory. Example: --tile 1024",
+    help="Side of tiles in pixels. Tiles need less memory and give the same result. 'auto' uses "
+    "them for pictures that need more than --memory. Example: --tile 1024",
 )
-@options.memory("Memory that --tile auto keeps to.", default="1GB")
+@options.memory("Greatest memory that --tile auto may use.", default="1GB")
 @options.max_pixels
 @options.strip
 @click.option(
     "--format",
     type=click.Choice(FORMATS),
-    help="Format of what is written to standard output; the default is png. "
-    "Example: -o - --format jpg",
+    help="Format for standard output; the default is png. Example: -o - --format jpg",
 )
 @options.model
 @options.provider
@@ -80,9 +79,9 @@ def stylize(
 ) -> None:
     """Stylize pictures, and all pictures in folders.
 
-    The pictures of a folder keep their names and their subfolders; --style each writes
-    photo-STYLE.jpg for every style. A file that fails is named on stderr, and the others are still
-    done. INPUT - is standard input.
+    The pictures of a folder keep their names and subfolders. --style each writes photo-STYLE.jpg
+    for every style. If a file fails, stderr names it and the work goes on. INPUT - is standard
+    input.
 
     Example: styletransfer stylize photos/ -o painted/ --style the_scream --short-side 720
 
@@ -92,9 +91,9 @@ def stylize(
     from styletransfer.inference.files import PictureOptions, stylize_files, stylize_piped
 
     if format is not None and output != PIPE:
-        raise click.UsageError("--format goes with -o -; a file's suffix names its format")
+        raise click.UsageError("--format needs -o -; the format of a file follows from its suffix")
     if PIPE in (*inputs, output) and len(inputs) > 1:
-        raise click.UsageError("give one INPUT where one of the two is -")
+        raise click.UsageError("give only one INPUT with -")
     stylizer = Stylizer(model, threads=threads, provider=provider)
     painting = PictureOptions(
         style=style,

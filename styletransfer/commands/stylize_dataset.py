@@ -34,36 +34,36 @@ def _shard(_ctx: click.Context, _: click.Parameter, text: str) -> tuple[int, int
 @click.argument("dst", type=options.Place())
 @click.option(
     "--style",
-    help="Style or blend for all pictures, 'random' to draw one for each file, or 'each' for all "
-    "styles, in a folder each. Example: --style random",
+    help="Style or blend for all pictures, 'random' to draw one for each file, or 'each' for every "
+    "style, each in its own folder. Example: --style random",
 )
 @click.option(
     "--style-from",
     type=options.PRESENT_FILE,
-    help="CSV table of paths below SRC and their styles. Example: --style-from styles.csv",
+    help="CSV file with paths below SRC and their styles. Example: --style-from styles.csv",
 )
 @click.option(
     "--strength",
     default="1",
     show_default=True,
     callback=_strength,
-    help="Strength of the style, from 0 (the photograph) to 1, or a range to draw from for each "
-    "file. Example: --strength 0.4..1",
+    help="Strength of the style, from 0 (the photograph) to 1, or a range from which one is drawn "
+    "for each file. Example: --strength 0.4..1",
 )
-@options.seed("Seed of random styles and strengths.")
+@options.seed("Seed of the random styles and strengths.")
 @options.preserve_colors
 @options.short_side(example=256)
 @click.option(
     "--crop",
     is_flag=True,
-    help="Cut out the middle square after scaling. Example: --short-side 224 --crop",
+    help="Keep only the middle square after scaling. Example: --short-side 224 --crop",
 )
 @click.option(
     "--format",
     type=click.Choice(FORMATS),
     default="same",
     show_default=True,
-    help="Format to write; 'same' is that of each file. Example: --format jpg",
+    help="Format to write; 'same' keeps the format of each file. Example: --format jpg",
 )
 @click.option(
     "--quality",
@@ -76,32 +76,32 @@ def _shard(_ctx: click.Context, _: click.Parameter, text: str) -> tuple[int, int
 @click.option(
     "--copy-others",
     is_flag=True,
-    help="Copy the files that are not images, such as labels. Example: --copy-others",
+    help="Copy files that are not images, such as labels. Example: --copy-others",
 )
 @click.option(
     "--shard",
     default="1/1",
     show_default=True,
     callback=_shard,
-    help="Part i of n of the work; other machines do the other parts. Example: --shard 2/8",
+    help="Part i/n of the work, for one of n machines. Example: --shard 2/8",
 )
 @click.option(
     "--engine",
     type=click.Choice(["local", "ray"]),
     default="local",
     show_default=True,
-    help="Where to work: on this machine, or on a Ray cluster. Example: --engine ray",
+    help="Where to compute: on this machine or on a Ray cluster. Example: --engine ray",
 )
 @click.option(
     "--ray-address",
-    help="Address of the cluster for --engine ray; without it, one is started on this machine. "
+    help="Address of the Ray cluster; the default is to start one on this machine. "
     "Example: --engine ray --ray-address auto",
 )
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
-    help="Number of pictures stylized at once; the default is one for each core, or all that the "
-    "cluster has. Example: --workers 4",
+    help="Number of pictures to stylize at once; the default is one for each core of the machine "
+    "or cluster. Example: --workers 4",
 )
 @options.memory(
     "Memory that the pictures take at most; a picture that needs more is stylized in tiles. The "
@@ -112,12 +112,12 @@ def _shard(_ctx: click.Context, _: click.Parameter, text: str) -> tuple[int, int
 @click.option(
     "--retry-failed",
     is_flag=True,
-    help="Try the files again that failed before. Example: --retry-failed",
+    help="Try files again that failed before. Example: --retry-failed",
 )
 @click.option(
     "--verify",
     is_flag=True,
-    help="Compare the data set with its manifest and write nothing; give the options of the run. "
+    help="Compare DST with its manifest and write nothing; give the options of the run too. "
     "Example: --style random --verify",
 )
 @options.model
@@ -135,11 +135,11 @@ def stylize_dataset(
     quiet: bool,
     **settings: Any,
 ) -> None:
-    """Stylize a whole data set: every image of the folder SRC, into the same tree at DST.
+    """Stylize a whole data set: every image below the folder SRC, into the same tree at DST.
 
-    SRC and DST may also be WebDataset tar files, one or a pattern. The command may be stopped at
-    any moment; the same command does what is missing. manifest.csv in DST lists each file that
-    was written, failures.csv each that failed.
+    SRC and DST may also be WebDataset tar files, one or a pattern. If the command is stopped, the
+    same command continues the work. In DST, manifest.csv lists the files that were written, and
+    failures.csv those that failed.
 
     Example: styletransfer stylize-dataset photos painted --style random --short-side 256 --crop
 
@@ -176,4 +176,4 @@ def stylize_dataset(
             click.echo(progress.shares())
     if outcome.failed:
         failed = amount(outcome.failed, "file")
-        raise WorkError(f"{failed} failed; {outcome.failures} tells why")
+        raise WorkError(f"{failed} failed; see {outcome.failures}")

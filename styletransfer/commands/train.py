@@ -17,9 +17,9 @@ from styletransfer.commands.extras import extra
 def train(ctx: click.Context, words: tuple[str, ...]) -> None:
     """Train a network on paintings, or validate a checkpoint, with PyTorch Lightning.
 
-    `styletransfer train fit --help` lists every option. --config takes a YAML file, or the name of
-    a recipe in this package: `quickstart`, which trains on any photographs in minutes, or
-    `gallery`. Options behind it replace its values.
+    `styletransfer train fit --help` lists every option. --config takes a YAML file or the name of
+    a recipe in this package: `quickstart` trains on any photographs in minutes, `gallery` and
+    `gallery-large` trained the shipped networks. Options after --config replace its values.
 
     Example: styletransfer train fit --config quickstart --photographs photos --paintings paintings
 

@@ -17,7 +17,7 @@ def _time(_ctx: click.Context, _option: click.Parameter, text: str | None) -> fl
     return None if text is None else parse_time(text)
 
 
-@click.command(cls=Command, interrupted="the same command goes on from the last whole piece")
+@click.command(cls=Command, interrupted="the same command continues from the last complete piece")
 @click.argument("source", metavar="IN", type=options.PATH)
 @options.output(
     options.TARGET,
@@ -29,7 +29,7 @@ def _time(_ctx: click.Context, _option: click.Parameter, text: str | None) -> fl
     "styles",
     metavar="STYLE[@TIME]",
     multiple=True,
-    help="Style or blend; repeat the option with times to cross-fade. "
+    help="Style or blend; repeat the option with times for a cross-fade. "
     "Example: --style starry_night@0 --style udnie@5s",
 )
 @click.option(
@@ -37,33 +37,35 @@ def _time(_ctx: click.Context, _option: click.Parameter, text: str | None) -> fl
     "masks",
     metavar="FILE=STYLE",
     multiple=True,
-    help="Style for the white part of a mask, a picture or a film, or for the rest; repeat the "
-    "option for several. Example: --mask sky.mp4=starry_night --mask rest=udnie",
+    help="Style for the white part of a mask (a picture or a film), or for the rest; repeat the "
+    "option for more masks. Example: --mask sky.mp4=starry_night --mask rest=udnie",
 )
 @click.option(
     "--strength",
     "strengths",
     metavar="STRENGTH[@TIME]",
     multiple=True,
-    help="Strength of the style, from 0 (the photograph) to 1; repeat the option with times to "
-    "change it. Example: --strength 0@0 --strength 1@3s",
+    help="Strength of the style, from 0 (the photograph) to 1; repeat the option with times for a "
+    "change. Example: --strength 0@0 --strength 1@3s",
 )
 @click.option(
     "--stability",
     type=float,
     default=1.0,
     show_default=True,
-    help="How firmly strokes stay on what they show, from 0 (every frame by itself) to 1. "
+    help="Stability of the strokes from frame to frame, from 0 (each frame by itself) to 1. "
     "Example: --stability 0.5",
 )
 @options.preserve_colors
 @options.short_side("Scale the short side of the frames to N pixels first.", least=2)
-@click.option("--start", metavar="TIME", callback=_time, help="Begin here. Example: --start 1:30")
-@click.option("--end", metavar="TIME", callback=_time, help="End here. Example: --end 95s")
+@click.option(
+    "--start", metavar="TIME", callback=_time, help="Time to begin at. Example: --start 1:30"
+)
+@click.option("--end", metavar="TIME", callback=_time, help="Time to end at. Example: --end 95s")
 @click.option(
     "--crf",
     type=click.IntRange(0, 63),
-    help="Quality of mp4 and mkv (default 18) or webm (default 30); less is better. "
+    help="Constant rate factor of mp4 and mkv (default 18) or webm (default 30); less is better. "
     "Example: --crf 23",
 )
 @options.model
@@ -91,8 +93,8 @@ def video(
 ) -> None:
     """Stylize a film: a file, an animated picture, or a folder or pattern of numbered frames.
 
-    Sound, subtitles, chapters and the times of the frames are kept. Strokes stay on what they show.
-    The work may be stopped at any moment; the same command goes on from there.
+    Sound, subtitles, chapters and the times of the frames are kept. Strokes move with the objects
+    in the film. If the command is stopped, the same command continues the work.
 
     Example: styletransfer video holiday.mp4 -o painted.mp4 --style starry_night
 
@@ -105,7 +107,7 @@ def video(
     from styletransfer.inference.work import report
 
     if bool(styles) == bool(masks):
-        raise click.UsageError("give a --style, or a --mask for each region, but not both")
+        raise click.UsageError("give either --style or --mask")
     chosen = FilmOptions(
         styles=styles,
         strengths=strengths,
@@ -123,7 +125,7 @@ def video(
         def advance(done: int, total: int) -> None:
             if bar.total is None:
                 bar.reset(total)
-                bar.initial = bar.n = done  # frames of an earlier run took no time now
+                bar.initial = bar.n = done  # frames of an earlier run do not count for the rate
             bar.update(done - bar.n)
 
         result = stylize_film(

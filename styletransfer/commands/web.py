@@ -5,24 +5,25 @@ import click
 from styletransfer.commands.command_line import Command
 
 
-@click.command(cls=Command, interrupted="the page is served no more")
+@click.command(cls=Command, interrupted="the server has stopped")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=8420,
     show_default=True,
-    help="TCP port of the page on this machine; 0 takes a free one. Example: --port 9000",
+    help="TCP port of the page on this machine; 0 chooses a free one. Example: --port 9000",
 )
 @click.option(
     "--browser/--no-browser",
     default=True,
     show_default=True,
-    help="Open the page in the browser. Example: --no-browser",
+    help="Whether to open the page in the browser. Example: --no-browser",
 )
 def web(port: int, browser: bool) -> None:
     """Serve a page that paints photographs in the browser.
 
-    The page is served to this machine alone, and photographs stay in the browser. Ctrl-C stops.
+    Only this machine can open the page, and photographs never leave the browser. Ctrl-C stops the
+    server.
 
     Example: styletransfer web
     """

@@ -1,4 +1,4 @@
-"""Files that a command is about to write: nothing of the user's is lost."""
+"""Check and write the output file of a command."""
 
 import io
 from collections.abc import Iterable
@@ -10,11 +10,15 @@ from styletransfer.errors import OutputError
 
 
 def check_output(output: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
-    """Refuse an output before any work is done.
+    """Refuse an output file that must not or cannot be written, before any work is done.
+
+    Args:
+        output: The file to write.
+        overwrite: Whether an existing file may be replaced.
+        inputs: Files that are read. They are never replaced.
 
     Raises:
-        OutputError: `output` is one of `inputs`, exists (without `overwrite`), or lies in a folder
-            that does not exist.
+        OutputError: `output` is one of `inputs`, exists, or its folder does not exist.
     """
     if output.exists():
         if any(path.exists() and output.samefile(path) for path in inputs):
@@ -26,10 +30,10 @@ def check_output(output: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) 
 
 
 def write_checkpoint(checkpoint: dict[str, Any], output: Path) -> None:
-    """Write a checkpoint, whole or not at all."""
+    """Write a checkpoint file, complete or not at all."""
     import torch
 
-    content = io.BytesIO()  # torch has errors of its own for a file that takes no more
+    content = io.BytesIO()  # torch.save raises its own errors when the disk is full
     torch.save(checkpoint, content)
     with written_whole(output) as file:
         file.write(content.getbuffer())

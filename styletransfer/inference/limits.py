@@ -21,7 +21,7 @@ def parse_bytes(text: str) -> int:
     """Turn `800MB` or `1.5GB` into a number of bytes.
 
     Raises:
-        RequestError: the text is no size.
+        RequestError: The text is no size.
     """
     size = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)i?b?", text.strip().lower())
     if size is None or float(size[1]) == 0:
@@ -33,7 +33,7 @@ def reading_bytes(path: Path) -> int:
     """Return the memory that decoding an image file takes, told by its header alone.
 
     Raises:
-        ImageError: the file is missing or no image.
+        ImageError: The file is missing or no image.
     """
     with open_file(path) as file:
         image = identify(file, str(path), DEFAULT_MAX_PIXELS)

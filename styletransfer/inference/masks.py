@@ -73,8 +73,8 @@ def read_masks(
     """Decode the mask of every region.
 
     Args:
-        regions: what `parse_masks` or `masks_in` returned.
-        memory: bytes that the process may take.
+        regions: What `parse_masks` or `masks_in` returned.
+        memory: Bytes that the process may take.
 
     Returns:
         A mask for each region, uint8 of its file's size and upright, white where the style goes;
@@ -82,8 +82,8 @@ def read_masks(
         part of the region. Then notes about the files.
 
     Raises:
-        ImageError: a mask cannot be read.
-        MemoryLimitError: a mask takes more memory than there may be.
+        ImageError: A mask cannot be read.
+        MemoryLimitError: A mask takes more memory than there may be.
     """
     masks: list[Pixels | None] = []
     notes = []
@@ -114,7 +114,7 @@ def stylize_regions(
     region stays as it is; the notes, which are carried over as the alpha is, say how much that is.
 
     Raises:
-        MaskError: a mask has another aspect than the picture.
+        MaskError: A mask has another aspect than the picture.
     """
     height, width = picture.rgb.shape[:2]
     for region, mask in zip(regions, masks, strict=True):

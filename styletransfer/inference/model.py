@@ -17,14 +17,14 @@ class Model:
     """An open session, its provider, and what the file's metadata says of its network.
 
     Attributes:
-        session: an ONNX Runtime session.
-        provider: the short name of what it runs on.
-        styles: names of the styles; the first is `identity`.
-        network: name of the architecture.
-        receptive_field: side of the square that an output pixel depends on, in pixels.
-        trained_on: the data that it was trained on.
-        bytes_per_pixel: memory at the peak of a run; None if the file does not say.
-        fixed: the numbers of images, rows and columns that it takes; None for any number.
+        session: An ONNX Runtime session.
+        provider: The short name of what it runs on.
+        styles: Names of the styles; the first is `identity`.
+        network: Name of the architecture.
+        receptive_field: Side of the square that an output pixel depends on, in pixels.
+        trained_on: The data that it was trained on.
+        bytes_per_pixel: Memory at the peak of a run; None if the file does not say.
+        fixed: The numbers of images, rows and columns that it takes; None for any number.
     """
 
     session: Any
@@ -50,13 +50,13 @@ def open_model(
     """Open a model file.
 
     Args:
-        path: an ONNX file.
-        threads: number of CPU threads that work on one picture; by default one for each core.
-        provider: a short name, or `auto`; see `styletransfer.inference.providers`.
+        path: An ONNX file.
+        threads: Number of CPU threads that work on one picture; by default one for each core.
+        provider: A short name, or `auto`; see `styletransfer.inference.providers`.
 
     Raises:
-        ProviderError: this build of ONNX Runtime does not have the provider.
-        ModelError: the file is missing, ONNX Runtime cannot open it, or it is not a styletransfer
+        ProviderError: This build of ONNX Runtime does not have the provider.
+        ModelError: The file is missing, ONNX Runtime cannot open it, or it is not a styletransfer
             model.
     """
     path = Path(path)

@@ -19,8 +19,8 @@ class Input:
     """An image to read.
 
     Attributes:
-        path: the file.
-        place: where its output goes, relative to the output folder.
+        path: The file.
+        place: Where its output goes, relative to the output folder.
     """
 
     path: Path
@@ -46,8 +46,8 @@ def gather(
     cannot be read were passed over.
 
     Raises:
-        RequestError: a folder holds no image.
-        ImageError: a folder cannot be listed.
+        RequestError: A folder holds no image.
+        ImageError: A folder cannot be listed.
     """
     inputs = []
     for path in paths:
@@ -79,19 +79,19 @@ def plan_outputs(
     """Decide which file every input is written to. Nothing is made on disk.
 
     Args:
-        paths: files and folders.
-        out: a file, if it has the suffix of an image format and there is one picture to write;
+        paths: Files and folders.
+        out: A file, if it has the suffix of an image format and there is one picture to write;
             otherwise a folder.
-        styles: style texts, one if not `each`.
-        each: write every input in all of `styles`, with the style in the file's name.
-        overwrite: replace files that exist. Inputs are never replaced.
-        spared: more files that are never replaced, such as masks.
-        report: see `gather`.
+        styles: Style texts, one if not `each`.
+        each: Write every input in all of `styles`, with the style in the file's name.
+        overwrite: Replace files that exist. Inputs are never replaced.
+        spared: More files that are never replaced, such as masks.
+        report: See `gather`.
 
     Raises:
-        OutputError: two inputs would be written to one file, a file would be overwritten, or the
+        OutputError: Two inputs would be written to one file, a file would be overwritten, or the
             format cannot be written.
-        RequestError, ImageError: see `gather`.
+        RequestError, ImageError: See `gather`.
     """
     inputs = gather(paths, out, report)
     if is_picture_name(out) and not _is_folder(out):
@@ -122,7 +122,7 @@ def check_targets(sources: Iterable[Path], targets: Sequence[Path], *, overwrite
     """Refuse `targets` that would overwrite something or that cannot be written.
 
     Raises:
-        OutputError: a target is one of `sources`, is a folder, exists (without `overwrite`), or
+        OutputError: A target is one of `sources`, is a folder, exists (without `overwrite`), or
             lies in a folder that cannot be made or written to.
     """
     read = {_identity(source) for source in sources} - {None}

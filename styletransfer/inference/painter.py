@@ -43,9 +43,9 @@ class Tiles:
     """When a picture is stylized in tiles.
 
     Attributes:
-        side: side of a tile in pixels. None: a picture is stylized in tiles if it would not fit
+        side: Side of a tile in pixels. None: a picture is stylized in tiles if it would not fit
             into `memory` as a whole, and the tiles are as large as fit.
-        memory: bytes that the process may take. Not used if there is a `side`.
+        memory: Bytes that the process may take. Not used if there is a `side`.
     """
 
     side: int | None = None
@@ -56,10 +56,10 @@ class Painter:
     """Stylizes pictures one by one, all in the same way.
 
     Args:
-        stylizer: the model.
-        strength: strength of the style, in 0..1.
-        preserve_colors: paint only the lightness, and keep the photograph's colors.
-        regions, masks: styles for parts of a picture, as `masks.parse_masks` and
+        stylizer: The model.
+        strength: Strength of the style, in 0..1.
+        preserve_colors: Paint only the lightness, and keep the photograph's colors.
+        regions, masks: Styles for parts of a picture, as `masks.parse_masks` and
             `masks.read_masks` return them. The style given for a picture is then not used.
         tiles: None stylizes every picture as a whole, whatever memory it takes.
     """
@@ -86,14 +86,14 @@ class Painter:
         """Return `picture`, stylized.
 
         Args:
-            picture: the photograph.
-            style: a name or a blend.
-            advance: is told which share of the work has been done since it was last called.
+            picture: The photograph.
+            style: A name or a blend.
+            advance: Is told which share of the work has been done since it was last called.
 
         Raises:
-            StyleError: the style cannot be used.
-            MemoryLimitError: the picture takes more memory than `tiles` allow.
-            ScratchError: there is no room on disk for the tiles.
+            StyleError: The style cannot be used.
+            MemoryLimitError: The picture takes more memory than `tiles` allow.
+            ScratchError: There is no room on disk for the tiles.
             WorkError: ONNX Runtime fails.
         """
         if self.regions:
@@ -110,13 +110,13 @@ class Painter:
         """Refuse a file that takes more memory than there may be, before it is read.
 
         Args:
-            source: the file.
-            target: the file to write; None for a stream.
-            short_side: what the picture's short side is scaled to when it is read, in pixels.
+            source: The file.
+            target: The file to write; None for a stream.
+            short_side: What the picture's short side is scaled to when it is read, in pixels.
 
         Raises:
-            MemoryLimitError: the file takes more memory than `tiles` allow.
-            ImageError: its header cannot be read.
+            MemoryLimitError: The file takes more memory than `tiles` allow.
+            ImageError: Its header cannot be read.
         """
         if self.tiles is None or self.tiles.side is not None or not source.is_file():
             return
@@ -152,8 +152,8 @@ class Painter:
             A line that says how much it takes; None for a picture that is painted whole.
 
         Raises:
-            ScratchError: there is too little room.
-            MemoryLimitError: it takes more memory than `tiles` allow.
+            ScratchError: There is too little room.
+            MemoryLimitError: It takes more memory than `tiles` allow.
         """
         if not streamed and self.grid(size) is None:
             return None
@@ -182,7 +182,7 @@ class Painter:
         """Stylize the file `source` into `target`. Neither is ever held in memory.
 
         Raises:
-            ImageError: a file cannot be read or written. Otherwise as calling the painter does.
+            ImageError: A file cannot be read or written. Otherwise as calling the painter does.
         """
         from styletransfer.inference.tiled.scratch import scratch_file
         from styletransfer.inference.tiled.streams import FileRows, decoded, encode
@@ -221,7 +221,7 @@ class Painter:
         """The tiles of a picture; None for one that is stylized as a whole.
 
         Raises:
-            MemoryLimitError: it takes more memory than there may be.
+            MemoryLimitError: It takes more memory than there may be.
         """
         self.stylizer.check_size(*size)
         grid, least = self._plan(size, held)
@@ -275,7 +275,7 @@ def parse_tiles(tile: str, memory: str, receptive_field: int) -> tuple[Tiles | N
     """Return the tiles that `--tile` and `--memory` ask for, and notes on what was changed.
 
     Raises:
-        RequestError: a text is not what it should be.
+        RequestError: A text is not what it should be.
     """
     budget = parse_bytes(memory)
     if tile == OFF:

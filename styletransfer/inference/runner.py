@@ -44,7 +44,7 @@ class Runner:
 
         Raises:
             WorkError: ONNX Runtime fails.
-            ModelError: the output has another shape than the image.
+            ModelError: The output has another shape than the image.
         """
         options = self._options(feed["image"].size)
         output: Array

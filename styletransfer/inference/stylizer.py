@@ -30,14 +30,14 @@ class Stylizer:
     A Stylizer can be pickled. The copy opens the model file again, so the file must be there.
 
     Attributes:
-        styles: names of the styles; the first is `identity`.
-        network: name of the architecture.
-        receptive_field: side of the square that an output pixel depends on, in pixels.
-        trained_on: the data that it was trained on.
-        provider: what it runs on, such as `cpu` or `cuda`.
-        bytes_per_pixel: memory at the peak of a run, for a pixel of the picture; None if the file
+        styles: Names of the styles; the first is `identity`.
+        network: Name of the architecture.
+        receptive_field: Side of the square that an output pixel depends on, in pixels.
+        trained_on: The data that it was trained on.
+        provider: What it runs on, such as `cpu` or `cuda`.
+        bytes_per_pixel: Memory at the peak of a run, for a pixel of the picture; None if the file
             does not say.
-        fixed: the numbers of images, rows and columns that it takes; None for any number.
+        fixed: The numbers of images, rows and columns that it takes; None for any number.
     """
 
     def __init__(
@@ -50,15 +50,15 @@ class Stylizer:
         """Open a model file.
 
         Args:
-            model: an ONNX file; by default the shipped gallery.
-            threads: number of CPU threads that work on one picture; by default one for each core.
-            provider: what to run on; see `styletransfer.inference.providers`. `auto` takes a GPU
+            model: An ONNX file; by default the shipped gallery.
+            threads: Number of CPU threads that work on one picture; by default one for each core.
+            provider: What to run on; see `styletransfer.inference.providers`. `auto` takes a GPU
                 where there is one. If a provider cannot be loaded, the CPU is used and a warning
                 is logged.
 
         Raises:
-            ModelError: the file is not a styletransfer model.
-            ProviderError: this ONNX Runtime does not have the provider.
+            ModelError: The file is not a styletransfer model.
+            ProviderError: This ONNX Runtime does not have the provider.
         """
         if threads is not None and threads < 1:
             raise ValueError(f"threads must be 1 or more, not {threads}")
@@ -92,18 +92,18 @@ class Stylizer:
         """Stylize one picture.
 
         Args:
-            picture: a path, a PIL image, an array (H×W×3, uint8, sRGB) or a `Picture`. A PIL
+            picture: A path, a PIL image, an array (H×W×3, uint8, sRGB) or a `Picture`. A PIL
                 image counts as sRGB and as upright.
-            style: a name, or a blend such as `the_scream:0.6,udnie:0.4`.
-            strength: from 0, the photograph, to 1, the whole style.
+            style: A name, or a blend such as `the_scream:0.6,udnie:0.4`.
+            strength: From 0, the photograph, to 1, the whole style.
 
         Returns:
             A PIL image for a path or a PIL image, otherwise what was given. It has the size and
             the alpha of the picture.
 
         Raises:
-            StyleError: the style or the strength cannot be used.
-            ImageError: the file cannot be read.
+            StyleError: The style or the strength cannot be used.
+            ImageError: The file cannot be read.
             WorkError: ONNX Runtime fails.
         """
         weights = parse_blend(style, self.styles, strength)[np.newaxis]
@@ -139,9 +139,9 @@ class Stylizer:
             Images of the same shape, float32, in 0..1.
 
         Raises:
-            ValueError: another dtype, shape or range.
+            ValueError: Another dtype, shape or range.
             WorkError: ONNX Runtime fails.
-            ModelError: the model does not take images of this size.
+            ModelError: The model does not take images of this size.
         """
         _check_images(images)
         _check_weights(weights, len(images), len(self.styles))
@@ -160,7 +160,7 @@ class Stylizer:
         """Refuse a picture of a size that the model does not take.
 
         Raises:
-            ModelError: the file was made for another size.
+            ModelError: The file was made for another size.
         """
         _, rows, columns = self.fixed
         if (rows or height, columns or width) != (height, width):

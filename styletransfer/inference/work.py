@@ -80,7 +80,7 @@ def make_folder(target: Path) -> None:
     """Make the folder of a file that is about to be written.
 
     Raises:
-        OutputError: the folder cannot be made.
+        OutputError: The folder cannot be made.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

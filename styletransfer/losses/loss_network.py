@@ -31,8 +31,8 @@ class LossNetwork(nn.Module):
     layers up to the deepest tap are kept and loaded, so a file that holds no more will do.
 
     Args:
-        architecture: one of `ARCHITECTURES`.
-        taps: the names to read.
+        architecture: One of `ARCHITECTURES`.
+        taps: The names to read.
         weights: `"default"` for torchvision's download, `"random"` for seeded noise (tests), or the
             path of a `.safetensors`, `.pth` or `.pt` file in torchvision's layout.
         pooling: `"average"` puts it in the place of each max pooling, as Gatys et al. 2015 do;

@@ -17,7 +17,7 @@ class ConditionalInstanceNorm2d(nn.Module):
     Args:
         channels: C.
         styles: S, at least 1.
-        eps: added to the variance.
+        eps: Added to the variance.
     """
 
     def __init__(self, channels: int, styles: int, eps: float = 1e-5) -> None:

@@ -1,4 +1,4 @@
-"""The page that paints in a browser, and the server that hands it out on this machine."""
+"""The page that paints in a browser, and its server for this machine."""
 
 from styletransfer.web.server import PageServer
 

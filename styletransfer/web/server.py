@@ -1,4 +1,4 @@
-"""Serve the page that paints in a browser, to browsers on this machine alone."""
+"""Serve the page that paints in a browser, only to this machine."""
 
 import errno
 from functools import partial
@@ -12,7 +12,7 @@ LOOPBACK = "127.0.0.1"
 # Where `make web` puts the page. The wheel carries it too.
 PAGE = Path(__file__).parent / "page"
 
-# Threads of WebAssembly share memory, which browsers allow only to a page with these headers.
+# Browsers allow WebAssembly threads only to a page with these headers.
 _ISOLATION = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
@@ -20,7 +20,7 @@ _ISOLATION = {
 }
 
 
-# Not what the machine's own table says: browsers refuse a script of another type.
+# Not the table of the operating system: browsers refuse a script with a wrong type.
 _TYPES = {
     ".css": "text/css",
     ".html": "text/html; charset=utf-8",
@@ -34,10 +34,10 @@ _TYPES = {
 
 
 class PageServer(ThreadingHTTPServer):
-    """Serves the page until `shutdown` is called or an exception ends `serve_forever`.
+    """A server for the page. `serve_forever` runs until `shutdown` or an exception.
 
     Attributes:
-        url: address of the page.
+        url: Address of the page.
     """
 
     daemon_threads = True
@@ -46,7 +46,7 @@ class PageServer(ThreadingHTTPServer):
         """Bind to the loopback address.
 
         Args:
-            port: TCP port; 0 takes a free one.
+            port: TCP port; 0 chooses a free one.
             folder: Folder of the built page.
 
         Raises:
@@ -71,7 +71,7 @@ class _Handler(SimpleHTTPRequestHandler):
     def end_headers(self) -> None:
         for name, value in _ISOLATION.items():
             self.send_header(name, value)
-        # Names in assets/ hold a hash of what is in the file.
+        # A name in assets/ contains a hash of the file, so the file never changes.
         hashed = self.path.startswith("/assets/")
         keep = "public, max-age=31536000, immutable" if hashed else "no-cache"
         self.send_header("Cache-Control", keep)
@@ -84,4 +84,4 @@ class _Handler(SimpleHTTPRequestHandler):
         self.send_error(404)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: the terminal shows the address alone."""
+        """Log nothing: the terminal shows only the address."""

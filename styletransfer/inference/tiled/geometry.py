@@ -95,7 +95,7 @@ def steps_of(
     `inputs` and `output` are shapes of one run: N×C×H×W, or N×C×HW for a flattened map.
 
     Raises:
-        Uncuttable: the node is not known to look only at a neighborhood, or it pads.
+        Uncuttable: The node is not known to look only at a neighborhood, or it pads.
     """
     kind = node.op_type
     if kind in POINTWISE:

@@ -27,11 +27,11 @@ class Layer:
     """A node that makes a map.
 
     Attributes:
-        node: the ONNX node.
-        attributes: its attributes by name.
-        maps: those of its inputs that are maps.
-        level: of its output.
-        steps: how its size follows; None for a Slice, whose place depends on the picture's size.
+        node: The ONNX node.
+        attributes: Its attributes by name.
+        maps: Those of its inputs that are maps.
+        level: Of its output.
+        steps: How its size follows; None for a Slice, whose place depends on the picture's size.
     """
 
     node: Any
@@ -57,19 +57,19 @@ class Graph:
     """The layers of a model between its padding and its output.
 
     Attributes:
-        layers: in an order in which they can run.
-        padding: how the image is padded before the first layer.
-        padded: name of the padded image; the image itself if there is no padding.
-        plain: nodes that do not depend on the image.
-        constants: initializers, and what else is the same for every image.
-        shapes: shapes of all tensors in one run.
+        layers: In an order in which they can run.
+        padding: How the image is padded before the first layer.
+        padded: Name of the padded image; the image itself if there is no padding.
+        plain: Nodes that do not depend on the image.
+        constants: Initializers, and what else is the same for every image.
+        shapes: Shapes of all tensors in one run.
     """
 
     def __init__(self, model: Any, styles: int, open_session: Callable[[bytes], Any]) -> None:
         """Read `model`, which takes `styles` weights, and try it on small images.
 
         Raises:
-            Uncuttable: the network cannot run in tiles.
+            Uncuttable: The network cannot run in tiles.
         """
         from onnx import numpy_helper
 

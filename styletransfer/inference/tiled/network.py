@@ -34,21 +34,21 @@ class TiledNetwork:
     """A network in passes.
 
     Attributes:
-        graph: what the file says.
-        passes: in order.
-        norms: all norms.
+        graph: What the file says.
+        passes: In order.
+        norms: All norms.
     """
 
     def __init__(self, path: Path, styles: int, open_session: OpenSession) -> None:
         """Cut the model file `path`.
 
         Args:
-            path: an ONNX file.
-            styles: number of style weights that it takes.
-            open_session: opens the bytes of a model.
+            path: An ONNX file.
+            styles: Number of style weights that it takes.
+            open_session: Opens the bytes of a model.
 
         Raises:
-            ModelError: the network cannot run in tiles.
+            ModelError: The network cannot run in tiles.
         """
         import onnx  # slow to import, and needed for large pictures alone
 
@@ -97,11 +97,11 @@ class TiledNetwork:
         """Run pass number `place` on a tile.
 
         Args:
-            place: from 0.
-            tile: the plans of its rows and columns.
-            maps: the inputs of the pass, each of the size that the plan says.
-            affine: scale and shift (1×C×1×1) of each norm so far.
-            weights: a row of style weights.
+            place: From 0.
+            tile: The plans of its rows and columns.
+            maps: The inputs of the pass, each of the size that the plan says.
+            affine: Scale and shift (1×C×1×1) of each norm so far.
+            weights: A row of style weights.
 
         Returns:
             Each output of the pass; after one that is measured, the mean and the variance of each

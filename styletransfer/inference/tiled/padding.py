@@ -23,8 +23,8 @@ class Padding:
         mode: `reflect`, a mirror image; `odd`, a mirror image turned over about the value of the
             border's pixel, within 0..1; `edge`, the border's pixel. A padding larger than the
             image mirrors it again and again.
-        rows: number of rows added before and after.
-        columns: number of columns added before and after.
+        rows: Number of rows added before and after.
+        columns: Number of columns added before and after.
     """
 
     mode: Mode = "edge"
@@ -37,9 +37,9 @@ class Padding:
         """Return a part of the padded picture, uint8 h×w×3.
 
         Args:
-            read: gives the rows `first` … `end − 1` of the picture.
-            size: its height and width.
-            rows, columns: the part, counted in the padded picture.
+            read: Gives the rows `first` … `end − 1` of the picture.
+            size: Its height and width.
+            rows, columns: The part, counted in the padded picture.
         """
         height, width = size
         wanted = np.arange(*rows) - self.rows[0]
@@ -89,7 +89,7 @@ def find_padding(pairs: Sequence[tuple[Array, Array]]) -> Padding:
     """Return the padding that made the second image of each pair (1×3×H×W) from the first.
 
     Raises:
-        Uncuttable: it is none of `MODES`, or its amount depends on the image.
+        Uncuttable: It is none of `MODES`, or its amount depends on the image.
     """
     if not pairs:
         return Padding()

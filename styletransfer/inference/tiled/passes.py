@@ -25,8 +25,8 @@ class Ranges:
     """What one tile computes along one side, in rows (or columns) of each map.
 
     Attributes:
-        made: the range of each map that is there.
-        taken: the range of it that each layer takes.
+        made: The range of each map that is there.
+        taken: The range of it that each layer takes.
     """
 
     made: Mapping[str, Range]
@@ -42,11 +42,11 @@ class Pass:
     """One pass.
 
     Attributes:
-        layers: in order.
-        inputs: maps that it reads: the image, the padded image, or stored ones.
-        outputs: maps that it makes.
-        measured: those outputs whose statistics a norm needs.
-        cropped: where a layer may take less of a map than is there.
+        layers: In order.
+        inputs: Maps that it reads: the image, the padded image, or stored ones.
+        outputs: Maps that it makes.
+        measured: Those outputs whose statistics a norm needs.
+        cropped: Where a layer may take less of a map than is there.
     """
 
     layers: tuple[Layer, ...]

@@ -29,7 +29,7 @@ def piece_of(graph: Graph, one: Pass) -> bytes:
     Its outputs are those of the pass; after one that is measured come its mean and variance.
 
     Raises:
-        Uncuttable: a layer depends on the size of the picture in an unknown way.
+        Uncuttable: A layer depends on the size of the picture in an unknown way.
     """
     piece = _Piece(graph, one)
     for layer in one.layers:

@@ -21,10 +21,10 @@ class Probe:
     """One run.
 
     Attributes:
-        image: the image, 1×3×H×W, float32.
-        padded: the padded image.
-        shapes: the shape of each map.
-        values: each tensor that is no map.
+        image: The image, 1×3×H×W, float32.
+        padded: The padded image.
+        shapes: The shape of each map.
+        values: Each tensor that is no map.
     """
 
     image: Array
@@ -46,7 +46,7 @@ def probe(
     values of other maps stay in ONNX Runtime: they would take much memory.
 
     Raises:
-        Uncuttable: it cannot be run so.
+        Uncuttable: It cannot be run so.
     """
     import onnx
 

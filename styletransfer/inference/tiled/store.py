@@ -24,7 +24,7 @@ def stored_maps(network: TiledNetwork, layout: PictureLayout) -> Iterator["Store
     """Open the scratch file for one picture.
 
     Raises:
-        ScratchError: there is no room for it.
+        ScratchError: There is no room for it.
     """
     offsets, size = places(network, layout)
     with scratch_file(size) as file:

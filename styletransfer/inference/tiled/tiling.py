@@ -58,16 +58,16 @@ def stylize_tiles(
     """Stylize the picture `source` into `result`, which is another.
 
     Args:
-        network: the model.
-        source, result: pictures of one size.
-        weights: a row of style weights, 1×S.
-        grid: the tiles.
-        finish: has the last word on some rows, `finish(stylized, photograph)`; both are uint8
+        network: The model.
+        source, result: Pictures of one size.
+        weights: A row of style weights, 1×S.
+        grid: The tiles.
+        finish: Has the last word on some rows, `finish(stylized, photograph)`; both are uint8
             n×W×3.
-        advance: is told which share of the work has been done since it was last called.
+        advance: Is told which share of the work has been done since it was last called.
 
     Raises:
-        ScratchError: there is no room for the scratch file. No work has been done then.
+        ScratchError: There is no room for the scratch file. No work has been done then.
     """
     layout = network.graph.layout(source.height, source.width)
     conditions = network.conditions(weights)

@@ -129,7 +129,7 @@ def test_an_fp16_file_says_how_far_it_is_from_fp32(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--photographs", "."], "--photographs goes with --precision fp16"),
+        (["--photographs", "."], "--photographs needs --precision fp16"),
         (["--precision", "fp16", "--photographs", "none"], "none"),
         (["--precision", "fp16", "--photographs", "empty"], "empty: there is no image"),
         (["--precision", "int8"], "'int8' is not one of 'fp32', 'fp16'"),
