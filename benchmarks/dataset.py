@@ -64,7 +64,7 @@ def command(source: Path, *options: str) -> tuple[float, float, float]:
 def squares(source: Path, count: int) -> Iterator[np.ndarray]:
     """The middle squares of the first images, as the command takes them."""
     for path in islice(find_images(source), count):
-        rgb = read_image(path, size=SIDE).rgb
+        rgb = read_image(path, short_side=SIDE).rgb
         top, left = (rgb.shape[0] - SIDE) // 2, (rgb.shape[1] - SIDE) // 2
         yield rgb[top : top + SIDE, left : left + SIDE]
 

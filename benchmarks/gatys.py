@@ -171,7 +171,7 @@ def main(
     if style not in stylizer.styles:
         raise click.UsageError(f"the model has no style {style!r}; give --style")
     network = LossNetwork("vgg19", AIM.taps, loss_weights)
-    painted = torch.from_numpy(to_tensor(read_image(painting, size=AIM.painting_size).rgb))
+    painted = torch.from_numpy(to_tensor(read_image(painting, short_side=AIM.painting_size).rgb))
     if save is not None:
         save.mkdir(parents=True, exist_ok=True)
     print(f"{style}, {iterations} iterations; {machine(torch.get_num_threads())}\n")

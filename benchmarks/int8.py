@@ -55,7 +55,7 @@ def feeds(paths: list[Path], styles: int) -> Iterator[Feed]:
     """Each photograph, its short side at 256 pixels, in one painted style after another."""
     for place, path in enumerate(paths):
         row = np.eye(styles, dtype=np.float32)[[1 + place % (styles - 1)]]
-        yield {"image": to_tensor(read_image(path, size=256).rgb), "style_weights": row}
+        yield {"image": to_tensor(read_image(path, short_side=256).rgb), "style_weights": row}
 
 
 def psnr(one: Any, other: Any, on: list[Feed]) -> float:

@@ -34,7 +34,7 @@ def main() -> None:
     stylize = Stylizer()
     styles = stylize.styles[1:]
     half = (len(styles) + 1) // 2
-    china, flower, hopper = (read_image(path, size=SHORT) for path in (CHINA, FLOWER, HOPPER))
+    china, flower, hopper = (read_image(path, short_side=SHORT) for path in (CHINA, FLOWER, HOPPER))
 
     def painted(photograph: Picture, blends: Sequence[str], strength: float = 1.0) -> list[Picture]:
         return [stylize(photograph, blend, strength) for blend in blends]

@@ -66,7 +66,7 @@ def read_opaque(path: Path, size: int | None, report: Callable[[str], None]) -> 
     Raises:
         ImageError: The file cannot be read.
     """
-    picture = read_image(path, size=size)
+    picture = read_image(path, short_side=size)
     for note in picture.notes:
         report(f"{path}: {note}")
     return over_white(picture)

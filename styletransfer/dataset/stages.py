@@ -130,7 +130,7 @@ class Stages:
             check_pixels(str(path), width * height, self._settings.max_pixels)
             painter.check(path, None, side)
         picture = read_image(
-            path, size=side, crop=self._settings.crop, max_pixels=self._settings.max_pixels
+            path, short_side=side, crop=self._settings.crop, max_pixels=self._settings.max_pixels
         )
         if line := painter.check_disk(picture.rgb.shape[:2]):
             picture = replace(picture, notes=(*picture.notes, line))

@@ -25,7 +25,7 @@ def read_photograph(path: Path) -> Tensor:
 
     Raises ImageError for a file that can't be read.
     """
-    rgb = read_image(path, size=SHORT).rgb
+    rgb = read_image(path, short_side=SHORT).rgb
     top, left = (max(0, size - LONG) // 2 for size in rgb.shape[:2])
     return torch.from_numpy(to_tensor(rgb[top : top + LONG, left : left + LONG]))
 

@@ -85,12 +85,15 @@ def photograph_feeds(
     Raises ImageError for a file that can't be read.
     """
     for path, style in pictures:
-        yield to_tensor(read_image(path, size=SIDE).rgb), np.eye(styles, dtype=np.float32)[[style]]
+        yield (
+            to_tensor(read_image(path, short_side=SIDE).rgb),
+            np.eye(styles, dtype=np.float32)[[style]],
+        )
 
 
 def _can_be_read(path: Path) -> bool:
     try:
-        read_image(path, size=SIDE)
+        read_image(path, short_side=SIDE)
     except ImageError as error:
         tqdm.write(f"skipped {error}", file=sys.stderr)
         return False

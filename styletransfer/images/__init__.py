@@ -1,7 +1,7 @@
-"""Files of pixels: decode to 8-bit sRGB, encode, find in folders.
+"""Read image files as 8-bit sRGB, write them, and find them in folders.
 
 Example:
-    picture = read_image("photo.jpg", size=720)
+    picture = read_image("photo.jpg", short_side=720)
     write_image("copy.png", picture)
 """
 

@@ -1,4 +1,4 @@
-"""Bring the colors of every kind of image file to 8-bit sRGB."""
+"""Convert the colors of every kind of image file to 8-bit sRGB."""
 
 from collections.abc import Mapping
 from io import BytesIO
@@ -13,9 +13,9 @@ _PHOTOMETRIC_TAG = 0x0106
 
 
 def sample_format(image: ImageFile.ImageFile) -> str:
-    """Tell how samples lie in a file that is not yet decoded, such as "RGB;16B".
+    """Return the format of the samples in a file that is not yet decoded, such as "RGB;16B".
 
-    The mode of an image alone does not tell their depth.
+    The mode of an image does not tell their bit depth.
     """
     arguments = image.tile[0].args if image.tile else ""
     return str(arguments[0]) if isinstance(arguments, tuple) else str(arguments)
@@ -27,12 +27,12 @@ def split_alpha(
     """Separate the colors of a decoded image from its transparency.
 
     Args:
-        image: What Pillow decoded.
+        image: The decoded image.
         samples: Its `sample_format`.
-        notes: Takes what a user should know.
+        notes: A list to which notes for the user are added.
 
     Returns:
-        The colors in mode L, RGB, CMYK or LAB, and the alpha in mode L, None without one.
+        The colors in mode L, RGB, CMYK or LAB, and the alpha in mode L or None.
     """
     if image.mode in ("LA", "La"):
         image = image.convert("LA")
@@ -53,9 +53,9 @@ def to_srgb(image: Image.Image, info: Mapping[Any, Any], notes: list[str]) -> Im
 
     Args:
         image: Mode L, RGB, CMYK or LAB.
-        info: What Pillow read of its colors: an ICC profile, or the gamma and the primaries of
-            a PNG file.
-        notes: Takes what a user should know.
+        info: Pillow's `info` of the image, with an ICC profile or the gamma and primaries of a
+            PNG file.
+        notes: A list to which notes for the user are added.
 
     Returns:
         The image in mode RGB.
@@ -73,7 +73,7 @@ def to_srgb(image: Image.Image, info: Mapping[Any, Any], notes: list[str]) -> Im
 
 
 def is_srgb(info: Mapping[Any, Any]) -> bool:
-    """Tell whether colors of mode RGB are in sRGB already.
+    """Tell whether colors in mode RGB are sRGB already.
 
     Args:
         info: As for `to_srgb`.
@@ -85,7 +85,7 @@ def is_srgb(info: Mapping[Any, Any]) -> bool:
 
 
 def _color_key(image: Image.Image, samples: str) -> Image.Image | None:
-    """Return the alpha of a PNG whose tRNS chunk names one color, at the depth of the file."""
+    """Return the alpha of a PNG whose tRNS chunk makes one color transparent, else None."""
     key = image.info.get("transparency")
     if key is None:
         return None
@@ -97,7 +97,7 @@ def _color_key(image: Image.Image, samples: str) -> Image.Image | None:
 
 
 def _tones(image: Image.Image, samples: str, notes: list[str]) -> Image.Image:
-    """Make 8-bit gray of integers of 12 to 32 bits or of floats: the first scale that fits."""
+    """Convert gray integers of 12 to 32 bits, or floats, to 8 bits by the first scale that fits."""
     values = np.nan_to_num(np.asarray(image).astype(np.float32), posinf=0, neginf=0)
     scales = (1, 255, 65535) if image.mode == "F" else (65535,)
     if samples == "I;12":
@@ -109,15 +109,15 @@ def _tones(image: Image.Image, samples: str, notes: list[str]) -> Image.Image:
         notes.append(f"tones {black:g}..{white:g} are scaled to 0..255")
     levels = np.rint((values - np.float32(black)) * np.float32(255 / ((white - black) or 1)))
     if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC_TAG) == 0:
-        levels = 255 - levels  # TIFF with white as zero, which Pillow heeds up to 8 bits only
+        levels = 255 - levels  # in this TIFF 0 is white; Pillow handles that only up to 8 bits
     return Image.fromarray(levels.astype(np.uint8))
 
 
 def _apply_profile(image: Image.Image, profile: bytes) -> Image.Image:
     source = ImageCms.ImageCmsProfile(BytesIO(profile))
     if image.mode == "L" and source.profile.xcolor_space.strip() == "RGB":
-        image = image.convert("RGB")  # an RGB profile in a gray file is common
-    # Without these lcms samples its curve for gray too coarsely: shadows come out 2 levels off.
+        image = image.convert("RGB")  # gray files often have an RGB profile
+    # By default lcms samples its gray curve too coarsely, and shadows are wrong by 2 levels.
     flags = ImageCms.Flags
     fine = flags.GRIDPOINTS(255) if image.mode == "L" else flags.HIGHRESPRECALC
     srgb = ImageCms.createProfile("sRGB")
@@ -126,7 +126,7 @@ def _apply_profile(image: Image.Image, profile: bytes) -> Image.Image:
 
 
 def _is_identity(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
-    """Tell whether an sRGB profile, in any of its many editions, would only add rounding noise."""
+    """Tell whether a profile is one of the many versions of sRGB, and would only add rounding."""
     levels = np.arange(0, 256, 15, dtype=np.uint8)
     grid = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(1, -1, 3)
     probe = Image.fromarray(grid).convert(mode)

@@ -1,4 +1,4 @@
-"""Decode image files: every kind comes out upright, as 8-bit sRGB."""
+"""Decode image files of every kind to upright pictures in 8-bit sRGB."""
 
 import os
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _ORIENTATION_TAG = 0x0112
 def read_image(
     path: str | os.PathLike[str],
     *,
-    size: int | None = None,
+    short_side: int | None = None,
     crop: bool = False,
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> Picture:
@@ -33,70 +33,72 @@ def read_image(
 
     Args:
         path: The file. Its content decides the format, not its name.
-        size: Short side of the result in pixels, at least 1; the aspect is kept. None keeps the
-            size of the file.
-        crop: Whether to take the middle square of the resized picture only.
-        max_pixels: Limit for the pixels of the picture in the file and of the resized one.
+        short_side: Short side of the result in pixels, at least 1; the aspect is kept. None keeps
+            the size of the file.
+        crop: Whether to keep only the middle square of the resized picture.
+        max_pixels: Greatest number of pixels of the picture in the file and of the resized one.
             Both are checked before anything is decoded.
 
     Returns:
-        The picture, upright and in sRGB. Where its alpha is 0, its colors are those of what
-        shows nearby: what a transparent pixel hides in the file has no effect.
+        The picture, upright and in sRGB. Where its alpha is 0, its colors are those of visible
+        pixels nearby, and not those that the file stores there.
 
     Raises:
-        ImageError: The file is missing, no image, damaged, cut short or too large.
+        ImageError: The file is missing, is no image, is damaged or truncated, or is too large.
     """
-    _check_size(size)
+    _check_short_side(short_side)
     path = Path(path)
     with open_file(path) as file:
-        return decode_image(file, name=str(path), size=size, crop=crop, max_pixels=max_pixels)
+        return decode_image(
+            file, name=str(path), short_side=short_side, crop=crop, max_pixels=max_pixels
+        )
 
 
 def decode_image(
     file: IO[bytes],
     *,
     name: str,
-    size: int | None = None,
+    short_side: int | None = None,
     crop: bool = False,
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> Picture:
-    """Decode from an open file what `read_image` decodes from one on disk.
+    """Decode an open file as `read_image` decodes a path.
 
     Args:
-        file: A binary file at the start of the image; it need not seek: standard input will do.
-        name: What to call it in errors.
-        size: As for `read_image`.
+        file: A binary file at the start of the image. It need not be seekable.
+        name: Name of the file in errors.
+        short_side: As for `read_image`.
         crop: As for `read_image`.
         max_pixels: As for `read_image`.
 
     Returns:
-        The picture, as of `read_image`.
+        The picture, as `read_image` returns it.
 
     Raises:
         ImageError: As for `read_image`.
     """
-    _check_size(size)
+    _check_short_side(short_side)
     if not file.seekable():
         file = BytesIO(file.read())
     notes: list[str] = []
     image = identify(file, name, max_pixels)
     width, height = image.size
     check_pixels(name, width * height, max_pixels)
-    if size is not None:
-        scale = size / min(width, height)
+    if short_side is not None:
+        scale = short_side / min(width, height)
         width, height = round(width * scale), round(height * scale)
         if not crop:
             check_pixels(name, width * height, max_pixels, "ask for a smaller size")
     notes += frame_notes(image, name)
     samples = sample_format(image)
-    image = _loaded(image, file, name, size, max_pixels, notes)
+    image = _loaded(image, file, name, short_side, max_pixels, notes)
     colors, alpha = split_alpha(image, samples, notes)
     rgb = to_srgb(colors, image.info, notes)
     if alpha is not None:
         rgb = rgb.copy()
         rgb.putalpha(alpha)  # Pillow premultiplies RGBA by itself when it resizes
-    if size is not None and crop:
-        rgb = _resized(rgb, (width, height), _middle(width, height, size))
+    if short_side is not None and crop:
+        rgb = _resized(rgb, (width, height), _middle(width, height, short_side))
     elif rgb.size != (width, height):
         rgb = _resized(rgb, (width, height), (0, 0, width, height))
     orientation, metadata = _orientation(image, notes)
@@ -111,12 +113,12 @@ def decode_image(
 
 @dataclass(frozen=True)
 class Header:
-    """What the header of an image file tells.
+    """The header of an image file.
 
     Attributes:
-        width: Width in pixels as stored: the orientation is not applied.
-        height: Height in pixels as stored.
-        is_plain: Whether the pixels are upright and in sRGB as they are stored.
+        width: Width in pixels, before the EXIF orientation is applied.
+        height: Height in pixels, before the EXIF orientation is applied.
+        is_plain: Whether the stored pixels are upright and in sRGB.
         metadata: EXIF, XMP and resolution.
     """
 
@@ -127,13 +129,13 @@ class Header:
 
 
 def read_header(path: str | os.PathLike[str]) -> Header:
-    """Read what an image file tells of its picture; nothing is decoded.
+    """Read the header of an image file, without decoding the pixels.
 
     Args:
         path: The file.
 
     Raises:
-        ImageError: The file is missing or no image.
+        ImageError: The file is missing or is no image.
     """
     path = Path(path)
     with open_file(path) as file:
@@ -144,16 +146,16 @@ def read_header(path: str | os.PathLike[str]) -> Header:
 
 
 def read_size(path: str | os.PathLike[str]) -> tuple[int, int]:
-    """Read the size of an image file from its header; nothing is decoded.
+    """Read the size of an image file from its header, without decoding the pixels.
 
     Args:
         path: The file.
 
     Returns:
-        Width and height in pixels as stored: the orientation is not applied.
+        Width and height in pixels, before the EXIF orientation is applied.
 
     Raises:
-        ImageError: The file is missing or no image.
+        ImageError: The file is missing or is no image.
     """
     path = Path(path)
     with open_file(path) as file:
@@ -161,23 +163,25 @@ def read_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     return width, height
 
 
-def _check_size(size: int | None) -> None:
-    if size is not None and size < 1:
-        raise ValueError(f"size must be at least 1, not {size}")
+def _check_short_side(short_side: int | None) -> None:
+    if short_side is not None and short_side < 1:
+        raise ValueError(f"short_side must be at least 1, not {short_side}")
 
 
 def _loaded(
     image: ImageFile.ImageFile,
     file: IO[bytes],
     name: str,
-    size: int | None,
+    short_side: int | None,
     max_pixels: int,
     notes: list[str],
 ) -> ImageFile.ImageFile:
-    """Decode; a JPEG with all pixels of a picture of `size` at the least."""
+    """Decode an image; a JPEG at reduced size, but not below `short_side`."""
     is_jpeg = image.format in ("JPEG", "MPO")
-    if size is not None and is_jpeg:
-        image.draft(None, (size, size))  # decodes at 1/2, 1/4 or 1/8, never below
+    if short_side is not None and is_jpeg:
+        image.draft(
+            None, (short_side, short_side)
+        )  # decodes at 1/2, 1/4 or 1/8, never below that size
     try:
         load(image, name, max_pixels)
     except ImageError:
@@ -185,7 +189,8 @@ def _loaded(
         if mended is None:
             raise
         notes.append("the end of the file is missing; no pixel is lost")
-        return _loaded(identify(mended, name, max_pixels), mended, name, size, max_pixels, notes)
+        mended_image = identify(mended, name, max_pixels)
+        return _loaded(mended_image, mended, name, short_side, max_pixels, notes)
     return image
 
 
@@ -197,7 +202,7 @@ def _middle(width: int, height: int, side: int) -> tuple[int, int, int, int]:
 def _resized(
     image: Image.Image, size: tuple[int, int], part: tuple[int, int, int, int]
 ) -> Image.Image:
-    """Resize to `size`, of which `part` (left, top, right, bottom) alone is computed."""
+    """Resize to `size`, but compute only its `part` (left, top, right, bottom)."""
     if image.size == size:
         return image.crop(part)
     across, down = image.width / size[0], image.height / size[1]
@@ -208,16 +213,16 @@ def _resized(
 
 def _orientation(image: Image.Image, notes: list[str]) -> tuple[int, Metadata]:
     try:
-        # Not the method of PNG files, which decodes the whole picture before anything.
+        # Not `image.getexif()`: for a PNG file it decodes the whole picture first.
         exif = Image.Image.getexif(image)
         return exif.get(_ORIENTATION_TAG, 1), metadata_of(image)
-    except Exception:  # the parser of a block that any program may have written
+    except Exception:  # the block may contain anything, and the parser raises anything
         notes.append("unreadable EXIF data: the picture may not be upright")
         return 1, NO_METADATA
 
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:
-    """Undo the EXIF orientation: 5 to 8 are transposed, and each flips none, one or both axes."""
+    """Undo the EXIF orientation: a transposition for 5 to 8, and flips along the axes."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):

@@ -1,4 +1,4 @@
-"""Encode pictures to files."""
+"""Write pictures to files."""
 
 import logging
 import os
@@ -39,8 +39,8 @@ def write_image(
 
     Args:
         path: The file, with one of the suffixes in `WRITABLE`.
-        picture: What to write. A format without alpha gets it over white.
-        quality: 1 to 100, for JPEG and WebP.
+        picture: The picture. In a format without alpha it is shown on white.
+        quality: Quality of JPEG and WebP, 1 to 100.
         strip: Whether to leave out EXIF, XMP and resolution.
 
     Raises:
@@ -61,18 +61,18 @@ def write_image(
 def encode_image(
     file: IO[bytes], picture: Picture, suffix: str, *, quality: int = 95, strip: bool = False
 ) -> None:
-    """Write to an open file what `write_image` writes to one of that suffix.
+    """Write a picture to an open file as `write_image` writes it to a path.
 
     Args:
-        file: A binary file; it need not seek: standard output will do.
-        picture: What to write. A format without alpha gets it over white.
-        suffix: One of those in `WRITABLE`.
-        quality: 1 to 100, for JPEG and WebP.
+        file: A binary file. It need not be seekable.
+        picture: The picture. In a format without alpha it is shown on white.
+        suffix: One of the suffixes in `WRITABLE`.
+        quality: Quality of JPEG and WebP, 1 to 100.
         strip: Whether to leave out EXIF, XMP and resolution.
 
     Raises:
-        OSError: The file cannot take it.
-        ValueError: The format cannot hold the picture.
+        OSError: The file cannot be written.
+        ValueError: The format cannot store the picture.
     """
     name = WRITABLE[suffix.lower()]
     image = Image.fromarray(picture.rgb)
@@ -92,7 +92,7 @@ def encode_image(
 
 
 def _told(name: str, metadata: Metadata) -> dict[str, Any]:
-    """Return the options by which Pillow writes metadata in a format."""
+    """Return the arguments with which Pillow writes metadata in a format."""
     told: dict[str, Any] = {"dpi": metadata.dpi} if metadata.dpi else {}
     if name == "TIFF":
         block = Image.Exif()
@@ -114,7 +114,7 @@ def _told(name: str, metadata: Metadata) -> dict[str, Any]:
 
 
 def _short_enough(metadata: Metadata) -> Metadata:
-    """Leave out blocks that are longer than one of JPEG can be, and log that."""
+    """Leave out blocks that are too long for JPEG, and log a warning."""
     exif, xmp = (_kept(name, getattr(metadata, name)) for name in ("exif", "xmp"))
     return replace(metadata, exif=exif, xmp=xmp)
 

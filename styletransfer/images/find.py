@@ -15,8 +15,8 @@ from styletransfer.errors import ImageError
 
 _log = logging.getLogger(__name__)
 
-# A short list, not all that Pillow opens: some of its readers run programs (EPS) or take any
-# bytes for a picture (TGA). JPEG comes with MPO, what many phones write under the name .jpg.
+# Not all that Pillow opens: its EPS reader runs a program, and its TGA reader accepts any bytes.
+# "JPEG" includes MPO, which many phones write with the suffix .jpg.
 READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "JPEG2000", "PPM", "HEIF")
 HEIF_SUFFIXES = frozenset({".heic", ".heif", ".hif"})  # read with the package pillow-heif
 RAW_SUFFIXES = frozenset({
@@ -24,7 +24,7 @@ RAW_SUFFIXES = frozenset({
     ".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl",
     ".sr2", ".srf", ".srw", ".x3f",
 })  # fmt: skip
-# Pictures in formats that are not read.
+# Formats of pictures that cannot be read.
 _UNREADABLE = RAW_SUFFIXES | {
     ".dds", ".eps", ".exr", ".fits", ".hdr", ".icns", ".ico", ".jxl", ".jxr", ".pcx", ".psb",
     ".psd", ".qoi", ".svg", ".svgz", ".tga", ".wdp", ".wmf", ".xbm", ".xcf", ".xpm",
@@ -33,24 +33,24 @@ _UNREADABLE = RAW_SUFFIXES | {
 
 @cache
 def image_suffixes() -> frozenset[str]:
-    """Return the suffixes of the formats that can be read, in lower case, with their dots."""
+    """Return the suffixes of readable formats, such as ".png", in lower case."""
     formats = (*READABLE, "MPO")
     known = {s for s, name in Image.registered_extensions().items() if name in formats}
     return frozenset(known | HEIF_SUFFIXES if find_spec("pillow_heif") else known - HEIF_SUFFIXES)
 
 
 def is_unreadable(suffix: str) -> bool:
-    """Tell whether files with a suffix are pictures in a format that cannot be read."""
+    """Tell whether a suffix is that of a picture in a format that cannot be read."""
     suffix = suffix.lower()
     return suffix in _UNREADABLE | HEIF_SUFFIXES and suffix not in image_suffixes()
 
 
 def passed_over(where: str | os.PathLike[str], suffixes: Mapping[str, int]) -> str:
-    """Say in one line which pictures were passed over.
+    """Describe in one line the pictures that were passed over.
 
     Args:
-        where: The folder that they are in.
-        suffixes: How many there are of each suffix.
+        where: Their folder.
+        suffixes: Number of pictures of each suffix.
 
     Returns:
         A line such as "photos: passed over 12 pictures that cannot be read (10 .psd, 2 .jxl)".
@@ -72,11 +72,11 @@ def find_images(
 
     Args:
         folder: The folder to search.
-        report: Is called with one line where pictures in formats that cannot be read were passed
-            over. By default the line is logged as a warning.
+        report: Called with one line if pictures in unreadable formats were passed over. By default
+            the line is logged as a warning.
 
     Returns:
-        The files, sorted. They begin with `folder` as it is given.
+        The files, sorted. Each path begins with `folder`.
 
     Raises:
         ImageError: A folder is missing or cannot be listed.
@@ -111,14 +111,14 @@ def find_images(
 
 
 def why_missing(path: str | os.PathLike[str]) -> str | None:
-    """Tell what a name that no file has was meant to be.
+    """Guess why the user gave a name that no file has.
 
     Args:
-        path: A name as the user wrote it.
+        path: The name as the user wrote it.
 
     Returns:
-        What to do about a web address, a `~` or a pattern that no shell expanded. None for
-        any other name.
+        Advice if the name is a web address, or has a `~` or a pattern that the shell did not
+        expand. None for any other name.
     """
     name = os.fspath(path)
     if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+:/", name):

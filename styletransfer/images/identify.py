@@ -1,4 +1,4 @@
-"""Open image files: tell their format, or in one line why one cannot be used."""
+"""Open image files and identify their format by their content."""
 
 import stat
 import threading
@@ -13,8 +13,8 @@ from styletransfer.errors import ImageError
 from styletransfer.images.find import RAW_SUFFIXES, READABLE, why_missing
 from styletransfer.images.tiff import codec_is_missing, silence_libtiff, unsupported_kind
 
-# Pillow takes text and color profiles over 1 MB for an attack, though editors write larger ones.
-# Its limit for the text of a whole file stays.
+# Pillow refuses PNG chunks of text and color profiles over 1 MB, but editors write larger ones.
+# Its limit for all text of a file stays.
 PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
 
 _SPECIAL = {
@@ -49,7 +49,7 @@ def open_file(path: Path) -> IO[bytes]:
     """Open an image file for reading. Pipes, sockets and devices are never opened.
 
     Raises:
-        ImageError: The file is missing, not to be read, or no regular file.
+        ImageError: The file is missing, cannot be opened, or is not a regular file.
     """
     try:
         mode = path.stat().st_mode
@@ -64,23 +64,26 @@ def open_file(path: Path) -> IO[bytes]:
 
 
 def identify(file: IO[bytes], name: str, max_pixels: int) -> ImageFile.ImageFile:
-    """Read the header of an image by its content, whatever its name.
+    """Read the header of an image. Its content decides the format, not its name.
 
     Args:
-        file: A binary file that can seek, at its start.
-        name: What to call it in errors.
-        max_pixels: Limit for its pixels, for the formats that check it themselves.
+        file: A seekable binary file, at its start.
+        name: Name of the file in errors.
+        max_pixels: Limit for the readers of Pillow that check the number of pixels themselves.
 
     Raises:
-        ImageError: It is empty, no image, or of a kind that cannot be read.
+        ImageError: The file is empty, is no image, or is of a kind that cannot be read.
     """
-    # Not Image.open: it refuses large pictures by a limit that is global to the process.
+    # Not Image.open: its pixel limit is global to the process.
     start = file.read(16)
     if not start:
         raise ImageError(f"{name}: is empty; {INTACT}")
     if start[4:8] == b"ftyp" and start[8:12] in _HEIF_BRANDS:
         _register_heif(name)
-    for register in (Image.preinit, Image.init):  # the common formats, then, slower, the rest
+    for register in (
+        Image.preinit,
+        Image.init,
+    ):  # first the common formats, then all, which is slower
         register()
         for kind in READABLE:
             factory, accept = Image.OPEN.get(kind, (None, None))
@@ -95,13 +98,13 @@ def identify(file: IO[bytes], name: str, max_pixels: int) -> ImageFile.ImageFile
 
 
 def load(image: ImageFile.ImageFile, name: str, max_pixels: int) -> None:
-    """Decode an identified image. Pictures over Pillow's own limit are decoded one at a time.
+    """Decode an identified image. Only one picture over Pillow's own limit is decoded at a time.
 
     Raises:
-        ImageError: It is damaged, cut short, or compressed in a way that cannot be read.
+        ImageError: The file is damaged or truncated, or its compression is not supported.
     """
     try:
-        with _limit_lock:  # Pillow's TIFF reader asks the global limit again
+        with _limit_lock:  # Pillow's TIFF reader checks the global limit again
             limit = Image.MAX_IMAGE_PIXELS
             if limit is not None and image.width * image.height > limit:
                 with _pillow_limit(max_pixels):
@@ -110,7 +113,7 @@ def load(image: ImageFile.ImageFile, name: str, max_pixels: int) -> None:
         image.load()
     except MemoryError:
         raise
-    except Exception as error:  # Pillow answers damaged bytes with almost any exception there is
+    except Exception as error:  # for damaged bytes Pillow may raise any exception
         codec = image.info.get("compression")
         if image.format == "TIFF" and codec and codec_is_missing(codec):
             fault = f"TIFF compression {codec!r} is not supported; save it without compression"
@@ -127,7 +130,7 @@ def check_pixels(
 
 
 def frame_notes(image: ImageFile.ImageFile, name: str) -> list[str]:
-    """Say that a file holds more than the one picture that is used."""
+    """Return a note if a file contains more than the one picture that is used."""
     try:
         frames = getattr(image, "n_frames", 1)
     except Exception as error:
@@ -142,7 +145,7 @@ def _parsed(kind: str, file: IO[bytes], name: str, max_pixels: int) -> ImageFile
     if kind == "TIFF":
         silence_libtiff()
     try:
-        # Without a name: by a bare one Pillow would map a file of the current folder.
+        # Without the name, because Pillow would memory-map a file of that name.
         try:
             file.seek(0)
             return factory(file, "")

@@ -1,4 +1,4 @@
-"""JPEG files that have lost their end."""
+"""Mend JPEG files whose end marker is missing."""
 
 from io import BytesIO
 from typing import IO
@@ -6,8 +6,8 @@ from typing import IO
 from PIL import JpegImagePlugin
 
 _END = b"\xff\xd9"
-# What may follow a file that lacks pixels: bits that mean different ones, and after each restart
-# marker again. At the end of a whole file all of it is skipped.
+# Bytes that a decoder reads as different pixels if pixels are missing. If no pixel is missing, it
+# skips them. They are repeated after each restart marker.
 _BITS = [bytes([byte]) * 200 for byte in (0x55, 0xAA, 0x93, 0xF6)]
 _RESTARTS = [b"\xff%c" % (0xD0 + number) for number in range(8)]
 _FOLLOWING = [bits + b"".join(mark + bits for mark in _RESTARTS) for bits in _BITS]
@@ -17,11 +17,10 @@ def with_end(file: IO[bytes]) -> IO[bytes] | None:
     """Mend a JPEG that lacks its end marker and nothing else.
 
     Args:
-        file: A file that was found to be cut short.
+        file: A truncated file.
 
     Returns:
-        The file with an end; None where pixels are missing: then what follows the file changes
-        the picture.
+        The file with an end marker. None if pixels are missing as well.
     """
     file.seek(0)
     data = file.read().rstrip(b"\xff")

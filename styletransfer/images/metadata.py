@@ -1,4 +1,4 @@
-"""What a file tells of a picture beside its pixels, carried from input to output."""
+"""Metadata of pictures (EXIF, XMP, resolution), which outputs take over from their inputs."""
 
 import re
 from contextlib import suppress
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from PIL import ExifTags, Image
 
 # The tags of the main EXIF directory that describe the picture. The others, and the thumbnail,
-# tell how the old file stored it.
+# describe how the old file stores it.
 _TAGS = ExifTags.Base
 _DESCRIPTIVE = {
     _TAGS.ProcessingSoftware, _TAGS.DocumentName, _TAGS.ImageDescription, _TAGS.Make, _TAGS.Model,
@@ -23,12 +23,12 @@ _ORIENTATION_IN_XMP = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>)\s*)[0-9]
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a file tells of a picture, as it was read.
+    """Metadata as a file contains it.
 
     Attributes:
-        exif: EXIF block: date, camera, copyright, place. Empty without one.
-        xmp: XMP packet. Empty without one.
-        dpi: Resolution in pixels per inch, across and down. None without one.
+        exif: EXIF block with date, camera, copyright, place; empty if there is none.
+        xmp: XMP packet; empty if there is none.
+        dpi: Resolution in pixels per inch, across and down; None if there is none.
     """
 
     exif: bytes = b""
@@ -43,31 +43,31 @@ def metadata_of(image: Image.Image) -> Metadata:
     """Return the metadata of an image that Pillow has opened.
 
     Raises:
-        Exception: Almost any, for the damaged EXIF block of a TIFF file.
+        Exception: The EXIF block of a TIFF file is damaged. The type may be any.
     """
     info = image.info
     # The directory of a TIFF file is its EXIF block, and more.
     exif = _described(image.getexif()).tobytes() if image.format == "TIFF" else info.get("exif")
-    # Some programs write the packet to PNG as plain text.
+    # Some programs write the packet into PNG files as plain text.
     xmp = info.get("xmp") or str(info.get("XML:com.adobe.xmp", "")).encode("utf-8", "replace")
     return Metadata(exif or b"", xmp, _sensible(info.get("dpi")))
 
 
 def for_pixels(metadata: Metadata, width: int, height: int) -> Metadata:
-    """Make metadata fit upright pixels in sRGB.
+    """Return metadata for a picture that is written upright and in sRGB.
 
     Args:
-        metadata: As it was read.
-        width: Width of the picture that is written.
-        height: Height of the picture that is written.
+        metadata: Metadata of the input.
+        width: Width of the output in pixels.
+        height: Height of the output in pixels.
 
     Returns:
-        The same with orientation, color space and size renewed, and without the tags that
-        describe how the old file was stored. A damaged EXIF block is left out.
+        The metadata with new orientation, color space and size, and without the tags that describe
+        how the input was stored. A damaged EXIF block is left out.
     """
     exif = b""
     if metadata.exif:
-        with suppress(Exception):  # the parser of a block that any program may have written
+        with suppress(Exception):  # the block may contain anything, and the parser raises anything
             exif = _renewed(metadata.exif, width, height)
     xmp = _ORIENTATION_IN_XMP.sub(rb"\g<1>%d" % _UPRIGHT, metadata.xmp)
     return replace(metadata, exif=exif, xmp=xmp)
@@ -96,7 +96,7 @@ def _described(block: Image.Exif) -> Image.Exif:
 
 
 def _sensible(dpi: object) -> tuple[float, float] | None:
-    """Return a resolution that every format can hold, None for any other."""
+    """Return a resolution if every format can store it, else None."""
     try:
         across, down = map(float, dpi)  # type: ignore[call-overload]
     except (TypeError, ValueError, ZeroDivisionError):

@@ -1,4 +1,4 @@
-"""A decoded picture, and the way to the tensors that networks take and back."""
+"""A decoded picture, and its conversion to and from the tensors of networks."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +18,8 @@ class Picture:
 
     Attributes:
         rgb: Colors, uint8 H×W×3.
-        alpha: Opacity, uint8 H×W, 255 is opaque. None for a picture without transparency.
-        notes: What a user should know about the decoding, one sentence each.
+        alpha: Opacity, uint8 H×W, where 255 is opaque. None for a picture without transparency.
+        notes: Notes for the user about the decoding.
         metadata: EXIF, XMP and resolution of the file.
     """
 
@@ -39,7 +39,7 @@ def to_tensor(rgb: Pixels) -> Array:
         Contiguous float32 1×3×H×W in 0..1.
 
     Raises:
-        ValueError: Another type or shape.
+        ValueError: The type or shape is wrong.
     """
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
         raise ValueError(f"expected uint8 H×W×3, got {rgb.dtype} {rgb.shape}")
@@ -48,7 +48,7 @@ def to_tensor(rgb: Pixels) -> Array:
 
 
 def to_pixels(tensor: npt.NDArray[np.floating[Any]]) -> Pixels:
-    """Turn one image into the pixels of a picture: clipped, and rounded to the nearest level.
+    """Turn one image into the pixels of a picture. Values are clipped and rounded.
 
     Args:
         tensor: Floating 1×3×H×W or 3×H×W; 0 is black and 1 is white.
@@ -57,7 +57,7 @@ def to_pixels(tensor: npt.NDArray[np.floating[Any]]) -> Pixels:
         Contiguous uint8 H×W×3.
 
     Raises:
-        ValueError: Another shape, or a value that is not a number.
+        ValueError: The shape is wrong, or a value is NaN.
     """
     planes = tensor[0] if tensor.ndim == 4 and len(tensor) == 1 else tensor
     if planes.ndim != 3 or planes.shape[0] != 3:
@@ -67,7 +67,7 @@ def to_pixels(tensor: npt.NDArray[np.floating[Any]]) -> Pixels:
         raise ValueError("the picture has NaN values")
     inside = low >= 0 and high <= 1
     pixels = np.empty((*planes.shape[1:], 3), np.uint8)
-    for channel, plane in enumerate(planes):  # one by one, a plane stays in the cache
+    for channel, plane in enumerate(planes):  # one at a time, so that a plane stays in the cache
         levels = plane if inside else np.clip(plane, 0, 1)
         levels = np.multiply(levels, np.float32(255), dtype=np.float32)
         pixels[..., channel] = np.rint(levels, out=levels)

@@ -1,4 +1,4 @@
-"""Colors of PNG files that give a gamma and primaries (chunks gAMA, cHRM) but no profile."""
+"""Colors of PNG files that have a gamma and primaries (chunks gAMA, cHRM) but no profile."""
 
 from collections.abc import Sequence
 
@@ -21,8 +21,8 @@ def from_gamma(image: Image.Image, gamma: float, primaries: Sequence[float] | No
 
     Args:
         image: Mode L or RGB.
-        gamma: Exponent by which light was encoded, such as 0.45455. Within 5 % of that it is
-            taken for sRGB's curve, as libpng does.
+        gamma: Exponent with which light was encoded. A value within 5 % of 0.45455 stands for the
+            curve of sRGB, as in libpng.
         primaries: x and y of white, red, green and blue. None for sRGB's.
 
     Returns:
@@ -45,8 +45,8 @@ def from_gamma(image: Image.Image, gamma: float, primaries: Sequence[float] | No
 
 
 def is_neutral(gamma: float, primaries: Sequence[float] | None) -> bool:
-    """Tell whether `from_gamma` has nothing to do, or the values make no sense."""
-    if not 0.05 <= gamma <= 20:  # no encoding of a picture
+    """Tell whether `from_gamma` would change nothing, or the values make no sense."""
+    if not 0.05 <= gamma <= 20:  # no picture is encoded like this
         return True
     return _is_srgb_curve(gamma) and _to_srgb(primaries) is None
 
@@ -56,7 +56,7 @@ def _is_srgb_curve(gamma: float) -> bool:
 
 
 def _to_srgb(primaries: Sequence[float] | None) -> Matrix | None:
-    """Return the matrix from linear values to those of sRGB, None for its own primaries."""
+    """Return the matrix from linear values to linear sRGB; None if the primaries are sRGB's."""
     try:
         there, here = _to_xyz(primaries or _SRGB_PRIMARIES), _to_xyz(_SRGB_PRIMARIES)
     except (np.linalg.LinAlgError, ZeroDivisionError):  # primaries that span no colors
@@ -68,7 +68,7 @@ def _to_srgb(primaries: Sequence[float] | None) -> Matrix | None:
 
 
 def _to_xyz(primaries: Sequence[float]) -> Matrix:
-    """Return the matrix from linear values to CIE XYZ, in which white has a Y of 1."""
+    """Return the matrix from linear values to CIE XYZ, where white has Y = 1."""
     white, *colors = (
         (x / y, 1.0, (1 - x - y) / y) for x, y in zip(*[iter(primaries)] * 2, strict=True)
     )

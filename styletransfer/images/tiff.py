@@ -1,4 +1,4 @@
-"""What Pillow does not tell of TIFF files: kinds and codecs that it does not support."""
+"""Name the kinds and codecs of TIFF files that Pillow does not support."""
 
 import ctypes
 import logging
@@ -17,14 +17,14 @@ _SAMPLES = {1: "samples", 2: "signed samples", 3: "floats"}
 
 
 def unsupported_kind(file: IO[bytes]) -> str | None:
-    """Describe a TIFF file that Pillow refused.
+    """Describe a TIFF file that Pillow cannot open.
 
     Args:
-        file: The file, which can seek.
+        file: The file; it must be seekable.
 
     Returns:
-        Its compression or its colors, such as "TIFF in CMYK with 5 samples of 8 bits". None for
-        a header that makes no sense: the file is damaged.
+        Its compression or its colors, such as "TIFF in CMYK with 5 samples of 8 bits". None if
+        the header makes no sense, because the file is damaged.
     """
     try:
         file.seek(0)
@@ -45,7 +45,7 @@ def unsupported_kind(file: IO[bytes]) -> str | None:
         colors, samples = _COLORS[photometric], _SAMPLES[layout[0][0]]
         depth = "/".join(map(str, sorted(set(layout[1]))))
         sane = 1 <= count <= 32 and all(1 <= bits <= 64 for bits in layout[1])
-    except Exception:  # any bytes at all
+    except Exception:  # the bytes may be anything
         return None
     if compression not in TiffImagePlugin.COMPRESSION_INFO:
         return f"TIFF compression {compression}"
@@ -57,8 +57,8 @@ def unsupported_kind(file: IO[bytes]) -> str | None:
 
 @cache
 def codec_is_missing(compression: str) -> bool:
-    """Tell whether Pillow's libtiff was built without a codec, by writing a tiny file in it."""
-    for mode in ("1", "L", "RGB"):  # each codec knows one of them
+    """Tell whether Pillow's libtiff lacks a codec, by writing a tiny file with it."""
+    for mode in ("1", "L", "RGB"):  # each codec supports one of these
         with suppress(OSError):
             Image.new(mode, (16, 16)).save(BytesIO(), "TIFF", compression=compression)
             return False
@@ -67,7 +67,7 @@ def codec_is_missing(compression: str) -> bool:
 
 @cache
 def silence_libtiff() -> None:
-    """Keep libtiff and its reader from lines of their own on stderr; their failures still raise."""
+    """Stop libtiff and Pillow's TIFF reader from writing to stderr. Errors are still raised."""
     logging.getLogger("PIL").addHandler(logging.NullHandler())
-    with suppress(AttributeError, OSError):  # it may be linked in another way
+    with suppress(AttributeError, OSError):  # libtiff may be linked differently
         ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)

@@ -1,7 +1,7 @@
-"""Fill what transparent pixels hide from their visible surroundings.
+"""Give fully transparent pixels the colors of visible pixels nearby.
 
-What a file stores under full transparency is arbitrary: the photograph from which an object was
-cut, or black. A network would see it and paint the visible pixels accordingly.
+A file may store any color there, such as black or the background of a cut-out object. A network
+would see these colors, and they would change how it paints the visible pixels.
 """
 
 import numpy as np
@@ -10,17 +10,19 @@ from PIL import Image
 from styletransfer.images.picture import Array, Pixels
 
 BLOCK = 8
-_ROWS = 8 * BLOCK  # worked on at once
-_NOTHING_SHOWS = 128  # the color of a picture that is wholly transparent
-_TRUST = 4  # an average is used as it is where a quarter of its block shows, and mixed below that
+_ROWS = 8 * BLOCK  # processed at once
+_NOTHING_SHOWS = 128  # gray level for a picture without a visible pixel
+# An average counts fully if a quarter of its block is visible. Below that, the coarser one is mixed
+# in.
+_TRUST = 4
 
 
 class HiddenFill:
-    """Colors for the hidden pixels of one picture: smooth, and of what shows nearby.
+    """Smooth colors for the hidden pixels of one picture, taken from visible pixels nearby.
 
-    A pyramid of averages, each weighted by alpha, is built from blocks of 8×8 pixels upwards. What
-    is missing at one level comes from the next coarser one. Only the pyramid is in memory; rows
-    are given in bands, first all to `add`, then to `fill`.
+    This builds a pyramid of averages weighted by alpha, from blocks of 8×8 pixels upward. A block
+    without visible pixels takes its color from the next coarser level. Only the pyramid is kept in
+    memory: pass the rows of the picture in bands, first all to `add`, then all to `fill`.
 
     Args:
         height: Height of the picture.
@@ -32,16 +34,16 @@ class HiddenFill:
 
     def __init__(self, height: int, width: int) -> None:
         self.height, self.width = height, width
-        # Red, green and blue, each times alpha, and alpha.
+        # Averages of red, green and blue times alpha, and of alpha.
         self._sums = np.zeros((4, -(-height // BLOCK), -(-width // BLOCK)), np.float32)
         self._colors: list[Image.Image] | None = None
         self.hides = False
 
     def add(self, first: int, rgb: Pixels, alpha: Pixels) -> None:
-        """Look at the rows from `first` on, a multiple of 8.
+        """Add rows to the averages.
 
         Args:
-            first: Number of the first row.
+            first: Number of the first row, a multiple of 8.
             rgb: uint8 n×W×3; n is a multiple of 8, except at the end of the picture.
             alpha: uint8 n×W.
         """
@@ -54,7 +56,7 @@ class HiddenFill:
             sums[start : start + len(blocks)] = blocks
 
     def fill(self, first: int, rgb: Pixels, alpha: Pixels) -> None:
-        """Replace the colors of the hidden pixels in the rows from `first` on, in place.
+        """Replace the colors of the hidden pixels of some rows, in place.
 
         Args:
             first: Number of the first row.
@@ -74,7 +76,7 @@ class HiddenFill:
 
 
 def fill_hidden(rgb: Pixels, alpha: Pixels) -> None:
-    """Replace the colors of the pixels with alpha 0, in place, by those of what shows nearby.
+    """Replace the colors of pixels with alpha 0, in place, by those of visible pixels nearby.
 
     Args:
         rgb: uint8 H×W×3.
@@ -89,7 +91,7 @@ def fill_hidden(rgb: Pixels, alpha: Pixels) -> None:
 
 
 def _filled(sums: Array) -> Array:
-    """Return colors 3×h×w for averages 4×h×w of the colors times alpha, and of alpha."""
+    """Return colors 3×h×w from averages 4×h×w of the colors times alpha, and of alpha."""
     weight = sums[3]
     if weight.size == 1:
         smooth = np.full((3, 1, 1), _NOTHING_SHOWS, np.float32)

@@ -269,5 +269,5 @@ def _check_picture(path: Path) -> None:
 def _read(source: Path | IO[bytes], painting: PictureOptions) -> Picture:
     size, limit = painting.short_side, painting.max_pixels
     if isinstance(source, Path):
-        return read_image(source, size=size, max_pixels=limit)
-    return decode_image(source, name="standard input", size=size, max_pixels=limit)
+        return read_image(source, short_side=size, max_pixels=limit)
+    return decode_image(source, name="standard input", short_side=size, max_pixels=limit)

@@ -90,7 +90,7 @@ def make_folder(target: Path) -> None:
 
 
 def _read(path: Path, size: int | None, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
-    picture = read_image(path, size=size, max_pixels=max_pixels)
+    picture = read_image(path, short_side=size, max_pixels=max_pixels)
     for note in picture.notes:
         report(f"{path}: {note}")
     return picture

@@ -99,7 +99,7 @@ class PhotographStream(IterableDataset[Batch]):
                 if short < self.crop:
                     raise ImageError(f"{path}: smaller than a crop of {self.crop} pixels")
                 scaled = rng.randint(self.crop, min(short, 2 * self.crop))
-                pixels = read_image(path, size=scaled).rgb
+                pixels = read_image(path, short_side=scaled).rgb
             except ImageError as error:
                 skipped.append(str(error))
                 continue
@@ -131,7 +131,7 @@ class HeldOut(Dataset[Batch]):
         skipped: list[str] = []
         for path in self.files[index * self.batch_size : (index + 1) * self.batch_size]:
             try:
-                pixels = read_image(path, size=self.crop).rgb
+                pixels = read_image(path, short_side=self.crop).rgb
             except ImageError as error:
                 skipped.append(str(error))
                 continue

@@ -47,7 +47,7 @@ def read_paintings(files: Sequence[Path], size: int) -> list[Tensor]:
     Raises:
         ImageError: A style image can't be read.
     """
-    return [torch.from_numpy(to_tensor(read_image(path, size=size).rgb)) for path in files]
+    return [torch.from_numpy(to_tensor(read_image(path, short_side=size).rgb)) for path in files]
 
 
 def painting_notes(image: Path, size: int) -> tuple[str, ...]:

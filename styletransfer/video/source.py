@@ -185,13 +185,13 @@ class NumberedFrames(Film):
         if not self._files:
             raise FilmError(f"{path}: there is no picture here; name a folder of numbered frames")
         self._short_side = short_side
-        height, width = read_image(self._files[0], size=short_side).rgb.shape[:2]
+        height, width = read_image(self._files[0], short_side=short_side).rgb.shape[:2]
         rate = Fraction(FRAMES_PER_SECOND)
         super().__init__(path, width, height, 1 / rate, rate, len(self._files))
 
     def frames(self, start: int | None = None) -> Iterator[Frame]:
         for number, file in enumerate(self._files[start or 0 :], start or 0):
-            rgb = read_image(file, size=self._short_side).rgb
+            rgb = read_image(file, short_side=self._short_side).rgb
             if rgb.shape != (self.height, self.width, 3):
                 size = (self.width, self.height)
                 rgb = np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS))

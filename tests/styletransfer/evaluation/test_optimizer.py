@@ -35,7 +35,7 @@ def test_the_losses_are_the_stated_ones(judge: Judge, painting: Path, photo: Ten
     net = LossNetwork("vgg19", [*taps, "relu3_2"], "random")
     photo = F.interpolate(photo, scale_factor=2)  # at a quarter larger than what surrounds it
     output = photo.flip(3)
-    style = torch.from_numpy(to_tensor(read_image(painting, size=384).rgb))
+    style = torch.from_numpy(to_tensor(read_image(painting, short_side=384).rgb))
 
     def seen(image: Tensor, scale: int = 1) -> dict[str, Tensor]:
         return net(F.pad(F.avg_pool2d(image, scale), [8] * 4, "reflect"))

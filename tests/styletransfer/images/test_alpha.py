@@ -72,7 +72,7 @@ def test_resampling_does_not_mix_in_colors_under_transparency(tmp_path: Path) ->
     pixels = np.zeros((8, 8, 4), np.uint8)  # transparent black, and in it opaque white
     pixels[2:6, 3:8] = 255
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    picture = read_image(tmp_path / "a.png", size=4)
+    picture = read_image(tmp_path / "a.png", short_side=4)
     assert picture.alpha is not None
     assert 0 < picture.alpha[1, 1] < 255
     assert picture.rgb[picture.alpha > 8].min() >= 250

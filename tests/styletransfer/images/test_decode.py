@@ -92,7 +92,7 @@ def test_exif_orientation(
     assert np.array_equal(read_image(path).rgb[..., 0], UPRIGHT)
     monkeypatch.chdir(tmp_path)
     assert np.array_equal(read_image(path.name).rgb[..., 0], UPRIGHT)
-    assert read_image(path, size=4).rgb.shape == (4, 6, 3)
+    assert read_image(path, short_side=4).rgb.shape == (4, 6, 3)
 
 
 @pytest.mark.parametrize("orientation", STORED)
@@ -115,7 +115,7 @@ def test_orientation_of_a_jpeg_with_size_and_alpha_of_a_png(tmp_path: Path) -> N
     stored = np.zeros((64, 128, 3), np.uint8)
     stored[:, :64] = 255  # the left of the stored picture is the top of the upright one
     Image.fromarray(stored).save(tmp_path / "a.jpg", exif=exif, quality=95)
-    rgb = read_image(tmp_path / "a.jpg", size=16).rgb
+    rgb = read_image(tmp_path / "a.jpg", short_side=16).rgb
     assert rgb.shape == (32, 16, 3)
     assert rgb[:12].min() > 240 and rgb[20:].max() < 15
     rgba = noise(2, 3, 4)
@@ -146,7 +146,7 @@ def test_sizes(
     tmp_path: Path, shape: tuple[int, int], size: int | None, expected: tuple[int, int]
 ) -> None:
     Image.new("RGB", shape[::-1], (9, 90, 200)).save(tmp_path / "a.png")
-    rgb = read_image(tmp_path / "a.png", size=size).rgb
+    rgb = read_image(tmp_path / "a.png", short_side=size).rgb
     assert rgb.shape == (*expected, 3)
     assert_near(rgb, (9, 90, 200))
 
@@ -154,7 +154,7 @@ def test_sizes(
 def test_shrinking_averages(tmp_path: Path) -> None:
     checks = (np.indices((64, 64)).sum(axis=0) % 2 * 255).astype(np.uint8)
     Image.fromarray(checks).save(tmp_path / "a.png")
-    assert_near(read_image(tmp_path / "a.png", size=16).rgb[2:-2, 2:-2], 127.5, 3)
+    assert_near(read_image(tmp_path / "a.png", short_side=16).rgb[2:-2, 2:-2], 127.5, 3)
 
 
 @pytest.mark.parametrize("size", [1, 15, 16, 17, 31, 32, 63, 65, 100, 128, 200])
@@ -172,7 +172,7 @@ def test_jpeg_is_decoded_small_but_never_below_the_target(
     )
     ramp = np.tile(np.linspace(0, 255, 192).round().astype(np.uint8), (128, 1))
     Image.fromarray(ramp).save(tmp_path / "a.jpg", quality=98)
-    rgb = read_image(tmp_path / "a.jpg", size=size).rgb
+    rgb = read_image(tmp_path / "a.jpg", short_side=size).rgb
     assert rgb.shape == (size, round(192 * size / 128), 3)
     assert min(size, 128) <= decoded[0] <= max(2 * size, 16)
     if size > 16:
@@ -190,7 +190,7 @@ def test_crop_is_the_middle_of_the_resized_picture(
     smooth = Image.fromarray(64 + noise(5, 6, 4) // 2).resize(shape[::-1])
     rgb, alpha = np.asarray(smooth.convert("RGB")), 128 + np.asarray(smooth)[..., 3] // 2
     write_image(path, Picture(rgb, alpha, ()))
-    whole, part = (read_image(path, size=32, crop=crop) for crop in (False, True))
+    whole, part = (read_image(path, short_side=32, crop=crop) for crop in (False, True))
     height, width = whole.rgb.shape[:2]
     top, left = (height - 32) // 2, (width - 32) // 2
     middle = np.s_[top : top + 32, left : left + 32]
@@ -203,13 +203,16 @@ def test_crop_is_the_middle_of_the_resized_picture(
 def test_a_crop_of_a_long_picture_is_within_the_limit(tmp_path: Path) -> None:
     Image.new("RGB", (3000, 3)).save(tmp_path / "a.png")
     with pytest.raises(ImageError, match="over the limit"):
-        read_image(tmp_path / "a.png", size=60, max_pixels=10_000)
-    assert read_image(tmp_path / "a.png", size=60, crop=True, max_pixels=10_000).rgb.size == 10_800
+        read_image(tmp_path / "a.png", short_side=60, max_pixels=10_000)
+    assert (
+        read_image(tmp_path / "a.png", short_side=60, crop=True, max_pixels=10_000).rgb.size
+        == 10_800
+    )
 
 
 def test_size_below_one_is_a_wrong_call(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at least 1"):
-        read_image(tmp_path / "a.png", size=0)
+        read_image(tmp_path / "a.png", short_side=0)
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".png", ".webp", ".tif"])
@@ -228,7 +231,7 @@ def test_two_pictures_of_a_phone_in_one_jpeg(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (64, 48), color) for color in ("#c86432", "#0000ff")]
     frames[0].save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=frames[1:])
     for size, shape in ((None, (48, 64, 3)), (12, (12, 16, 3))):
-        picture = read_image(tmp_path / "a.jpg", size=size)
+        picture = read_image(tmp_path / "a.jpg", short_side=size)
         assert picture.rgb.shape == shape
         assert_near(picture.rgb, (200, 100, 50), 3)
         assert picture.notes == ("2 pictures in one file: only the first is used",)

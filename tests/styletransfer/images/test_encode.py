@@ -167,7 +167,7 @@ def test_through_pipes(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
     write_image(path, Picture(noise(20, 30)))
     picture = decode_image(Pipe(path.read_bytes()), name="standard input", size=10)
-    assert np.array_equal(picture.rgb, read_image(path, size=10).rgb)
+    assert np.array_equal(picture.rgb, read_image(path, short_side=10).rgb)
     pipe = Pipe()
     encode_image(pipe, picture, suffix)
     pipe.content.seek(0)

@@ -45,7 +45,7 @@ def test_truncated_file(
     path.write_bytes(data[: int(len(data) * kept)])
     assert_refused(path, "cut short")
     if suffix == ".jpg":
-        assert_refused(path, "cut short", size=8)
+        assert_refused(path, "cut short", short_side=8)
 
 
 def test_corrupt_png(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_pixel_limit_is_inclusive(tmp_path: Path) -> None:
 def test_pixel_limit_holds_for_the_resized_picture(tmp_path: Path) -> None:
     path = tmp_path / "panorama.png"
     Image.new("RGB", (5000, 3)).save(path)
-    assert_refused(path, "limit", "smaller size", size=512)
+    assert_refused(path, "limit", "smaller size", short_side=512)
 
 
 @pytest.mark.filterwarnings("error")
@@ -259,12 +259,12 @@ def test_a_jpeg_that_lacks_its_end_alone(
 ) -> None:
     path = tmp_path / "a.jpg"
     Image.fromarray(noise(70, 90)).save(path, **options)
-    whole = read_image(path, size=size)
+    whole = read_image(path, short_side=size)
     data = path.read_bytes()
     assert data.endswith(b"\xff\xd9")
     for lost in (1, 2):
         path.write_bytes(data[:-lost])
-        picture = read_image(path, size=size)
+        picture = read_image(path, short_side=size)
         assert np.array_equal(picture.rgb, whole.rgb)
         assert picture.notes == ("the end of the file is missing; no pixel is lost",)
     for lost in (5, 20, 300):

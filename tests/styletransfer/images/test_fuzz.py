@@ -59,7 +59,7 @@ def test_damaged_files(kind: str, data: st.DataObject) -> None:
         content[start : start + data.draw(st.integers(0, 8))] = data.draw(st.binary(max_size=8))
     size = data.draw(st.sampled_from([None, 7]))
     try:
-        picture = decode_image(io.BytesIO(content), name="a", size=size, max_pixels=10**6)
+        picture = decode_image(io.BytesIO(content), name="a", short_side=size, max_pixels=10**6)
     except ImageError as error:
         assert str(error).startswith("a: ") and "\n" not in str(error)
         return

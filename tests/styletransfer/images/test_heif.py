@@ -35,6 +35,6 @@ def test_with_the_package(tmp_path: Path, orientation: int) -> None:
     assert_near(read_image(path).rgb, stored if orientation == 1 else np.rot90(stored, -1), 12)
     assert sorted(read_size(path)) == [64, 96]
     assert read_image(path).notes == ()
-    assert min(read_image(path, size=16).rgb.shape[:2]) == 16
+    assert min(read_image(path, short_side=16).rgb.shape[:2]) == 16
     path.write_bytes(path.read_bytes()[:300])
     assert_refused(path, "cut short")

@@ -36,7 +36,7 @@ def test_paintings_are_read_at_one_short_side(tmp_path: Path) -> None:
     paths = [save_noise(tmp_path / "s.png", 60, 48, 0), save_noise(tmp_path / "t.png", 20, 40, 1)]
     wide, high = read_paintings(paths, 24)
     assert (wide.shape, high.shape) == ((1, 3, 24, 30), (1, 3, 48, 24))
-    assert torch.equal(wide, torch.from_numpy(to_tensor(read_image(paths[0], size=24).rgb)))
+    assert torch.equal(wide, torch.from_numpy(to_tensor(read_image(paths[0], short_side=24).rgb)))
 
 
 def test_each_painting_comes_equally_often_and_seeded() -> None:
