@@ -166,7 +166,7 @@ class Pipe(io.RawIOBase):
 def test_through_pipes(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
     write_image(path, Picture(noise(20, 30)))
-    picture = decode_image(Pipe(path.read_bytes()), name="standard input", size=10)
+    picture = decode_image(Pipe(path.read_bytes()), name="standard input", short_side=10)
     assert np.array_equal(picture.rgb, read_image(path, short_side=10).rgb)
     pipe = Pipe()
     encode_image(pipe, picture, suffix)
