@@ -9,7 +9,7 @@ CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome,\
 	$(shell command -v $(name))))
 PHOTO ?= $(shell $(BIN)/python -c '$(SAMPLE)')
 
-.PHONY: demo test lint web test-web clean
+.PHONY: demo test lint docs test-docs web test-web clean
 
 demo: .venv/demo-ready
 	@$(BIN)/styletransfer contact-sheet "$(PHOTO)" -o demo/gallery.png --overwrite
@@ -21,6 +21,15 @@ lint: .venv/dev-ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The documentation as a site. A broken link fails.
+docs: .venv/docs-ready
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "wrote build/site/index.html"
+
+# Every command of the documentation, those that take minutes among them.
+test-docs: .venv/dev-ready
+	STYLETRANSFER_TEST_DOCS=1 $(BIN)/python -m pytest tests/docs
 
 # The page that paints in a browser, which `styletransfer web` serves.
 web: $(PAGE)
@@ -51,6 +60,11 @@ clean:
 	@echo "Setting up .venv with torch and the tests' tools: some minutes and 6 GB ..."
 	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@ .venv/demo-ready
+
+.venv/docs-ready: pyproject.toml | .venv/bin/python
+	@echo "Setting up .venv for the documentation ..."
+	@$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	@touch $@
 
 .venv/bin/python:
 	@$(PYTHON) -m venv .venv

@@ -107,7 +107,7 @@ def verify_dataset(
         data set.
 
     Raises:
-        As `stylize_dataset`.
+        DataSetError, StyleError, ModelError, ProviderError: As `stylize_dataset`.
     """
     progress = progress or Progress(quiet=True)
     run = Run(Call(os.fspath(source), os.fspath(destination), Settings(**options)), progress)

@@ -1,0 +1,57 @@
+"""Every command of README and the tutorials, run as it is printed, in a scratch folder.
+
+Blocks marked as taking minutes are run where $STYLETRANSFER_TEST_DOCS is set: `make test-docs`.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import Step, steps
+from tests.docs.scratch import scratch_folder, torch_home
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "docs" / "index.md", *sorted(ROOT.glob("docs/tutorials/*.md"))]
+SLOW = bool(os.environ.get("STYLETRANSFER_TEST_DOCS"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_commands_of_a_page_do_what_it_says(page: Path, tmp_path: Path) -> None:
+    every = [step for step in steps(page) if SLOW or not step.slow]
+    if not any(step.command for step in every):
+        pytest.skip("every command of this page takes minutes; make test-docs runs them")
+    scratch_folder(tmp_path, ROOT)
+    environment = {
+        **os.environ,
+        "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
+        "PYTHONPATH": str(ROOT),
+        "OMP_NUM_THREADS": "1",
+    }
+    if SLOW:
+        environment["TORCH_HOME"] = str(torch_home(tmp_path))
+    for step in every:
+        follow(step, tmp_path, environment)
+
+
+def follow(step: Step, folder: Path, environment: dict[str, str]) -> None:
+    """Do what a reader does at one step, and compare what is printed with the page."""
+    if step.title:
+        (folder / step.title).write_text("\n".join(step.lines) + "\n", encoding="utf-8")
+        return
+    done = subprocess.run(
+        ["bash", "-c", step.command],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert (done.returncode != 0) == step.fails, f"{step.where}: {done.stdout}"
+    if step.lines:
+        assert step.told().fullmatch(done.stdout), (
+            f"{step.where} prints\n{done.stdout}\nand the page says\n" + "\n".join(step.lines)
+        )
