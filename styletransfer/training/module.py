@@ -216,7 +216,6 @@ class StyleTransferModule(pl.LightningModule):
         loss = parts["total"].mean()
         # All processes must agree, or the others wait for this one's gradients for ever.
         bad = self.trainer.strategy.reduce((~loss.isfinite()).float(), reduce_op="sum")
-        self._refusals.begin_batch()
         if bad > 0:
             finite = parts["total"].isfinite().tolist()
             at_fault = [s for s, ok in zip(dealt, finite, strict=True) if not ok] or dealt
@@ -248,7 +247,7 @@ class StyleTransferModule(pl.LightningModule):
                     parameter.grad = None
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        self._refusals.end_batch()
+        self._refusals.end_batch(self.batches % self.trainer.accumulate_grad_batches == 0)
 
     def _warn_skipped(self, lines: list[str]) -> None:
         for line in lines:
@@ -282,7 +281,7 @@ class StyleTransferModule(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what building the network again and teaching it a style need, in plain types only."""
         # A step of the optimizer that is half done is done anew: its batches do not count.
-        begun = self.batches % max(self.trainer.accumulate_grad_batches, 1)
+        begun = self.batches % self.trainer.accumulate_grad_batches
         forget_batches(checkpoint, begun)
         about = (self.network_name, self.network, self.style_names, self.trained_on)
         checkpoint[ENTRY] = entry(*about, self.objective, self.batches - begun)

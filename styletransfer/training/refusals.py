@@ -16,12 +16,12 @@ class Refusals:
         self._in_a_row = 0
         self._now = False
 
-    def begin_batch(self) -> None:
-        """Note that a batch begins, and that nothing of it was refused yet."""
-        self._now = False
-
     def refuse(self, step: int, names: Sequence[str]) -> None:
-        """Count a step whose loss is not finite with the styles `names`; all of them where empty.
+        """Count a refusal.
+
+        Args:
+            step: The step of the optimizer.
+            names: The styles whose loss is not finite. None of them means the gradient.
 
         Raises:
             DivergenceError: It is the tenth in a row.
@@ -30,13 +30,18 @@ class Refusals:
         self.total += 1
         self._in_a_row += 1
         if self._in_a_row >= PATIENCE:
+            what = f"loss of {', '.join(sorted(set(names)))}" if names else "gradient"
             raise DivergenceError(
-                f"the loss was not finite {PATIENCE} steps in a row, up to step {step}, there with "
-                f"style {', '.join(sorted(set(names))) or 'all of the batch'}; lower --model.lr or "
-                "that style's weight, and go on from the last checkpoint"
+                f"the {what} was not finite {PATIENCE} times in a row, up to step {step}; lower "
+                "--model.lr or the weight of that style, and continue from the last checkpoint"
             )
 
-    def end_batch(self) -> None:
-        """Note that a batch ends: without a refusal, the count in a row begins anew."""
-        if not self._now:
+    def end_batch(self, last: bool) -> None:
+        """Note that a batch ends; `last` is whether it is the last of a step of the optimizer.
+
+        After a step of which nothing was refused, the count begins again.
+        """
+        if last and not self._now:
             self._in_a_row = 0
+        if last:
+            self._now = False

@@ -1,13 +1,10 @@
-"""train.py as a user runs it: a configuration, two processes, wrong calls."""
+"""The command `train`: a configuration, what a run writes, wrong calls."""
 
 import csv
 import os
 import resource
 import signal
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytorch_lightning as pl
@@ -22,46 +19,26 @@ from styletransfer.training.photographs import PhotographDataModule
 from styletransfer.training.saving import WholeCheckpointIO
 from tests.styletransfer.training.tiny import make_data, write_config
 
-ROOT = Path(__file__).parents[3]
+
+def train(*words: object) -> int:
+    """Run the command in this process; returns the exit status."""
+    with pytest.raises(SystemExit) as stop:
+        cli(["train", *(str(word) for word in words)])
+    status = stop.value.code or 0
+    assert isinstance(status, int)
+    return status
 
 
-def fit(root: Path, *options: str, **trainer: Any) -> Path:
-    """Run train.py in a process of its own; returns the folder of the run."""
-    config = write_config(root, make_data(root), **trainer)
-    done = subprocess.run(
-        [sys.executable, "train.py", "fit", "--config", str(config), *options],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    return root / "lightning_logs" / "version_0"
-
-
-def weights(run: Path) -> dict[str, torch.Tensor]:
-    (checkpoint,) = (run / "checkpoints").glob("*.ckpt")
-    state: dict[str, torch.Tensor] = torch.load(checkpoint, weights_only=True)["state_dict"]
-    return state
-
-
-def test_two_processes_train_as_one_does_on_the_whole_batch(tmp_path: Path) -> None:
-    one = fit(tmp_path / "one", "--data.batch_size", "4")
-    two = fit(
-        tmp_path / "two",
-        *("--trainer.strategy", "ddp", "--trainer.devices", "2"),
-        *("--trainer.accelerator", "cpu"),
-    )
-    expected, actual = weights(one), weights(two)
-    assert expected.keys() == actual.keys()
-    for name, value in expected.items():
-        torch.testing.assert_close(actual[name], value, rtol=1e-3, atol=1e-4)
+def error_lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return [line for line in capsys.readouterr().err.splitlines() if line.startswith("Error")]
 
 
 def test_what_a_run_logs(tmp_path: Path) -> None:
     weights = ("tone", "tv", "grid", "stability")
-    run = fit(tmp_path, *(f"--model.{name}_weight=0.5" for name in weights))
+    config = write_config(tmp_path, make_data(tmp_path))
+    options = (f"--model.{name}_weight=0.5" for name in weights)
+    assert train("fit", "--config", config, *options) == 0
+    run = tmp_path / "lightning_logs" / "version_0"
     with (run / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     logged = {name for row in rows for name, value in row.items() if value}
@@ -83,8 +60,9 @@ def test_tensorboard_gets_the_losses_and_the_samples(tmp_path: Path) -> None:
         "class_path": "pytorch_lightning.loggers.TensorBoardLogger",
         "init_args": {"save_dir": str(tmp_path)},
     }
-    run = fit(tmp_path, logger=logger)
-    events = EventAccumulator(str(run)).Reload()
+    config = write_config(tmp_path, make_data(tmp_path), logger=logger)
+    assert train("fit", "--config", config) == 0
+    events = EventAccumulator(str(tmp_path / "lightning_logs" / "version_0")).Reload()
     assert {"train/style", "train/style/painting0", "val/total"} <= set(events.Tags()["scalars"])
     assert events.Tags()["images"] == ["samples"]
 
@@ -112,19 +90,6 @@ def test_wrong_calls_are_one_line_before_the_first_step(
     assert len(errors) == 1 and message in errors[0]
     # A refused attempt uses up no version_N.
     assert not (tmp_path / "lightning_logs").exists()
-
-
-def train(*words: object) -> int:
-    """Run the command in this process; returns the exit status."""
-    with pytest.raises(SystemExit) as stop:
-        cli(["train", *(str(word) for word in words)])
-    status = stop.value.code or 0
-    assert isinstance(status, int)
-    return status
-
-
-def error_lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    return [line for line in capsys.readouterr().err.splitlines() if line.startswith("Error")]
 
 
 def test_validation_and_checkpoints_fit_themselves_to_a_short_run(tmp_path: Path) -> None:

@@ -160,6 +160,16 @@ def poisoned(folders: dict[str, Path], steps: range, gradient_only: bool = False
 
 
 @pytest.mark.parametrize("gradient_only", [False, True])
+def test_ten_refusals_in_a_row_stop_the_run_with_accumulation_too(
+    folders: dict[str, Path], tmp_path: Path, gradient_only: bool
+) -> None:
+    ours = poisoned(folders, range(1, 100), gradient_only)
+    with pytest.raises(DivergenceError, match="not finite 10 times in a row"):
+        trainer(tmp_path, 50, accumulate_grad_batches=2).fit(ours, data(folders["photographs"]))
+    assert all(p.isfinite().all() for p in ours.parameters())
+
+
+@pytest.mark.parametrize("gradient_only", [False, True])
 def test_a_non_finite_step_is_skipped_and_counted(
     folders: dict[str, Path], tmp_path: Path, gradient_only: bool
 ) -> None:
@@ -181,7 +191,9 @@ def test_ten_non_finite_steps_in_a_row_stop_the_run(
     folders: dict[str, Path], tmp_path: Path
 ) -> None:
     ours = poisoned(folders, range(2, 100))
-    with pytest.raises(DivergenceError, match=r"10 steps in a row, up to step 11.*painting"):
+    with pytest.raises(
+        DivergenceError, match=r"loss of painting.*10 times in a row, up to step 11"
+    ):
         trainer(tmp_path, 50).fit(ours, data(folders["photographs"]))
     scattered = poisoned(folders, range(0, 9))
     trainer(tmp_path, 11).fit(scattered, data(folders["photographs"]))
