@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from importlib.metadata import PathDistribution
 from pathlib import Path
@@ -77,6 +78,18 @@ def test_the_wheel_holds_what_it_needs_and_nothing_else(wheel: Path) -> None:
     }
     assert needed <= names
     assert not [name for name in names if name.startswith(("tests", "benchmarks"))]
+
+
+def test_the_wheel_and_the_sdist_pass_twine(wheel: Path, tmp_path: Path) -> None:
+    call = (sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", tmp_path, ROOT)
+    assert run(*call, cwd=tmp_path).returncode == 0
+    (sdist,) = tmp_path.glob("painterly-*.tar.gz")
+    checked = run(sys.executable, "-m", "twine", "check", "--strict", wheel, sdist, cwd=tmp_path)
+    assert (checked.returncode, checked.stdout.count("PASSED")) == (0, 2), checked.stdout
+    with tarfile.open(sdist) as archive:
+        tops = {name.split("/")[1] for name in archive.getnames()}
+    packed = {"styletransfer", "interp", "checkpoints", "configs", "train.py", "export.py"}
+    assert tops == packed | {"README.md", "LICENSE", "PKG-INFO", "pyproject.toml", ".gitignore"}
 
 
 def test_the_wheel_trains_exports_and_stylizes_in_an_empty_folder(
