@@ -25,6 +25,7 @@ ELSEWHERE = {
     "CONTRIBUTING.md": "contributing.md",
 }
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)")
+EXAMPLE = re.compile(r"<p>Example: (.*?)</p>", re.DOTALL)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -73,18 +74,21 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     return LINK.sub(led, markdown)
 
 
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Show the examples in the help of commands as code."""
+    if page.file.src_uri.startswith("commands/"):
+        html = EXAMPLE.sub(r"<p>Example:</p><pre><code>\g<1></code></pre>", html)
+    return html
+
+
 def _address(program: str, name: str) -> str:
     return f"commands/{program}/{name}.md"
 
 
 def _command_page(program: str, name: str, command: click.Command) -> str:
     assert command.callback is not None
-    return f"""# {program} {name}
-
-::: mkdocs-click
+    return f"""::: mkdocs-click
     :module: {command.callback.__module__}
     :command: {command.callback.__name__}
     :prog_name: {program} {name}
-    :style: table
-    :depth: 1
 """
