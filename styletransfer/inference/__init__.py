@@ -1,4 +1,4 @@
-"""From an ONNX file to stylized pictures, with NumPy, Pillow and ONNX Runtime alone."""
+"""Stylize pictures with an ONNX file, by NumPy, Pillow and ONNX Runtime, without PyTorch."""
 
 from styletransfer.inference.stylizer import Stylizer
 

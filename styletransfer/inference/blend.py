@@ -1,4 +1,4 @@
-"""Style texts such as `the_scream` or `the_scream:0.6,udnie:0.4` as rows of style weights."""
+"""Turn style texts such as `the_scream` or `the_scream:0.6,udnie:0.4` into style rows."""
 
 import difflib
 import math
@@ -9,18 +9,24 @@ from numpy.typing import NDArray
 
 from styletransfer.errors import StyleError
 
-IDENTITY = 0  # the style that every model has first, and that gives the photograph back
+IDENTITY = 0  # the first style of every model; it returns the photograph
 
 
 def parse_blend(text: str, styles: Sequence[str], strength: float = 1.0) -> NDArray[np.float32]:
-    """Turn a style text into a row of weights, float32 of shape [S], that sums to 1.
+    """Turn a style text into a style row.
 
-    `text` is one of the names in `styles`, or `name:weight` pairs joined by commas, whose weights
-    need not sum to 1. `strength` in 0..1 blends the result with style 0, `identity`: 0 gives the
-    photograph back, 1 the whole style.
+    Args:
+        text: One of the names in `styles`, or pairs `name:weight` joined by commas. The weights
+            need not sum to 1.
+        styles: Names of the styles of the model.
+        strength: Strength of the style in 0..1; the rest goes to style 0, the identity.
 
-    Raises StyleError for a name that is unknown or given twice, for a weight that is missing,
-    negative or not finite, for weights that sum to 0, and for a strength outside 0..1.
+    Returns:
+        The weights of the styles, float32 of shape [S]; they sum to 1.
+
+    Raises:
+        StyleError: A name is unknown or given twice, a weight is missing, negative or not finite,
+            all weights are 0, or the strength is outside 0..1.
     """
     if not 0.0 <= strength <= 1.0:
         raise StyleError(f"strength {strength:g} is not in 0..1")
@@ -44,7 +50,11 @@ def parse_blend(text: str, styles: Sequence[str], strength: float = 1.0) -> NDAr
 
 
 def style_index(name: str, styles: Sequence[str]) -> int:
-    """Return the place of `name` in `styles`; StyleError suggests the nearest names."""
+    """Return the position of `name` in `styles`.
+
+    Raises:
+        StyleError: There is no such style; the message suggests similar names.
+    """
     if name in styles:
         return list(styles).index(name)
     near = difflib.get_close_matches(name, styles, n=3, cutoff=0.5)
@@ -53,7 +63,7 @@ def style_index(name: str, styles: Sequence[str]) -> int:
 
 
 def _weighed(part: str, text: str) -> tuple[str, float]:
-    """Split `name:weight`, one part of the blend `text`."""
+    """Split `part` of the blend `text`, such as `udnie:0.4`, into name and weight."""
     name, colon, number = (piece.strip() for piece in part.rpartition(":"))
     if not colon:
         raise StyleError(f"{part!r} in the blend {text!r} has no weight; write it as {part}:0.5")

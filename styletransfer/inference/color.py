@@ -1,7 +1,11 @@
-"""Oklab, the perceptual color space (Ottosson 2020), and the colors of the photograph in it.
+"""Keep the colors of a photograph, in the perceptual color space Oklab.
 
-Sums are written in differences of channels, such as g + 0.41 (r − g) + 0.05 (b − g), as the rows
-of Oklab's matrices sum to 1 or to 0. So a gray is exactly gray in Oklab, and comes back exactly.
+The rows of Oklab's matrices sum to 1 or to 0, so the sums are written with differences of
+channels, such as g + 0.41 (r − g) + 0.05 (b − g). Then a gray is exactly gray in Oklab, and is
+converted back exactly.
+
+Reference:
+    Ottosson 2020, A Perceptual Color Space for Image Processing.
 """
 
 from collections.abc import Iterator
@@ -14,9 +18,9 @@ from styletransfer.images import Pixels
 Plane = NDArray[np.float32]
 Planes = tuple[Plane, Plane, Plane]
 
-_BAND_PIXELS = 32_768  # the planes of one band, 128 KiB each, stay in a core's cache
-_HALVINGS = 6  # of the interval in which the greatest chroma lies
-_SLACK = np.float32(1e-5)  # in linear light: above the rounding errors of colors inside
+_BAND_PIXELS = 32_768  # a plane of one band has 128 KiB and fits in the cache of a core
+_HALVINGS = 6  # of the interval that contains the greatest chroma
+_SLACK = np.float32(1e-5)  # in linear light; larger than rounding errors
 
 
 def _linear_light(encoded: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -24,8 +28,8 @@ def _linear_light(encoded: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
 
 
-# From a level to linear light, and from linear light in 1/65535 to the nearest level: at its
-# steepest, in the shadows, the curve takes 20 of those steps for one level.
+# Tables from levels to linear light, and from linear light in steps of 1/65535 to levels. Where
+# the curve is steepest, in the shadows, one level is 20 steps.
 _LINEAR = _linear_light(np.arange(256) / 255).astype(np.float32)
 _LEVELS = np.searchsorted(_linear_light((np.arange(255) + 0.5) / 255) * 65535, np.arange(65536))
 _LEVELS = _LEVELS.astype(np.uint8)
@@ -34,10 +38,16 @@ _LEVELS = _LEVELS.astype(np.uint8)
 def preserve_colors(stylized: Pixels, photograph: Pixels, out: Pixels | None = None) -> Pixels:
     """Return the lightness of `stylized` with the hue and chroma of `photograph`.
 
-    All are uint8 H×W×3 in sRGB, and may be memory maps: bands of rows are worked on, which takes
-    a few MB beside the result. `out` takes the result, and may be one of the two. A color outside
-    sRGB keeps its lightness and its hue, and has only as much chroma as sRGB can show there.
-    Raises ValueError for pictures of different shapes.
+    A color outside sRGB keeps its lightness and hue, and gets the greatest chroma that sRGB has
+    there. The pictures are processed in bands of rows, which takes a few MB besides the result.
+
+    Args:
+        stylized: uint8 H×W×3 in sRGB.
+        photograph: uint8 H×W×3 in sRGB.
+        out: Array for the result; it may be one of the two pictures. None makes a new one.
+
+    Raises:
+        ValueError: The pictures have different shapes.
     """
     if stylized.shape != photograph.shape:
         raise ValueError(f"expected two pictures of one shape: {stylized.shape, photograph.shape}")
@@ -51,13 +61,20 @@ def preserve_colors(stylized: Pixels, photograph: Pixels, out: Pixels | None = N
 
 
 def row_bands(height: int, width: int) -> Iterator[slice]:
-    """Cut a picture into bands of rows that are small enough for a core's cache."""
+    """Divide a picture into bands of rows that fit in the cache of a core."""
     rows = max(1, _BAND_PIXELS // width)
     return (slice(top, min(top + rows, height)) for top in range(0, height, rows))
 
 
 def to_oklab(pixels: Pixels) -> Planes:
-    """uint8 …×3 in sRGB to the planes L in 0..1, a and b, each float32 of shape …"""
+    """Convert sRGB to Oklab.
+
+    Args:
+        pixels: uint8 …×3.
+
+    Returns:
+        The planes L (in 0..1), a and b, each float32 of shape ….
+    """
     r, g, b = (_LINEAR.take(pixels[..., channel]) for channel in range(3))
     r -= g
     b -= g
@@ -74,7 +91,14 @@ def to_oklab(pixels: Pixels) -> Planes:
 
 
 def from_oklab(planes: Planes) -> Pixels:
-    """Planes L, a and b of shape … to uint8 …×3 in sRGB; what lies outside of it is clipped."""
+    """Convert Oklab to sRGB; colors outside sRGB are clipped.
+
+    Args:
+        planes: L (in 0..1), a and b, each float32 of shape ….
+
+    Returns:
+        uint8 …×3.
+    """
     pixels = np.empty((*planes[0].shape, 3), np.uint8)
     for index, channel in enumerate(_to_linear(*planes)):
         steps = np.clip(channel, 0, 1, out=channel) * np.float32(65535) + np.float32(0.5)
@@ -83,7 +107,7 @@ def from_oklab(planes: Planes) -> Pixels:
 
 
 def _reduce_chroma(lightness: Plane, a: Plane, b: Plane) -> None:
-    """Scale a and b, in place, down to the border of sRGB where they lie outside of it."""
+    """Scale a and b of colors outside sRGB down to its border, in place."""
     places = np.flatnonzero(_excess(lightness, a, b) > _SLACK)
     if not places.size:
         return
@@ -96,7 +120,7 @@ def _reduce_chroma(lightness: Plane, a: Plane, b: Plane) -> None:
         fits = excess <= 0
         inside, outside = np.where(fits, middle, inside), np.where(fits, outside, middle)
         below, above = np.where(fits, excess, below), np.where(fits, above, excess)
-    # The border is next to straight within what is left of the interval.
+    # The border is nearly straight within the interval that is left.
     scale = inside + (outside - inside) * (below / (below - above))
     a.put(places, scale * full_a)
     b.put(places, scale * full_b)
@@ -116,7 +140,7 @@ def _to_linear(lightness: Plane, a: Plane, b: Plane) -> Planes:
 
 
 def _excess(lightness: Plane, a: Plane, b: Plane) -> Plane:
-    """How far a color lies outside 0..1 in linear light; 0 or less inside."""
+    """Return how far a color lies outside 0..1 in linear light; 0 or less inside."""
     red, green, blue = _to_linear(lightness, a, b)
     highest = np.maximum(np.maximum(red, green), blue)
     lowest = np.minimum(np.minimum(red, green), blue)
@@ -129,5 +153,5 @@ def _cube(plane: Plane) -> Plane:
 
 
 def _cube_root(plane: Plane) -> Plane:
-    # Four times as fast as np.cbrt and as good as float32: NumPy has SIMD code for both.
+    # Four times as fast as np.cbrt and as precise as float32: NumPy has SIMD code for both.
     return np.exp(np.log(np.maximum(plane, np.float32(1e-30))) * np.float32(1 / 3))

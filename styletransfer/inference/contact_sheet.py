@@ -1,4 +1,4 @@
-"""A contact sheet: photographs beside their stylizations, labeled, on white."""
+"""Draw a contact sheet: photographs and their stylizations with labels, on white."""
 
 import math
 from collections.abc import Sequence
@@ -20,12 +20,17 @@ SHAPE = 1.5  # width to height
 def contact_sheet(labels: Sequence[str], rows: Sequence[Sequence[Picture]]) -> Picture:
     """Draw the pictures of `rows` on one white sheet.
 
-    Each row holds the pictures of one photograph, one for each of `labels`. Several rows become a
-    table with the labels above its columns; a single row wraps into a landscape as near to 3:2 as
-    it gets, with a label above each picture. Raises ValueError for rows that do not match the
-    labels, or none.
+    Several rows become a table with the labels above its columns. A single row is wrapped to a
+    sheet of about 3:2, with a label above each picture.
+
+    Args:
+        labels: Label of each column.
+        rows: The pictures of each photograph, one for each label.
+
+    Raises:
+        ValueError: There is no row, or a row does not have one picture for each label.
     """
-    labels = [one_line(label) for label in labels]  # style names are data, of any characters
+    labels = [one_line(label) for label in labels]  # style names may contain any characters
     if not rows or not labels or any(len(row) != len(labels) for row in rows):
         raise ValueError("a contact sheet needs at least one row, and a picture for each label")
     short_side = max(min(picture.rgb.shape[:2]) for picture in chain(*rows))
@@ -38,7 +43,7 @@ def contact_sheet(labels: Sequence[str], rows: Sequence[Sequence[Picture]]) -> P
 
 
 class _Sheet:
-    """The measures of a sheet, in pixels and in proportion to its pictures."""
+    """The dimensions of a sheet in pixels, in proportion to its pictures."""
 
     def __init__(self, short_side: int) -> None:
         type_size = max(13, round(short_side / 15))
@@ -48,7 +53,7 @@ class _Sheet:
         self.margin = 2 * self.gap
 
     def wrapped(self, cells: Sequence[Cell]) -> list[Sequence[Cell]]:
-        """Wrap the cells into the grid nearest to `SHAPE`, with few places left blank."""
+        """Wrap the cells into a grid with an aspect near `SHAPE` and few empty places."""
 
         def distance(grid: list[Sequence[Cell]]) -> float:
             _, _, (width, height) = self.layout(grid)
@@ -84,8 +89,7 @@ class _Sheet:
         for row, height in zip(grid, heights, strict=True):
             for place, (label, picture) in enumerate(row):
                 left = self.margin + place * (column + self.gap)
-                # On the middle of the letters that most names are made of, so that labels with and
-                # without descenders share a line.
+                # Anchored at the baseline, so that labels with and without descenders align.
                 baseline = top + round(self.label * 0.62)
                 pen.text((left + column / 2, baseline), label, INK, self.font, anchor="ms")
                 rows, columns = picture.rgb.shape[:2]

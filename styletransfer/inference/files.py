@@ -1,4 +1,4 @@
-"""Stylize files, folders and pipes: what the commands do, from Python."""
+"""Stylize files, folders and streams, and draw contact sheets, as the commands do."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,20 +34,19 @@ EACH = "each"
 
 @dataclass(frozen=True)
 class PictureOptions:
-    """How pictures are to be painted.
+    """How pictures are stylized.
 
     Args:
         style: A style, a blend such as `udnie:0.5,the_scream:0.5`, `each` for every style, or a
-            folder of masks that are named after styles. None takes the only style of the model.
-        masks: Texts such as `sky.png=udnie`, a style for each region; they take the place of
-            `style`.
+            folder of masks that are named after styles. None is for models with only one style.
+        masks: Texts such as `sky.png=udnie`, one for each region; then `style` is None.
         strength: Strength of the style, 0..1.
-        preserve_colors: Keep the colors of the photograph.
-        short_side: Short side to scale pictures to first, in pixels.
+        preserve_colors: Whether to keep the colors of the photograph.
+        short_side: Short side in pixels to which pictures are scaled first; None keeps their size.
         tile: `auto`, `off`, or the side of a tile in pixels.
-        memory: Memory that `auto` keeps to, such as `500MB`.
-        max_pixels: Limit for the pixels of a picture.
-        strip: Leave out EXIF, XMP and resolution of the photograph.
+        memory: Greatest memory that `auto` may use, such as `500MB`.
+        max_pixels: Greatest number of pixels of a picture.
+        strip: Whether to leave out EXIF, XMP and resolution of the photograph.
     """
 
     style: str | None = None
@@ -63,14 +62,19 @@ class PictureOptions:
 
 @dataclass(frozen=True)
 class Written:
-    """Number of pictures that were written, of those that were due."""
+    """Result of a command for pictures.
+
+    Attributes:
+        written: Number of pictures that were written.
+        due: Number of pictures that should have been written.
+    """
 
     written: int
     due: int
 
     @property
     def whole(self) -> bool:
-        """Whether none failed."""
+        """Whether no picture failed."""
         return self.written == self.due
 
 
@@ -78,26 +82,33 @@ def stylize_files(
     stylizer: Stylizer,
     inputs: Sequence[Path],
     output: Path,
-    painting: PictureOptions,
+    options: PictureOptions,
     *,
     overwrite: bool = False,
     quiet: bool = True,
 ) -> Written:
     """Stylize files, and all pictures in folders.
 
-    A picture that fails is named on stderr, and the others are still done. `output` is a file for
-    one picture and a folder for several.
+    If a picture fails, stderr names it and the work goes on.
+
+    Args:
+        stylizer: The model.
+        inputs: Files and folders.
+        output: A file for one picture, a folder for several.
+        options: How the pictures are stylized.
+        overwrite: Whether to replace existing files.
+        quiet: Whether to hide the progress bar.
 
     Raises:
-        RequestError: The call cannot be carried out; nothing was written.
+        RequestError: The call is wrong; nothing was written.
         ImageError: A mask cannot be read.
     """
-    prepared = _Prepared(stylizer, painting)
+    prepared = _Prepared(stylizer, options)
     tasks = plan_outputs(
         inputs,
         output,
         prepared.styles,
-        each=painting.style == EACH,
+        each=options.style == EACH,
         overwrite=overwrite,
         spared=prepared.mask_files,
         report=report,
@@ -109,10 +120,10 @@ def stylize_files(
             stylize_task(
                 painter,
                 task,
-                painting.short_side,
+                options.short_side,
                 bar,
-                max_pixels=painting.max_pixels,
-                strip=painting.strip,
+                max_pixels=options.max_pixels,
+                strip=options.strip,
             )
             for task in tasks
         )
@@ -123,7 +134,7 @@ def stylize_piped(
     stylizer: Stylizer,
     source: Path | IO[bytes],
     target: Path | IO[bytes],
-    painting: PictureOptions,
+    options: PictureOptions,
     format: str = "png",
     *,
     overwrite: bool = False,
@@ -132,27 +143,27 @@ def stylize_piped(
 
     Args:
         stylizer: The model.
-        source: File or stream to read.
-        target: File or stream to write.
-        painting: One style, a blend or masks; not `each`.
-        format: Suffix of the format that a stream gets, without the dot.
-        overwrite: Replace a file that exists.
+        source: File or binary stream to read.
+        target: File or binary stream to write.
+        options: One style, a blend or masks; not `each`.
+        format: Format to write to a stream, as a suffix without dot.
+        overwrite: Whether to replace an existing file.
 
     Raises:
-        RequestError: The call cannot be carried out.
+        RequestError: The call is wrong.
         ImageError: The picture cannot be read or written.
     """
-    if painting.style == EACH:
-        raise StyleError("one picture is written, so give one style in place of 'each'")
-    prepared = _Prepared(stylizer, painting)
+    if options.style == EACH:
+        raise StyleError("with - one picture is written; give one style, not 'each'")
+    prepared = _Prepared(stylizer, options)
     painter = prepared.painter()
     if isinstance(target, Path):
         _check_picture(target)
         read = [source] if isinstance(source, Path) else []
         check_targets([*read, *prepared.mask_files], [target], overwrite=overwrite)
     if isinstance(source, Path):
-        painter.check(source, None, painting.short_side)
-    picture = _read(source, painting)
+        painter.check(source, None, options.short_side)
+    picture = _read(source, options)
     if line := painter.check_disk(picture.rgb.shape[:2]):
         report(line)
     painted = painter(picture, prepared.styles[0])
@@ -160,9 +171,9 @@ def stylize_piped(
         report(note)
     if isinstance(target, Path):
         make_folder(target)
-        write_image(target, painted, strip=painting.strip)
+        write_image(target, painted, strip=options.strip)
     else:
-        encode_image(target, painted, f".{format}", strip=painting.strip)
+        encode_image(target, painted, f".{format}", strip=options.strip)
 
 
 def write_contact_sheet(
@@ -175,12 +186,24 @@ def write_contact_sheet(
     overwrite: bool = False,
     quiet: bool = True,
 ) -> Written:
-    """Draw photographs in styles or blends, by default in every style, on one labeled sheet.
+    """Write a sheet that shows photographs in several styles, with labels.
 
-    A photograph that fails is named on stderr and left out. The counts are of photographs.
+    If a photograph fails, stderr names it and the sheet leaves it out.
+
+    Args:
+        stylizer: The model.
+        photographs: Files and folders.
+        output: The picture to write.
+        styles: Styles and blends; the default is every style of the model.
+        short_side: Short side of each picture on the sheet, in pixels.
+        overwrite: Whether to replace an existing file.
+        quiet: Whether to hide the progress bar.
+
+    Returns:
+        The number of photographs on the sheet, and of those that should be there.
 
     Raises:
-        RequestError: The call cannot be carried out; nothing was written.
+        RequestError: The call is wrong; nothing was written.
         ImageError: The sheet cannot be written.
     """
     shown = styles or stylizer.styles[1:]
@@ -201,23 +224,21 @@ def write_contact_sheet(
 
 
 class _Prepared:
-    """The styles, masks and tiles of a painting, checked against the model."""
+    """The styles, regions and tiles that the options ask for, checked against the model."""
 
-    def __init__(self, stylizer: Stylizer, painting: PictureOptions) -> None:
-        self.stylizer, self.painting = stylizer, painting
-        self.tiles, self.notes = parse_tiles(
-            painting.tile, painting.memory, stylizer.receptive_field
-        )
+    def __init__(self, stylizer: Stylizer, options: PictureOptions) -> None:
+        self.stylizer, self.options = stylizer, options
+        self.tiles, self.notes = parse_tiles(options.tile, options.memory, stylizer.receptive_field)
         if self.tiles is not None and self.tiles.side is not None:
-            _ = stylizer.tiled  # a network that cannot be tiled is refused before any work
-        self.regions = _regions(painting, stylizer.styles)
-        self.styles = [""] if self.regions else _styles(painting.style, stylizer.styles)
+            _ = stylizer.tiled  # raises now if the network cannot run in tiles
+        self.regions = _regions(options, stylizer.styles)
+        self.styles = [""] if self.regions else _styles(options.style, stylizer.styles)
         for style in self.styles:
-            parse_blend(style or stylizer.styles[0], stylizer.styles, painting.strength)
+            parse_blend(style or stylizer.styles[0], stylizer.styles, options.strength)
         self.mask_files = [region.mask for region in self.regions if region.mask is not None]
 
     def painter(self) -> Painter:
-        """Read the masks, report notes, and return what paints one picture."""
+        """Read the masks, report notes, and return the painter."""
         tiles = self.tiles
         memory = tiles.memory if tiles is not None and tiles.side is None else None
         masks, mask_notes = read_masks(self.regions, memory)
@@ -225,8 +246,8 @@ class _Prepared:
             report(note)
         return Painter(
             self.stylizer,
-            strength=self.painting.strength,
-            preserve_colors=self.painting.preserve_colors,
+            strength=self.options.strength,
+            preserve_colors=self.options.preserve_colors,
             regions=self.regions,
             masks=masks,
             tiles=self.tiles,
@@ -234,7 +255,7 @@ class _Prepared:
 
 
 def _styles(style: str | None, names: Sequence[str]) -> Sequence[str]:
-    """Return the style texts to paint."""
+    """Return the style texts of the pictures to write."""
     paintings = names[1:]
     if style == EACH and paintings:
         return paintings
@@ -246,16 +267,15 @@ def _styles(style: str | None, names: Sequence[str]) -> Sequence[str]:
     raise StyleError(f"give a --style: {choice}, or {EACH} for all of them")
 
 
-def _regions(painting: PictureOptions, names: Sequence[str]) -> list[Region]:
-    """Return the styles of regions, from masks or from a folder of them."""
-    style = painting.style
-    if painting.masks:
+def _regions(options: PictureOptions, names: Sequence[str]) -> list[Region]:
+    """Return the regions of `--mask`, or those of a folder of masks."""
+    style = options.style
+    if options.masks:
         if style is not None:
             raise StyleError(
-                "--mask and --style both choose the styles; "
-                "--mask rest=STYLE is for what no mask covers"
+                "give either --style or --mask; --mask rest=STYLE is for what no mask covers"
             )
-        return parse_masks(painting.masks, names)
+        return parse_masks(options.masks, names)
     if style is None or style == EACH or style in names or not Path(style).is_dir():
         return []
     return masks_in(Path(style), names)
@@ -263,11 +283,11 @@ def _regions(painting: PictureOptions, names: Sequence[str]) -> list[Region]:
 
 def _check_picture(path: Path) -> None:
     if not is_picture_name(path):
-        raise OutputError(f"{path}: this is no name of a picture; give one such as sheet.png")
+        raise OutputError(f"{path}: this is not the name of a picture; give one such as sheet.png")
 
 
-def _read(source: Path | IO[bytes], painting: PictureOptions) -> Picture:
-    size, limit = painting.short_side, painting.max_pixels
+def _read(source: Path | IO[bytes], options: PictureOptions) -> Picture:
+    size, limit = options.short_side, options.max_pixels
     if isinstance(source, Path):
         return read_image(source, short_side=size, max_pixels=limit)
     return decode_image(source, name="standard input", short_side=size, max_pixels=limit)

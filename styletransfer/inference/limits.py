@@ -1,4 +1,4 @@
-"""How much memory a process takes for a picture, and what is told if that is too much."""
+"""Estimate the memory that a picture needs, and report if it is too much."""
 
 import math
 import re
@@ -8,20 +8,20 @@ from styletransfer.errors import MemoryLimitError, RequestError
 from styletransfer.images import DEFAULT_MAX_PIXELS
 from styletransfer.images.identify import identify, open_file
 
-# What a process takes before it has seen a picture, in bytes.
+# Memory of a process before it reads a picture, in bytes.
 BASE = 160_000_000
-# Bytes a pixel that reading a file takes at its peak: as it is, with a color profile to convert
-# from, and with transparency.
+# Peak memory of reading a file, in bytes per pixel: for a plain file, for one with a color profile,
+# and for one with transparency.
 READING, WITH_PROFILE, WITH_ALPHA = 11, 15, 22
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
 def parse_bytes(text: str) -> int:
-    """Turn `800MB` or `1.5GB` into a number of bytes.
+    """Turn a text such as `800MB` or `1.5GB` into a number of bytes.
 
     Raises:
-        RequestError: The text is no size.
+        RequestError: The text is not a size.
     """
     size = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)i?b?", text.strip().lower())
     if size is None or float(size[1]) == 0:
@@ -30,10 +30,10 @@ def parse_bytes(text: str) -> int:
 
 
 def reading_bytes(path: Path) -> int:
-    """Return the memory that decoding an image file takes, told by its header alone.
+    """Estimate from the header of an image file how many bytes decoding takes.
 
     Raises:
-        ImageError: The file is missing or no image.
+        ImageError: The file is missing or is no image.
     """
     with open_file(path) as file:
         image = identify(file, str(path), DEFAULT_MAX_PIXELS)
@@ -44,10 +44,14 @@ def reading_bytes(path: Path) -> int:
 
 
 def streaming_bytes(height: int, width: int) -> int:
-    """Return the memory that libvips takes to decode and encode a file of a size in pixels.
+    """Estimate how many bytes libvips takes to decode and encode a picture.
 
-    Its buffers are some hundred rows high. When it encodes, it maps the scratch file, all of which
-    then counts as memory of the process, though the system may take it back.
+    Its buffers hold some hundred rows. While it encodes, it maps the scratch file into memory,
+    which counts as memory of the process although the system can reclaim it.
+
+    Args:
+        height: Height of the picture in pixels.
+        width: Width of the picture in pixels.
     """
     return 95_000_000 + 3_600 * width + 3 * height * width
 
@@ -55,7 +59,14 @@ def streaming_bytes(height: int, width: int) -> int:
 def too_large(
     size: tuple[int, int], least: int, memory: int, path: Path | None = None
 ) -> MemoryLimitError:
-    """Return the error for a picture of a height and a width that takes at least `least` bytes."""
+    """Return the error for a picture that needs too much memory.
+
+    Args:
+        size: Height and width of the picture in pixels.
+        least: Number of bytes that it needs at least.
+        memory: Number of bytes that are allowed.
+        path: File that the message names; None for none.
+    """
     height, width = size
     name = "" if path is None else f"{path}: "
     return MemoryLimitError(
@@ -66,5 +77,5 @@ def too_large(
 
 
 def _gigabytes(size: int) -> str:
-    """The size in tenths of a GB, rounded up, so that it is enough."""
+    """Return a size in GB, rounded up to a tenth."""
     return f"{math.ceil(size / 1e8) / 10:.1f} GB"

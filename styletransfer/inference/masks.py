@@ -1,7 +1,7 @@
-"""A style for each region: masks from files, soft borders between them, and one picture of all.
+"""Paint regions of a picture in different styles, with masks and soft borders.
 
-A weight map is uint8 H×W, a share of each pixel in 1/255; the maps of one picture sum to exactly
-255 at every pixel.
+A weight map is uint8 H×W: the share of a region at each pixel, in 1/255. The weight maps of one
+picture sum to exactly 255 at every pixel.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,14 +19,19 @@ from styletransfer.inference.limits import BASE, reading_bytes, too_large
 
 REST = "rest"
 
-_FEATHER = 0.01  # standard deviation of the blur, as a share of the picture's short side
-_NOTED_SHARE = 0.005  # of the picture in no mask
-_ROUNDING = 2  # of 255: what resizing can take from masks that cover a pixel together
+_FEATHER = 0.01  # standard deviation of the blur, as a fraction of the short side
+_NOTED_SHARE = 0.005  # fraction of the picture in no mask that a note mentions
+_ROUNDING = 2  # of 255: possible rounding error of masks that together cover a pixel
 
 
 @dataclass(frozen=True)
 class Region:
-    """A style text and where it goes: a mask file, or None for all that no mask covers."""
+    """A region of a picture and its style.
+
+    Attributes:
+        mask: File of the mask; None for the part that no mask covers.
+        style: Style or blend.
+    """
 
     mask: Path | None
     style: str
@@ -35,9 +40,13 @@ class Region:
 def parse_masks(texts: Sequence[str], styles: Sequence[str]) -> list[Region]:
     """Turn texts such as `sky.png=starry_night` into regions.
 
-    What comes before the last `=` is a file, or `rest`; what follows is a style or a blend of
-    `styles`. Raises MaskError for a text without one or the other, a file that is missing and one
-    that is given twice, StyleError for a style that cannot be used.
+    Args:
+        texts: A mask file or `rest`, `=`, and a style or a blend.
+        styles: Names of the styles of the model.
+
+    Raises:
+        MaskError: A text is not FILE=STYLE, or a file is missing or given twice.
+        StyleError: A style cannot be used.
     """
     regions = []
     for text in texts:
@@ -51,10 +60,12 @@ def parse_masks(texts: Sequence[str], styles: Sequence[str]) -> list[Region]:
 
 
 def masks_in(folder: Path, styles: Sequence[str]) -> list[Region]:
-    """Make a region of every image in `folder`, each named after its style: `udnie.png`.
+    """Make a region of every image in `folder`; its name, such as `udnie.png`, gives the style.
 
-    Raises MaskError for a folder without images, StyleError for a file that no style is named
-    as, ImageError for a folder that cannot be listed.
+    Raises:
+        MaskError: The folder has no images.
+        StyleError: The name of a file is not a style.
+        ImageError: The folder cannot be listed.
     """
     regions = [Region(path, path.stem) for path in find_images(folder)]
     if not regions:
@@ -73,17 +84,17 @@ def read_masks(
     """Decode the mask of every region.
 
     Args:
-        regions: What `parse_masks` or `masks_in` returned.
-        memory: Bytes that the process may take.
+        regions: The regions from `parse_masks` or `masks_in`.
+        memory: Number of bytes that the process may use; None for no limit.
 
     Returns:
-        A mask for each region, uint8 of its file's size and upright, white where the style goes;
-        None for a region without one. Colors count by their luma, and what is transparent is no
-        part of the region. Then notes about the files.
+        The mask of each region, uint8 H×W, white in the region, or None for a region without a
+        file; and notes about the files. Colors are converted to luma, and transparent pixels are
+        not in the region.
 
     Raises:
         ImageError: A mask cannot be read.
-        MemoryLimitError: A mask takes more memory than there may be.
+        MemoryLimitError: The masks need more than `memory`.
     """
     masks: list[Pixels | None] = []
     notes = []
@@ -107,14 +118,20 @@ def stylize_regions(
     regions: Sequence[Region],
     masks: Sequence[Pixels | None],
 ) -> Picture:
-    """Paint each region of `picture` in its style, with soft borders.
+    """Paint each region of a picture in its style, with soft borders.
 
-    `stylize` paints a whole picture in a style text; it is called once for each style that shows
-    somewhere. `masks` are those of `read_masks`, and are resized to the picture. What is in no
-    region stays as it is; the notes, which are carried over as the alpha is, say how much that is.
+    Args:
+        stylize: Stylizes a whole picture in a style. It is called once for each visible style.
+        picture: The photograph.
+        regions: The regions.
+        masks: Their masks from `read_masks`; they are resized to the picture.
+
+    Returns:
+        The painted picture. The part that is in no region does not change, and a note says how
+        large it is.
 
     Raises:
-        MaskError: A mask has another aspect than the picture.
+        MaskError: The aspect of a mask is not that of the picture.
     """
     height, width = picture.rgb.shape[:2]
     for region, mask in zip(regions, masks, strict=True):
@@ -135,19 +152,26 @@ def stylize_regions(
     notes = picture.notes
     share = float(uncovered.mean()) / 255
     if share > _NOTED_SHARE:
-        notes += (f"{100 * share:.0f} % is in no mask, and stays as it is",)
+        notes += (f"{100 * share:.0f} % of the picture is in no mask and does not change",)
     return replace(picture, rgb=rgb, notes=notes)
 
 
 def weight_maps(masks: Sequence[Pixels | None], height: int, width: int) -> list[Pixels]:
-    """Return the weight map of every mask, and last that of what no mask covers.
+    """Return the weight maps of masks, with blurred borders.
 
-    Where masks overlap they share. A mask that is None takes what the others leave, and the last
-    map is then 0. The borders are blurred by a Gaussian with a standard deviation of 1 % of the
-    short side.
+    Masks share the pixels where they overlap. The blur is Gaussian with a standard deviation of
+    1 % of the short side.
+
+    Args:
+        masks: uint8 masks of any size; None stands for all that the others do not cover.
+        height: Height of the maps in pixels.
+        width: Width of the maps in pixels.
+
+    Returns:
+        The map of each mask, and then that of the pixels that no mask covers.
     """
-    # Blurring is linear and rounds alike, so it keeps the order of the running sums of the shares,
-    # and their differences are the blurred shares: 0 or more, and summing to 255 with what is left.
+    # The running sums of the shares are blurred. That keeps their order, so their differences are 0
+    # or more, and with the rest they sum to exactly 255.
     given = [mask for mask in masks if mask is not None]
     deviation = min(height, width) * _FEATHER
     sums = [_feathered(plane, deviation) for plane in _running_shares(given, height, width)]
@@ -163,11 +187,15 @@ def weight_maps(masks: Sequence[Pixels | None], height: int, width: int) -> list
 def compose(
     pictures: Sequence[Pixels], weights: Sequence[Pixels], out: Pixels | None = None
 ) -> Pixels:
-    """Mix pictures, uint8 H×W×3 in sRGB, by their weight maps, pixel by pixel.
+    """Mix pictures pixel by pixel, in bands of rows.
 
-    Works in bands of rows, and so takes a few MB beside the result; all may be memory maps, and
-    `out`, which takes the result, may be one of the pictures. Raises ValueError where the shapes
-    do not fit or the weights do not sum to 255.
+    Args:
+        pictures: uint8 H×W×3 in sRGB.
+        weights: Weight map of each picture.
+        out: Array for the result; it may be one of the pictures. None makes a new one.
+
+    Raises:
+        ValueError: The shapes differ, or the weights do not sum to 255.
     """
     height, width = pictures[0].shape[:2]
     if any(p.shape[:2] != w.shape for p, w in zip(pictures, weights, strict=True)):
@@ -187,10 +215,10 @@ def _mix(pictures: Sequence[Pixels], weights: Sequence[Pixels]) -> Pixels:
     border = np.flatnonzero(np.max(weights, axis=0) < 255)
     if not border.size:
         return mixed
-    # In Oklab, halfway between two colors lies the color that looks halfway. sRGB values give a
-    # dark fringe between different hues. Linear light lets the brighter side swell over the border
-    # and shows the first 1/255 of white over black as a step of 13 levels. Mixtures outside sRGB
-    # are clipped: they lie near, and the greatest chroma at one hue leaps beside pure blue.
+    # Oklab, because the mean of two colors looks halfway between them. A mixture of sRGB values is
+    # too dark between different hues. A mixture in linear light makes the brighter side grow, and
+    # 1/255 of white on black is a step of 13 levels. Mixtures outside sRGB are just clipped: they
+    # are close to it, and reducing their chroma would make steps near pure blue.
     planes = np.zeros((3, border.size), np.float32)
     for picture, weight in zip(pictures, weights, strict=True):
         share = np.divide(weight.take(border), 255, dtype=np.float32)
@@ -202,17 +230,17 @@ def _mix(pictures: Sequence[Pixels], weights: Sequence[Pixels]) -> Pixels:
 
 
 def _check_aspect(region: Region, mask: Pixels, height: int, width: int) -> None:
-    """Refuse a mask that would be stretched by more than a pixel, of it or of the picture."""
+    """Refuse a mask whose aspect differs from that of the picture by more than a pixel."""
     rows, columns = mask.shape
     if abs(columns * height - rows * width) > max(rows, columns, height, width):
         raise MaskError(
-            f"{region.mask}: this mask has {columns}×{rows} pixels and the picture "
+            f"{region.mask}: the mask has {columns}×{rows} pixels and the picture "
             f"{width}×{height}; give a mask with the same ratio of width to height"
         )
 
 
 def _running_shares(masks: Sequence[Pixels], height: int, width: int) -> list[Pixels]:
-    """What the first, the first two, … and all masks cover, of 255; overlaps are shared first."""
+    """Return the shares of the first mask, of the first two, … and of all, in 1/255."""
     sums = [_resized(mask, height, width) for mask in masks]
     for rows in row_bands(height, width) if sums else ():
         running = np.cumsum([plane[rows] for plane in sums], axis=0, dtype=np.float32)
@@ -233,7 +261,7 @@ def _feathered(mask: Pixels, deviation: float) -> Pixels:
 
 
 def _coverage(picture: Picture) -> Pixels:
-    """The luma of a picture, times its alpha: uint8 H×W."""
+    """Return the luma of a picture times its alpha, uint8 H×W."""
     height, width = picture.rgb.shape[:2]
     coverage = np.empty((height, width), np.uint8)
     for rows in row_bands(height, width):
@@ -248,15 +276,15 @@ def _check_files(regions: Sequence[Region]) -> None:
     seen: set[Path | None] = set()
     for mask in (region.mask for region in regions):
         if mask is not None and not _is_file(mask):
-            raise MaskError(f"mask {mask}: no such file; name an image, white in the region")
+            raise MaskError(f"mask {mask}: no such file; name an image that is white in the region")
         place = None if mask is None else mask.resolve()
         if place in seen:
-            raise MaskError(f"mask {mask or REST} is given twice; give a mask one style")
+            raise MaskError(f"mask {mask or REST} is given twice; give each mask one style")
         seen.add(place)
 
 
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a name that is too long, or a folder above it that is closed to the user
+    except OSError:  # a name that is too long, or a folder that the user may not open
         return False

@@ -1,4 +1,4 @@
-"""Open an exported ONNX file, and refuse any file that is not one of ours."""
+"""Open an ONNX file that `styletransfer export` wrote, and refuse any other."""
 
 import json
 from collections.abc import Mapping
@@ -14,17 +14,17 @@ from styletransfer.inference import providers
 
 @dataclass(frozen=True)
 class Model:
-    """An open session, its provider, and what the file's metadata says of its network.
+    """An open session, its provider, and the metadata of the file.
 
     Attributes:
         session: An ONNX Runtime session.
-        provider: The short name of what it runs on.
+        provider: Short name of the execution provider.
         styles: Names of the styles; the first is `identity`.
         network: Name of the architecture.
         receptive_field: Side of the square that an output pixel depends on, in pixels.
-        trained_on: The data that it was trained on.
-        bytes_per_pixel: Memory at the peak of a run; None if the file does not say.
-        fixed: The numbers of images, rows and columns that it takes; None for any number.
+        trained_on: The photographs that it was trained on.
+        bytes_per_pixel: Peak memory of a run per pixel; None if the file does not contain it.
+        fixed: Numbers of images, rows and columns that the model accepts; None for any number.
     """
 
     session: Any
@@ -38,7 +38,7 @@ class Model:
 
 
 def gallery_path() -> Path:
-    """Return the path of the shipped gallery: in the installed package, else in the checkout."""
+    """Return the path of the shipped gallery, in the installed package or in the checkout."""
     package = Path(styletransfer.__file__).parent
     installed = package / "checkpoints" / "gallery.onnx"
     return installed if installed.is_file() else package.parent / "checkpoints" / "gallery.onnx"
@@ -51,13 +51,12 @@ def open_model(
 
     Args:
         path: An ONNX file.
-        threads: Number of CPU threads that work on one picture; by default one for each core.
+        threads: Number of CPU threads for one picture; the default is one for each core.
         provider: A short name, or `auto`; see `styletransfer.inference.providers`.
 
     Raises:
         ProviderError: This build of ONNX Runtime does not have the provider.
-        ModelError: The file is missing, ONNX Runtime cannot open it, or it is not a styletransfer
-            model.
+        ModelError: The file is missing, cannot be opened, or is not a styletransfer model.
     """
     path = Path(path)
     if not path.is_file():
@@ -66,7 +65,7 @@ def open_model(
         session, used = providers.open_session(path, provider=provider, threads=threads)
     except ProviderError:
         raise
-    # ONNX Runtime's exceptions share no base class but this one.
+    # The exceptions of ONNX Runtime have no other common base class.
     except Exception as error:
         reason = str(error).strip().partition("\n")[0]
         raise ModelError(f"{path}: not an ONNX file that can be run ({reason})") from None
@@ -100,7 +99,7 @@ def _checked(session: Any, provider: str, path: Path) -> Model:
     row = inputs[INPUTS[1]].shape
     if len(row) != 2 or (isinstance(row[1], int) and row[1] != len(styles)):
         columns = row[-1] if len(row) == 2 else f"a tensor of {len(row)} dimensions as"
-        raise ModelError(f"{path}: it names {len(styles)} styles and takes {columns} weights")
+        raise ModelError(f"{path}: it names {len(styles)} styles but takes {columns} weights")
     batch, _, height, width = (side if isinstance(side, int) else None for side in image)
     return Model(
         session=session,
@@ -115,7 +114,7 @@ def _checked(session: Any, provider: str, path: Path) -> Model:
 
 
 def _check_shapes(image: list[Any], stylized: list[Any], path: Path) -> None:
-    """Refuse an image or an output that is not N×3×H×W, as far as the file says what it is."""
+    """Refuse a model whose input or output is not N×3×H×W, as far as the file says."""
     for name, shape in ((INPUTS[0], image), (OUTPUT, stylized)):
         wrong = len(shape) != 4 or (isinstance(shape[1], int) and shape[1] != 3)
         if wrong or (shape[1] in image[2:] and shape[1] != 3):
@@ -126,7 +125,7 @@ def _check_shapes(image: list[Any], stylized: list[Any], path: Path) -> None:
 
 
 def _number(metadata: Mapping[str, str], key: str, path: Path) -> int | None:
-    """A number of the metadata, None where there is none."""
+    """Return a number from the metadata, or None if it is missing."""
     text = metadata.get(f"styletransfer.{key}")
     if text is None:
         return None

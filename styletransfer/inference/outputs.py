@@ -1,4 +1,4 @@
-"""Which picture is written where, decided and checked before any work is done."""
+"""Decide which picture is written to which file, and check it before any work is done."""
 
 import logging
 import os
@@ -20,7 +20,7 @@ class Input:
 
     Attributes:
         path: The file.
-        place: Where its output goes, relative to the output folder.
+        place: Path of its output, relative to the output folder.
     """
 
     path: Path
@@ -29,7 +29,12 @@ class Input:
 
 @dataclass(frozen=True)
 class Task:
-    """An image to read, and the file to write for each style text."""
+    """An image to read and the files to write.
+
+    Attributes:
+        source: The image.
+        targets: File for each style text.
+    """
 
     source: Path
     targets: dict[str, Path]
@@ -40,13 +45,18 @@ def gather(
 ) -> list[Input]:
     """List the images of files and folders.
 
-    A folder's tree is kept. If a folder holds `out`, what lies below `out` is left out, so that a
-    second run does not stylize the results of the first. A file is listed whether it can be read
-    or not. `report` is called with a line for each folder in which pictures of formats that
-    cannot be read were passed over.
+    The tree of a folder is kept. If `out` is inside a folder, the files below `out` are left out,
+    so that a second run does not stylize the results of the first. A file is listed even if it
+    cannot be read.
+
+    Args:
+        paths: Files and folders.
+        out: The output.
+        report: Called with a line for each folder where pictures in unreadable formats were passed
+            over.
 
     Raises:
-        RequestError: A folder holds no image.
+        RequestError: A folder contains no image.
         ImageError: A folder cannot be listed.
     """
     inputs = []
@@ -76,22 +86,22 @@ def plan_outputs(
     spared: Iterable[Path] = (),
     report: Callable[[str], object] = _log.warning,
 ) -> list[Task]:
-    """Decide which file every input is written to. Nothing is made on disk.
+    """Decide which files are written. Nothing is written yet.
 
     Args:
         paths: Files and folders.
-        out: A file, if it has the suffix of an image format and there is one picture to write;
-            otherwise a folder.
-        styles: Style texts, one if not `each`.
-        each: Write every input in all of `styles`, with the style in the file's name.
-        overwrite: Replace files that exist. Inputs are never replaced.
-        spared: More files that are never replaced, such as masks.
-        report: See `gather`.
+        out: A file if it has the suffix of an image format, otherwise a folder.
+        styles: Style texts; only one unless `each`.
+        each: Whether to write every input in each of `styles`, with the style in the file name.
+        overwrite: Whether to replace existing files. Inputs are never replaced.
+        spared: Other files that are never replaced, such as masks.
+        report: As for `gather`.
 
     Raises:
         OutputError: Two inputs would be written to one file, a file would be overwritten, or the
             format cannot be written.
-        RequestError, ImageError: See `gather`.
+        RequestError: A folder contains no image.
+        ImageError: A folder cannot be listed.
     """
     inputs = gather(paths, out, report)
     if is_picture_name(out) and not _is_folder(out):
@@ -119,31 +129,31 @@ def is_picture_name(path: Path) -> bool:
 
 
 def check_targets(sources: Iterable[Path], targets: Sequence[Path], *, overwrite: bool) -> None:
-    """Refuse `targets` that would overwrite something or that cannot be written.
+    """Refuse outputs that would overwrite a file or cannot be written.
 
     Raises:
-        OutputError: A target is one of `sources`, is a folder, exists (without `overwrite`), or
-            lies in a folder that cannot be made or written to.
+        OutputError: A target is one of `sources`, is a folder, exists although `overwrite` is not
+            set, or its folder cannot be made or written to.
     """
     read = {_identity(source) for source in sources} - {None}
     present = [target for target in targets if os.path.lexists(_real(target))]
     for target in present:
         if _is_folder(_real(target)):
-            raise OutputError(f"{target} is a folder, and a picture would be written there")
+            raise OutputError(f"{target} is a folder; give the name of a file")
         if _identity(_real(target)) in read:
             raise OutputError(
                 f"{target} is an input, and would be overwritten; give another output"
             )
     if present and not overwrite:
         more = f", and {len(present) - 1} more," if len(present) > 1 else ""
-        verb = "exist" if more else "exists"
-        raise OutputError(f"{present[0]}{more} {verb} already; --overwrite replaces what is there")
+        verb, them = ("exist", "them") if more else ("exists", "it")
+        raise OutputError(f"{present[0]}{more} {verb} already; --overwrite replaces {them}")
     for folder in dict.fromkeys(target.parent for target in targets):
         _check_folder(folder)
 
 
 def _check_folder(folder: Path) -> None:
-    """Raise OutputError if `folder` cannot be written to, or cannot be made where it is missing."""
+    """Raise OutputError if `folder` cannot be written to, or is missing and cannot be made."""
     for place in (folder, *folder.parents):
         try:
             mode = place.stat().st_mode
@@ -187,15 +197,15 @@ def _refuse_collisions(tasks: Iterable[Task]) -> None:
 
 
 def _real(target: Path) -> Path:
-    """Where `target` will be once its folders, and so what `..` means in it, are made.
+    """Return the real path of `target` with all links in its folders resolved.
 
-    A link of that name is not followed: it is replaced, not written through.
+    A link called like the target itself is not followed, because it will be replaced.
     """
     return target.parent.resolve() / target.name
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """What two paths of one file have in common; None where there is no file to be reached."""
+    """Return the device and inode of a file, or None if it cannot be reached."""
     try:
         status = path.stat()
     except OSError:
@@ -206,5 +216,5 @@ def _identity(path: Path) -> tuple[int, int] | None:
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # a name that is too long, or a folder above it that is closed to the user
+    except OSError:  # a name that is too long, or a folder that the user may not open
         return False

@@ -1,4 +1,4 @@
-"""What `styletransfer stylize` makes of one picture: whole or in tiles, its colors, its masks."""
+"""Stylize one picture, whole or in tiles, with masks and preserved colors if asked for."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from styletransfer.inference.limits import (
 from styletransfer.inference.masks import Region, stylize_regions
 from styletransfer.inference.stylizer import Stylizer
 
-# What only large pictures need is imported where it is needed: a small one waits for none of it.
+# Code for large pictures is imported only when it is needed, so that small ones are quick.
 if TYPE_CHECKING:
     from styletransfer.inference.tiled.grid import TileGrid
 
 AUTO, OFF = "auto", "off"
 DEFAULT_MEMORY = 10**9
-# Bytes a pixel that the copies of a picture take beside the network that runs on the whole of it.
+# Bytes per pixel of the copies of a picture while the network runs on the whole picture.
 COPIES = 30
-# Bytes a pixel of a picture in memory, of its stylization, and of what its encoder copies.
+# Bytes per pixel of a picture in memory, its stylization, and the copies of the encoder.
 HELD = 10
 
 Size = tuple[int, int]  # height and width
@@ -40,12 +40,12 @@ Advance = Callable[[float], object]
 
 @dataclass(frozen=True)
 class Tiles:
-    """When a picture is stylized in tiles.
+    """Whether a picture is stylized in tiles, and how large they are.
 
     Attributes:
-        side: Side of a tile in pixels. None: a picture is stylized in tiles if it would not fit
-            into `memory` as a whole, and the tiles are as large as fit.
-        memory: Bytes that the process may take. Not used if there is a `side`.
+        side: Side of a tile in pixels. None uses tiles only if the whole picture does not fit in
+            `memory`, and chooses the largest that do.
+        memory: Number of bytes that the process may use. It is ignored if `side` is given.
     """
 
     side: int | None = None
@@ -53,15 +53,16 @@ class Tiles:
 
 
 class Painter:
-    """Stylizes pictures one by one, all in the same way.
+    """Stylize pictures one after the other with the same options.
 
     Args:
         stylizer: The model.
-        strength: Strength of the style, in 0..1.
-        preserve_colors: Paint only the lightness, and keep the photograph's colors.
-        regions, masks: Styles for parts of a picture, as `masks.parse_masks` and
-            `masks.read_masks` return them. The style given for a picture is then not used.
-        tiles: None stylizes every picture as a whole, whatever memory it takes.
+        strength: Strength of the style in 0..1.
+        preserve_colors: Whether to keep the colors of the photograph.
+        regions: Styles for parts of the pictures, from `masks.parse_masks`. They replace the style
+            given for a picture.
+        masks: Masks of the regions, from `masks.read_masks`.
+        tiles: Use of tiles; None stylizes every picture as a whole.
     """
 
     def __init__(
@@ -83,17 +84,17 @@ class Painter:
     def __call__(
         self, picture: Picture, style: str, advance: Advance = lambda share: None
     ) -> Picture:
-        """Return `picture`, stylized.
+        """Return the stylized picture.
 
         Args:
             picture: The photograph.
-            style: A name or a blend.
-            advance: Is told which share of the work has been done since it was last called.
+            style: A style or a blend.
+            advance: Called with the fraction of the work that was done since the last call.
 
         Raises:
             StyleError: The style cannot be used.
-            MemoryLimitError: The picture takes more memory than `tiles` allow.
-            ScratchError: There is no room on disk for the tiles.
+            MemoryLimitError: The picture needs more memory than `tiles` allow.
+            ScratchError: There is too little space on disk for the tiles.
             WorkError: ONNX Runtime fails.
         """
         if self.regions:
@@ -107,16 +108,16 @@ class Painter:
         return painted
 
     def check(self, source: Path, target: Path | None, short_side: int | None = None) -> None:
-        """Refuse a file that takes more memory than there may be, before it is read.
+        """Refuse a file that needs too much memory, before it is read.
 
         Args:
             source: The file.
             target: The file to write; None for a stream.
-            short_side: What the picture's short side is scaled to when it is read, in pixels.
+            short_side: Short side in pixels to which the picture is scaled when it is read.
 
         Raises:
-            MemoryLimitError: The file takes more memory than `tiles` allow.
-            ImageError: Its header cannot be read.
+            MemoryLimitError: The file needs more memory than `tiles` allow.
+            ImageError: The header of the file cannot be read.
         """
         if self.tiles is None or self.tiles.side is not None or not source.is_file():
             return
@@ -132,7 +133,7 @@ class Painter:
             raise too_large((height, width), least, self.tiles.memory)
 
     def streams(self, source: Path, target: Path) -> bool:
-        """Whether `stream` will do: it is large, and of a kind that need not fit in memory."""
+        """Tell whether `stream` is to be used: the file is large and of a suitable kind."""
         if self.tiles is None or not source.is_file():
             return False
         width, height = read_size(source)
@@ -146,14 +147,18 @@ class Painter:
         return not self.regions and can_stream(source, target)
 
     def check_disk(self, size: Size, *, streamed: bool = False) -> str | None:
-        """Check that there is room on disk for the tiles of a picture of a height and a width.
+        """Check that there is enough space on disk for the tiles of a picture.
+
+        Args:
+            size: Height and width of the picture in pixels.
+            streamed: Whether `stream` is used.
 
         Returns:
-            A line that says how much it takes; None for a picture that is painted whole.
+            A line that says how much space is needed; None for a picture that is stylized whole.
 
         Raises:
-            ScratchError: There is too little room.
-            MemoryLimitError: It takes more memory than `tiles` allow.
+            ScratchError: There is too little space.
+            MemoryLimitError: The picture needs more memory than `tiles` allow.
         """
         if not streamed and self.grid(size) is None:
             return None
@@ -162,11 +167,21 @@ class Painter:
 
         network = self.stylizer.tiled
         _, stored = places(network, network.graph.layout(*size))
-        # The picture has 4 bytes a pixel with its alpha, and its stylization 3.
+        # The picture has 4 bytes per pixel with its alpha, and its stylization 3.
         return check_room(stored + (7 * size[0] * size[1] if streamed else 0))
 
     def grid(self, size: Size) -> TileGrid | None:
-        """The tiles of a picture, None for one that is painted whole; raises as `check_disk`."""
+        """Choose the tiles of a picture.
+
+        Args:
+            size: Height and width of the picture in pixels.
+
+        Returns:
+            The tiles; None for a picture that is stylized whole.
+
+        Raises:
+            MemoryLimitError: The picture needs more memory than `tiles` allow.
+        """
         return self._grid(size, HELD * size[0] * size[1])
 
     def stream(
@@ -179,10 +194,22 @@ class Painter:
         max_pixels: int = DEFAULT_MAX_PIXELS,
         strip: bool = False,
     ) -> None:
-        """Stylize the file `source` into `target`. Neither is ever held in memory.
+        """Stylize a file without holding it or its stylization in memory.
+
+        Args:
+            source: The file to read.
+            target: The file to write.
+            style: A style or a blend.
+            advance: Called with the fraction of the work that was done since the last call.
+            max_pixels: Greatest number of pixels of the picture.
+            strip: Whether to leave out EXIF, XMP and resolution.
 
         Raises:
-            ImageError: A file cannot be read or written. Otherwise as calling the painter does.
+            ImageError: A file cannot be read or written.
+            StyleError: The style cannot be used.
+            MemoryLimitError: The picture needs more memory than `tiles` allow.
+            ScratchError: There is too little space on disk.
+            WorkError: ONNX Runtime fails.
         """
         from styletransfer.inference.tiled.scratch import scratch_file
         from styletransfer.inference.tiled.streams import FileRows, decoded, encode
@@ -218,11 +245,7 @@ class Painter:
         return replace(picture, rgb=result.rgb)
 
     def _grid(self, size: Size, held: int) -> TileGrid | None:
-        """The tiles of a picture; None for one that is stylized as a whole.
-
-        Raises:
-            MemoryLimitError: It takes more memory than there may be.
-        """
+        """Choose the tiles as `grid` does, with `held` bytes in memory besides."""
         self.stylizer.check_size(*size)
         grid, least = self._plan(size, held)
         if self.tiles is not None and least > self.tiles.memory:
@@ -230,9 +253,9 @@ class Painter:
         return grid
 
     def _plan(self, size: Size, held: int) -> tuple[TileGrid | None, int]:
-        """The tiles of a picture, None for the whole; and the bytes that it takes at the least.
+        """Choose the tiles of a picture, and estimate the least number of bytes that it needs.
 
-        `held` is how many bytes lie in memory while its tiles are made.
+        `held` is the number of bytes in memory besides the tiles.
         """
         tiles, cost = self.tiles, self.stylizer.bytes_per_pixel
         if tiles is None:
@@ -241,7 +264,7 @@ class Painter:
             from styletransfer.inference.tiled.grid import grid_of_side
 
             return grid_of_side(self.stylizer.tiled, size, tiles.side), 0
-        if cost is None:  # the file does not say what it takes
+        if cost is None:  # the file does not contain its memory use
             return None, 0
         pixels = size[0] * size[1]
         more = self._region_bytes
@@ -260,22 +283,30 @@ class Painter:
 
     @property
     def _beside(self) -> int:
-        """Bytes of the masks."""
+        """Number of bytes of the masks."""
         return sum(mask.nbytes for mask in self.masks if mask is not None)
 
     @property
     def _region_bytes(self) -> int:
-        """Bytes a pixel that regions take: the weights of each, and what each style paints."""
+        """Bytes per pixel of the regions: their weight maps, and a picture for each style."""
         if not self.regions:
             return 0
         return 3 * len({region.style for region in self.regions}) + 3 * (len(self.regions) + 1)
 
 
 def parse_tiles(tile: str, memory: str, receptive_field: int) -> tuple[Tiles | None, list[str]]:
-    """Return the tiles that `--tile` and `--memory` ask for, and notes on what was changed.
+    """Read the texts of `--tile` and `--memory`.
+
+    Args:
+        tile: `auto`, `off`, or the side of a tile in pixels.
+        memory: Greatest memory that `auto` may use, such as `500MB`.
+        receptive_field: Receptive field of the network in pixels, the least side of a tile.
+
+    Returns:
+        The use of tiles, None for `off`; and notes for the user.
 
     Raises:
-        RequestError: A text is not what it should be.
+        RequestError: A text is malformed.
     """
     budget = parse_bytes(memory)
     if tile == OFF:
@@ -284,7 +315,7 @@ def parse_tiles(tile: str, memory: str, receptive_field: int) -> tuple[Tiles | N
         return Tiles(memory=budget), []
     if not tile.isdecimal() or int(tile) == 0:
         raise RequestError(
-            f"tile {tile!r} is not a number of pixels; give one, or {AUTO}, or {OFF}"
+            f"tile {tile!r} is not a number of pixels; give a number, {AUTO} or {OFF}"
         )
     side = max(int(tile), receptive_field)
     notes = []

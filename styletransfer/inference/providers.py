@@ -1,12 +1,10 @@
-"""Where a model runs: ONNX Runtime's execution providers, under the short names users give.
+"""Choose the execution provider of ONNX Runtime, by short names such as `cuda`.
 
-- `auto` takes a GPU where this build of ONNX Runtime has a provider for one that takes pictures
-  of any size at once (`cuda`, `rocm`, `directml`), else the CPU. Providers that compile the model
-  anew for each size, such as `tensorrt` and `coreml`, are used if asked for by name.
-- A name that this build lacks is an error, which names those that it has.
-- A provider that this build has, but that can't be loaded on this machine, is replaced by the
-  CPU. That is logged as a warning, which Python writes to stderr unless told otherwise, and
-  `Stylizer.provider` says what came of it.
+- `auto` uses a GPU if this build of ONNX Runtime has `cuda`, `rocm` or `directml`, else the CPU.
+  It never chooses `tensorrt`, `coreml` and others that compile the model again for each size.
+- A provider that this build does not have is an error.
+- A provider that cannot be loaded on this machine is replaced by the CPU, with a warning in the
+  log. `Stylizer.provider` is the one in use.
 """
 
 import io
@@ -23,16 +21,16 @@ AUTO = "auto"
 CPU = "cpu"
 PREFERRED = ("cuda", "rocm", "directml")
 
-# What ONNX Runtime calls them, less "ExecutionProvider", where that is not what users do.
+# Names of ONNX Runtime without "ExecutionProvider" that differ from the usual names.
 _RENAMED = {"dml": "directml"}
-# Passes the model to a web service; it runs none of our operators.
+# It sends the model to a web service, and supports none of our operators.
 _REMOTE = "AzureExecutionProvider"
 _CUDA_OPTIONS = {
-    # The default tries every algorithm for every new size, which takes seconds each time.
+    # The default tries every algorithm for each new size, which takes seconds.
     "cudnn_conv_algo_search": "HEURISTIC",
-    # The default doubles the memory whenever a larger picture comes.
+    # The default doubles the memory for each larger picture.
     "arena_extend_strategy": "kSameAsRequested",
-    # So that fp32 means the same picture everywhere; the fp16 file is there for tensor cores.
+    # For the same picture on every device. The fp16 file is for tensor cores.
     "use_tf32": "0",
 }
 
@@ -40,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 
 def available_providers() -> dict[str, str]:
-    """Return the providers in this build of ONNX Runtime: short names, and its own."""
+    """Return the providers of this build of ONNX Runtime: its names by our short names."""
     import onnxruntime
 
     own = [name for name in onnxruntime.get_available_providers() if name != _REMOTE]
@@ -48,9 +46,14 @@ def available_providers() -> dict[str, str]:
 
 
 def choose_provider(name: str, available: Mapping[str, str]) -> str:
-    """Return the short name of the provider that `name`, maybe `auto`, stands for.
+    """Return the short name of the provider to use.
 
-    Raises ProviderError for one that is not in `available`.
+    Args:
+        name: A short name, or `auto`.
+        available: The providers that there are, from `available_providers`.
+
+    Raises:
+        ProviderError: `name` is not in `available`.
     """
     if name == AUTO:
         return next((one for one in PREFERRED if one in available), CPU)
@@ -69,12 +72,21 @@ def open_session(
     threads: int | None = None,
     shared_memory: bool = False,
 ) -> tuple[Any, str]:
-    """Open a model file, or its bytes; return the session and the short name of its provider.
+    """Open a session of ONNX Runtime.
 
-    Sessions with `shared_memory` take the CPU's memory from one store, where each else keeps its
-    own: for sessions that run one after the other.
+    Args:
+        model: A model file, or the bytes of one.
+        provider: A short name, or `auto`.
+        threads: Number of CPU threads; None for one for each core.
+        shared_memory: Whether the session shares the CPU memory of other such sessions. This is
+            for sessions that run one after the other.
 
-    Raises ProviderError, and whatever ONNX Runtime does for a model that it can't run.
+    Returns:
+        The session and the short name of its provider.
+
+    Raises:
+        ProviderError: This build of ONNX Runtime does not have the provider.
+        Exception: ONNX Runtime cannot open the model.
     """
     available = available_providers()
     name = choose_provider(provider, available)
@@ -93,10 +105,10 @@ def open_session(
 def _try(
     model: Path | bytes, name: str, available: Mapping[str, str], options: Any
 ) -> tuple[Any, str]:
-    """Open a session on the provider `name`; return it, or None and the reason."""
+    """Open a session on the provider `name`. Return it, or None and the reason."""
     import onnxruntime
 
-    onnxruntime.set_default_logger_severity(4)  # the reason is told in one line, by the caller
+    onnxruntime.set_default_logger_severity(4)  # the caller reports the reason in one line
     providers: list[Any] = [available[name], available[CPU]]
     reason = "ONNX Runtime could not load it; are its driver and libraries installed?"
     if name in ("cuda", "tensorrt"):
@@ -107,10 +119,10 @@ def _try(
         reason = _preload_cuda() or reason
     try:
         session = _session(model, providers, options)
-    # ONNX Runtime's exceptions share no base class but this one.
+    # The exceptions of ONNX Runtime have no other common base class.
     except Exception as error:
         return None, str(error).strip().partition("\n")[0]
-    # ONNX Runtime leaves out, without an exception, a provider whose libraries are missing.
+    # If the libraries of a provider are missing, ONNX Runtime leaves it out without an error.
     return (session, "") if available[name] in session.get_providers() else (None, reason)
 
 
@@ -121,7 +133,7 @@ def _session(model: Path | bytes, providers: list[Any], options: Any) -> Any:
         model if isinstance(model, bytes) else str(model),
         sess_options=options,
         providers=providers,
-        enable_fallback=0,  # it would print four lines, and run on without a word to the caller
+        enable_fallback=0,  # it would print four lines and hide the failure from us
     )
 
 
@@ -132,20 +144,20 @@ def _options(threads: int | None, shared_memory: bool) -> Any:
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.intra_op_num_threads = threads or 0
     options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # a failure reaches the user once, as an exception
-    # A thread that spins while it waits takes the core that another session needs.
+    options.log_severity_level = 4  # a failure is reported once, by the exception
+    # A thread that spins while it waits would occupy the core that another session needs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if shared_memory:
         _register_shared_memory()
         options.add_session_config_entry("session.use_env_allocators", "1")
-        # A pattern reserves what a run takes in one piece: half as much again, for each size.
+        # A memory pattern would reserve half as much again for each size of pictures.
         options.enable_mem_pattern = False
     return options
 
 
 @cache
 def _register_shared_memory() -> None:
-    """Once for a process: ONNX Runtime has one such store."""
+    """Register the shared memory, once for the process."""
     import onnxruntime
 
     arena, default = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, onnxruntime.OrtMemType
@@ -154,7 +166,7 @@ def _register_shared_memory() -> None:
 
 
 def _preload_cuda() -> str:
-    """Load CUDA and cuDNN as pip installs them; return the first complaint, if there is one."""
+    """Load the libraries of CUDA and cuDNN from pip packages. Return the first error, if any."""
     import onnxruntime
 
     with redirect_stdout(io.StringIO()) as said:

@@ -1,4 +1,4 @@
-"""Running one session from any thread, its buffers reused and its memory given back."""
+"""Run a session from any thread, reuse its buffers, and release its memory."""
 
 import threading
 from collections.abc import Mapping
@@ -12,24 +12,29 @@ from styletransfer.errors import ModelError, WorkError
 from styletransfer.export.format import OUTPUT
 from styletransfer.images import Array
 
-# The providers whose memory a program can hold, and what ONNX Runtime calls that memory.
+# Providers with device memory that a program can allocate, and its name in ONNX Runtime.
 DEVICES = {"cuda": "cuda", "tensorrt": "cuda"}
-# Those that must not be called by two threads at a time.
+# Providers that must not be called by two threads at once.
 SERIAL = ("directml",)
-# Up to so many values of image, a run's memory is not worth giving back: about 200 MB.
+# Size of an image in values up to which memory, about 200 MB, is never released.
 SMALL = 3 * 1024 * 1024
 
 
 class Runner:
-    """Runs a session of a styletransfer model on the inputs given; any number of threads may.
+    """Run a session of a styletransfer model. Any number of threads may share a runner.
 
-    ONNX Runtime keeps the memory of the largest picture for the next. To give it back after
-    every picture costs large ones a third of their time, and never to do so fills a server; so
-    the first picture of less than a quarter of the largest since gives it back.
+    ONNX Runtime keeps the memory of the largest picture. If it were released after every picture,
+    large ones would take a third longer; if never, it would stay in use on a server. So it is
+    released by the first picture that has less than a quarter of the size of the largest.
     """
 
     def __init__(self, session: Any, provider: str) -> None:
-        """`provider` is the short name of what the session runs on."""
+        """Wrap a session.
+
+        Args:
+            session: Session of ONNX Runtime.
+            provider: Short name of its provider.
+        """
         device = DEVICES.get(provider)
         self._session = session
         self._buffers = _DeviceBuffers(session, device) if device else None
@@ -40,11 +45,17 @@ class Runner:
         self._largest = 0
 
     def __call__(self, feed: Mapping[str, Array]) -> Array:
-        """Return the output for `feed`, float32 and C-contiguous, in memory of its own.
+        """Run the session.
+
+        Args:
+            feed: Arrays by the names of the inputs.
+
+        Returns:
+            The output, a new C-contiguous float32 array.
 
         Raises:
             WorkError: ONNX Runtime fails.
-            ModelError: The output has another shape than the image.
+            ModelError: The shape of the output is not that of the image.
         """
         options = self._options(feed["image"].size)
         output: Array
@@ -54,16 +65,16 @@ class Runner:
                     output = self._buffers.run(feed, options)
                 else:
                     output = self._session.run([OUTPUT], feed, options)[0]
-            # ONNX Runtime's exceptions share no base class but this one.
+            # The exceptions of ONNX Runtime have no other common base class.
             except Exception as error:
                 raise _failure(error, feed["image"]) from None
         if output.shape != feed["image"].shape:
             made, given = ("×".join(map(str, a.shape)) for a in (output, feed["image"]))
-            raise ModelError(f"the model makes {made} of {given}, and it must keep the shape")
+            raise ModelError(f"the model turns {given} into {made}, but must keep the shape")
         return output
 
     def _options(self, size: int) -> Any:
-        # Two threads may both read the old largest: then memory is given back twice or a run late.
+        # Without a lock: at worst memory is released twice, or one run later.
         if size > self._largest // 4 or self._largest <= SMALL:
             self._largest = max(self._largest, size)
             return None
@@ -76,15 +87,15 @@ class Runner:
 
 
 def _failure(error: Exception, image: Array) -> WorkError:
-    """Return the error for a run that failed.
+    """Return the error for a failed run.
 
-    ONNX Runtime has no type for a lack of memory, so the remedy for it is always named.
+    ONNX Runtime has no error type for too little memory, so the message always names that remedy.
     """
     reason = str(error).strip().partition("\n")[0] or type(error).__name__
     height, width = image.shape[2:]
     return WorkError(
         f"the model fails on {width}×{height} pixels ({reason}); "
-        "if memory is what it lacks, a smaller --short-side takes less"
+        "if there is too little memory, use a smaller --short-side"
     )
 
 
@@ -97,7 +108,7 @@ class _Buffers:
 
 
 class _DeviceBuffers:
-    """Inputs and output in device memory, for each thread its own, until the size changes."""
+    """Inputs and output in device memory. Each thread keeps its own until the size changes."""
 
     def __init__(self, session: Any, device: str) -> None:
         self._session = session
@@ -108,7 +119,7 @@ class _DeviceBuffers:
         shapes = {name: array.shape for name, array in feed.items()}
         buffers: _Buffers | None = getattr(self._of_thread, "buffers", None)
         if buffers is None or buffers.shapes != shapes:
-            # The old ones go before the new ones come: a device has no memory to spare.
+            # Release the old buffers first, because memory of a device is scarce.
             self._of_thread.buffers = buffers = None
             self._of_thread.buffers = buffers = self._allocated(shapes)
         for name, array in feed.items():
@@ -116,7 +127,7 @@ class _DeviceBuffers:
         buffers.binding.synchronize_inputs()
         self._session.run_with_iobinding(buffers.binding, options)
         buffers.binding.synchronize_outputs()
-        # A copy: on the CPU, where this is tested, the array is the buffer itself.
+        # Copy it: on the CPU, which the tests use, the array would be the buffer itself.
         return np.array(buffers.output.numpy())
 
     def _allocated(self, shapes: dict[str, tuple[int, ...]]) -> _Buffers:

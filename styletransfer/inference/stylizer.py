@@ -1,4 +1,4 @@
-"""One open model that stylizes batches and pictures, for as long as a server lives."""
+"""Open a model, and stylize pictures and batches of tensors with it."""
 
 from __future__ import annotations
 
@@ -25,18 +25,17 @@ if TYPE_CHECKING:
 
 
 class Stylizer:
-    """A styletransfer model, ready to run. Any number of threads may share one.
+    """An open model. Any number of threads may share it.
 
-    A Stylizer can be pickled. The copy opens the model file again, so the file must be there.
+    A Stylizer can be pickled. The copy opens the model file again, so the file must still exist.
 
     Attributes:
         styles: Names of the styles; the first is `identity`.
         network: Name of the architecture.
         receptive_field: Side of the square that an output pixel depends on, in pixels.
-        trained_on: The data that it was trained on.
-        provider: What it runs on, such as `cpu` or `cuda`.
-        bytes_per_pixel: Memory at the peak of a run, for a pixel of the picture; None if the file
-            does not say.
+        trained_on: The photographs that it was trained on.
+        provider: Short name of the execution provider, such as `cpu` or `cuda`.
+        bytes_per_pixel: Peak memory of a run per pixel; None if the file does not contain it.
         fixed: The numbers of images, rows and columns that it takes; None for any number.
     """
 
@@ -50,15 +49,15 @@ class Stylizer:
         """Open a model file.
 
         Args:
-            model: An ONNX file; by default the shipped gallery.
-            threads: Number of CPU threads that work on one picture; by default one for each core.
-            provider: What to run on; see `styletransfer.inference.providers`. `auto` takes a GPU
-                where there is one. If a provider cannot be loaded, the CPU is used and a warning
-                is logged.
+            model: An ONNX file; the default is the shipped gallery.
+            threads: Number of CPU threads for one picture; the default is one for each core.
+            provider: Short name of an execution provider. `auto` uses a GPU if there is one. If the
+                provider cannot be loaded, the CPU is used and a warning is logged.
 
         Raises:
             ModelError: The file is not a styletransfer model.
-            ProviderError: This ONNX Runtime does not have the provider.
+            ProviderError: This build of ONNX Runtime does not have the provider.
+            ValueError: `threads` is less than 1.
         """
         if threads is not None and threads < 1:
             raise ValueError(f"threads must be 1 or more, not {threads}")
@@ -76,7 +75,7 @@ class Stylizer:
         self._run = Runner(opened.session, opened.provider)
 
     def __reduce__(self) -> tuple[partial[Stylizer], tuple[()]]:
-        """Pickle how the model was opened. A session cannot be pickled."""
+        """Pickle the arguments, because a session cannot be pickled."""
         return self._again, ()
 
     @overload
@@ -92,14 +91,14 @@ class Stylizer:
         """Stylize one picture.
 
         Args:
-            picture: A path, a PIL image, an array (H×W×3, uint8, sRGB) or a `Picture`. A PIL
-                image counts as sRGB and as upright.
-            style: A name, or a blend such as `the_scream:0.6,udnie:0.4`.
-            strength: From 0, the photograph, to 1, the whole style.
+            picture: A path, a PIL image, an array (uint8 H×W×3 in sRGB) or a `Picture`. A PIL
+                image is taken as upright and in sRGB.
+            style: A style, or a blend such as `the_scream:0.6,udnie:0.4`.
+            strength: Strength of the style, from 0 (the photograph) to 1.
 
         Returns:
-            A PIL image for a path or a PIL image, otherwise what was given. It has the size and
-            the alpha of the picture.
+            A PIL image for a path or a PIL image; otherwise the type of `picture`. It has the size
+            and the alpha of the picture.
 
         Raises:
             StyleError: The style or the strength cannot be used.
@@ -129,19 +128,19 @@ class Stylizer:
         return result
 
     def stylize_tensor(self, images: Array, weights: Array) -> Array:
-        """Stylize a batch.
+        """Stylize a batch of images.
 
         Args:
-            images: N×3×H×W, float32, in 0..1.
-            weights: N×S, float32; each row sums to 1.
+            images: float32 N×3×H×W in 0..1.
+            weights: float32 N×S, a style row for each image; each sums to 1.
 
         Returns:
-            Images of the same shape, float32, in 0..1.
+            The stylized images, float32 N×3×H×W in 0..1.
 
         Raises:
-            ValueError: Another dtype, shape or range.
+            ValueError: A type, shape or value is wrong.
             WorkError: ONNX Runtime fails.
-            ModelError: The model does not take images of this size.
+            ModelError: The model does not accept images of this size.
         """
         _check_images(images)
         _check_weights(weights, len(images), len(self.styles))
@@ -157,10 +156,10 @@ class Stylizer:
         )
 
     def check_size(self, height: int, width: int) -> None:
-        """Refuse a picture of a size that the model does not take.
+        """Refuse a picture of a size that the model does not accept.
 
         Raises:
-            ModelError: The file was made for another size.
+            ModelError: The model was exported for another size.
         """
         _, rows, columns = self.fixed
         if (rows or height, columns or width) != (height, width):
@@ -170,7 +169,7 @@ class Stylizer:
             )
 
     def _whole_batch(self, images: Array, weights: Array, batch: int) -> Array:
-        """Stylize as many images as the model always takes, or fewer: then the last is repeated."""
+        """Stylize at most as many images as the model needs; the last is repeated to fill up."""
         places = np.minimum(np.arange(batch), len(images) - 1)
         return self._run({INPUTS[0]: images[places], INPUTS[1]: weights[places]})[: len(images)]
 

@@ -1,4 +1,4 @@
-"""The work of a command, picture by picture: progress on a terminal, and failures by name."""
+"""Stylize pictures one after the other, with progress and a report of failures."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from styletransfer.errors import OutputError, StyleTransferError, one_line
+from styletransfer.errors import ImageError, OutputError, StyleTransferError, one_line
 from styletransfer.images import DEFAULT_MAX_PIXELS, Picture, read_image, read_size, write_image
 from styletransfer.images.identify import check_pixels
 from styletransfer.inference.outputs import Task
@@ -19,30 +19,33 @@ from styletransfer.inference.stylizer import Stylizer
 def stylize_task(
     painter: Painter,
     task: Task,
-    size: int | None,
+    short_side: int | None,
     bar: "tqdm[Any]",
     *,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     strip: bool = False,
 ) -> int:
-    """Write the pictures of one task; return how many were written.
+    """Stylize one picture, and write the files of its task.
 
     Args:
-        painter: Paints them.
-        task: What to read and write.
-        size: Short side to scale the picture to first, in pixels.
-        bar: Is moved on.
-        max_pixels: Limit for the pixels of the picture.
+        painter: The painter.
+        task: The picture to read and the files to write.
+        short_side: Short side in pixels to which the picture is scaled first.
+        bar: Progress bar to update.
+        max_pixels: Greatest number of pixels of the picture.
         strip: Whether to leave out EXIF, XMP and resolution.
+
+    Returns:
+        The number of files that were written.
     """
     written = 0
     with one_picture(task.source):
-        if task.source.is_file():  # a pipe is read once
+        if task.source.is_file():  # a pipe can be read only once
             width, height = read_size(task.source)
             check_pixels(str(task.source), width * height, max_pixels)
         picture = None
         for style, target in task.targets.items():
-            if size is None and painter.streams(task.source, target):
+            if short_side is None and painter.streams(task.source, target):
                 width, height = read_size(task.source)
                 line = painter.check_disk((height, width), streamed=True)
                 report(f"{task.source}: {line}")
@@ -52,8 +55,8 @@ def stylize_task(
                 )
             else:
                 if picture is None:
-                    painter.check(task.source, target, size)
-                    picture = _read(task.source, size, max_pixels)
+                    painter.check(task.source, target, short_side)
+                    picture = _read(task.source, short_side, max_pixels)
                     if line := painter.check_disk(picture.rgb.shape[:2]):
                         report(f"{task.source}: {line}")
                 painted = painter(picture, style, bar.update)
@@ -66,10 +69,10 @@ def stylize_task(
 
 
 def stylize_row(
-    stylizer: Stylizer, source: Path, styles: Sequence[str], size: int, bar: "tqdm[Any]"
+    stylizer: Stylizer, source: Path, styles: Sequence[str], short_side: int, bar: "tqdm[Any]"
 ) -> list[Picture]:
-    """Return a photograph, followed by its stylization in each of the styles."""
-    row = [_read(source, size)]
+    """Return a photograph and its stylizations, in the order of `styles`."""
+    row = [_read(source, short_side)]
     for style in styles:
         row.append(stylizer(row[0], style))
         bar.update()
@@ -77,7 +80,7 @@ def stylize_row(
 
 
 def make_folder(target: Path) -> None:
-    """Make the folder of a file that is about to be written.
+    """Make the folder of a file if it is missing.
 
     Raises:
         OutputError: The folder cannot be made.
@@ -89,8 +92,8 @@ def make_folder(target: Path) -> None:
         raise OutputError(f"{target.parent}: this folder cannot be made ({reason})") from None
 
 
-def _read(path: Path, size: int | None, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
-    picture = read_image(path, short_side=size, max_pixels=max_pixels)
+def _read(path: Path, short_side: int | None, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
+    picture = read_image(path, short_side=short_side, max_pixels=max_pixels)
     for note in picture.notes:
         report(f"{path}: {note}")
     return picture
@@ -98,32 +101,33 @@ def _read(path: Path, size: int | None, max_pixels: int = DEFAULT_MAX_PIXELS) ->
 
 @contextmanager
 def one_picture(path: Path) -> Iterator[None]:
-    """Report a failure with the picture's name, and let the work go on with the next picture.
+    """Report an error with the name of the picture, so that the work goes on with the next one.
 
-    A bug is not a failure: it ends the work with its traceback.
+    A bug is not caught.
     """
     try:
         yield
+    except ImageError as error:  # it names its file
+        report(f"Error: {error}")
     except StyleTransferError as error:
-        line = str(error)
-        report(f"Error: {line if str(path) in line else f'{path}: {line}'}")
+        report(f"Error: {path}: {error}")
     except MemoryError:
         report(f"Error: {path}: not enough memory; a smaller --short-side takes less")
 
 
 def progress(total: int, *, quiet: bool) -> "tqdm[Any]":
-    """Open a bar with a rate, shown once the work has taken two seconds, and only on a terminal."""
+    """Open a progress bar. It appears after two seconds, and only on a terminal."""
     hidden = quiet or not _is_open(sys.stderr) or not sys.stderr.isatty()
     return tqdm(total=total, unit="picture", delay=2, disable=hidden)
 
 
 def report(line: str) -> None:
-    """Write a line to stderr, if there is one, above the progress bar."""
+    """Write a line to stderr, above the progress bar."""
     if _is_open(sys.stderr):
-        with suppress(OSError):  # what takes it is full
+        with suppress(OSError):  # the disk may be full
             tqdm.write(one_line(line), file=sys.stderr)
 
 
 def _is_open(stream: TextIO | None) -> bool:
-    """Whether there is such a stream: a program without a console has none."""
+    """Tell whether a stream exists and is open. A program without a console has none."""
     return stream is not None and not stream.closed

@@ -1,1 +1,1 @@
-"""Pictures that do not fit in memory: the same result, band by band."""
+"""Stylize pictures that do not fit in memory, tile by tile, with the same result."""

@@ -1,6 +1,6 @@
-"""Which rows of a layer's input its output needs; the same holds for columns.
+"""Which input rows a layer needs for given output rows, and the same for columns.
 
-A range is a pair (first, end), with `end` not in it.
+A range is a pair (first, end) that does not include `end`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,32 +12,32 @@ Shape = tuple[int, ...]
 
 
 class Uncuttable(Exception):
-    """A network that cannot run in tiles; the message completes "its network …"."""
+    """A network that cannot run in tiles. The message is the end of "its network …"."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """A kernel that moves: output row i is made of `extent` input rows from i·`stride` on."""
+    """A moving kernel: output row i depends on `extent` input rows from i·`stride` on."""
 
     extent: int
     stride: int
 
     def size(self, rows: int) -> int:
-        """Number of output rows for a number of input rows."""
+        """Return the number of output rows for a number of input rows."""
         return (rows - self.extent) // self.stride + 1
 
     def needs(self, wanted: Range) -> Range:
-        """The input rows that the output rows `wanted` are made of."""
+        """Return the input rows that the output rows `wanted` depend on."""
         return wanted[0] * self.stride, (wanted[1] - 1) * self.stride + self.extent
 
     def gives(self, wanted: Range) -> Range:
-        """The output rows that the layer makes of `needs(wanted)`: `wanted`, or some more."""
+        """Return the output rows that result from the input rows `needs(wanted)`."""
         return wanted
 
 
 @dataclass(frozen=True)
 class Repeat:
-    """Upsampling: an input row becomes `factor` output rows."""
+    """Upsampling: each input row becomes `factor` output rows."""
 
     factor: int
 
@@ -54,7 +54,7 @@ class Repeat:
 
 @dataclass(frozen=True)
 class Crop:
-    """The `length` input rows from `start` on."""
+    """Cropping: the output is `length` input rows from `start` on."""
 
     start: int
     length: int
@@ -74,7 +74,7 @@ Steps = tuple[Step, Step]  # for rows and for columns
 
 SAME: Steps = (Window(1, 1), Window(1, 1))
 
-# Operators that make each pixel of its own pixel alone, over any number of inputs and channels.
+# Operators whose output at a pixel depends only on that pixel, in all channels of all inputs.
 # fmt: off
 POINTWISE = {
     "Abs", "Add", "BatchNormalization", "Cast", "Ceil", "Clip", "Div", "Elu", "Erf", "Exp",
@@ -84,18 +84,23 @@ POINTWISE = {
     "Tanh", "ThresholdedRelu", "Where",
 }
 # fmt: on
-ALONG_CHANNELS = {"Concat": 1, "Split": 0, "Softmax": -1, "Gather": 0}  # and the default axis
+# Operators that do the same if their axis is that of the channels, with their default axis.
+ALONG_CHANNELS = {"Concat": 1, "Split": 0, "Softmax": -1, "Gather": 0}
 
 
 def steps_of(
     node: Any, attributes: Mapping[str, Any], inputs: Sequence[Shape], output: Shape
 ) -> Steps:
-    """Return how the output of a node follows from its input, for any node but a Slice.
+    """Return the steps of a node, for rows and for columns.
 
-    `inputs` and `output` are shapes of one run: N×C×H×W, or N×C×HW for a flattened map.
+    Args:
+        node: An ONNX node, but not a Slice.
+        attributes: Its attributes by name.
+        inputs: Shapes of its inputs in one run: N×C×H×W, or N×C×HW for a flattened map.
+        output: Shape of its output in the same run.
 
     Raises:
-        Uncuttable: The node is not known to look only at a neighborhood, or it pads.
+        Uncuttable: The node may depend on distant pixels, or it pads.
     """
     kind = node.op_type
     if kind in POINTWISE:
@@ -114,8 +119,8 @@ def steps_of(
         if len(inputs) == 2 and len(output) == 3 and output[2] == inputs[1][-1]:
             return SAME  # a pointwise convolution of a flattened map
     elif kind == "Reshape":
-        return SAME  # whether it keeps rows and columns is checked with all sizes
-    raise Uncuttable(f"holds {kind}, which may look farther than a tile")
+        return SAME  # `Graph` checks with several sizes that it keeps rows and columns
+    raise Uncuttable(f"contains {kind}, which may depend on pixels outside a tile")
 
 
 def _window(kind: str, attributes: Mapping[str, Any], inputs: Sequence[Shape]) -> Steps:
@@ -127,7 +132,7 @@ def _window(kind: str, attributes: Mapping[str, Any], inputs: Sequence[Shape]) -
     dilations = attributes.get("dilations", (1, 1))
     if kind == "ConvTranspose":
         if tuple(kernel) != tuple(strides) or set(dilations) != {1}:
-            raise Uncuttable("holds a ConvTranspose whose kernels overlap")
+            raise Uncuttable("contains a ConvTranspose whose kernels overlap")
         return Repeat(strides[0]), Repeat(strides[1])
     if attributes.get("ceil_mode", 0):
         raise Uncuttable("pads between its layers")

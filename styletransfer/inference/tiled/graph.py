@@ -1,8 +1,8 @@
-"""An ONNX graph as tiles see it: its maps, how their sizes follow from each other, its norms.
+"""An ONNX graph for use in tiles: its maps, their sizes, and its norms.
 
-A *map* is a tensor that holds rows and columns of the image (1×C×H×W, or 1×C×HW when flattened).
-The *level* of a map is the number of instance norms on the longest way to it: with the statistics
-of all norms before, maps of one level can be computed tile by tile.
+A *map* is a tensor with the rows and columns of the image (1×C×H×W, or 1×C×HW if flattened). The
+*level* of a map is the greatest number of instance norms on a path from the image to it. If the
+statistics of all norms of lower levels are known, maps of one level can be computed tile by tile.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -24,14 +24,15 @@ Size = tuple[int, int]  # rows and columns
 
 @dataclass(frozen=True)
 class Layer:
-    """A node that makes a map.
+    """A node whose output is a map.
 
     Attributes:
         node: The ONNX node.
         attributes: Its attributes by name.
-        maps: Those of its inputs that are maps.
-        level: Of its output.
-        steps: How its size follows; None for a Slice, whose place depends on the picture's size.
+        maps: The inputs that are maps.
+        level: Level of its output.
+        steps: Its steps for rows and columns. None for a Slice, whose position depends on the size
+            of the picture.
     """
 
     node: Any
@@ -47,7 +48,12 @@ class Layer:
 
 @dataclass(frozen=True)
 class PictureLayout:
-    """The sizes of all maps for one picture, and the steps of each layer, by its first output."""
+    """The sizes of all maps for one size of pictures.
+
+    Attributes:
+        sizes: Rows and columns of each map.
+        steps: Steps of each layer, by the name of its first output.
+    """
 
     sizes: Mapping[str, Size]
     steps: Mapping[str, Steps]
@@ -57,16 +63,21 @@ class Graph:
     """The layers of a model between its padding and its output.
 
     Attributes:
-        layers: In an order in which they can run.
-        padding: How the image is padded before the first layer.
-        padded: Name of the padded image; the image itself if there is no padding.
+        layers: The layers, in the order of execution.
+        padding: The padding of the image before the first layer.
+        padded: Name of the padded image, or that of the image if there is no padding.
         plain: Nodes that do not depend on the image.
-        constants: Initializers, and what else is the same for every image.
+        constants: Initializers and other tensors that are the same for every image.
         shapes: Shapes of all tensors in one run.
     """
 
     def __init__(self, model: Any, styles: int, open_session: Callable[[bytes], Any]) -> None:
-        """Read `model`, which takes `styles` weights, and try it on small images.
+        """Analyze a model by running it on small images.
+
+        Args:
+            model: The ONNX model.
+            styles: Number of its style weights.
+            open_session: Opens a session for the bytes of a model.
 
         Raises:
             Uncuttable: The network cannot run in tiles.
@@ -82,7 +93,7 @@ class Graph:
         first = runs[0]
         self.shapes = {name: value.shape for name, value in (initial | dict(first.values)).items()}
         self.shapes |= first.shapes
-        # What is computed from sizes and yet is always the same, such as the number of channels.
+        # Tensors computed from sizes that never change, such as the number of channels.
         fixed = {
             name: first.values[name]
             for name, kind in kinds.items()
@@ -98,12 +109,12 @@ class Graph:
         self.padding: Padding = find_padding(
             [(run.image, run.padded) for run in runs] if self.padded != IMAGE else []
         )
-        self._same: dict[str, str] = {}  # maps that are another by a second name
+        self._same: dict[str, str] = {}  # names of maps that are identical to another map
         self.layers = needed(self._layers(nodes, kinds, before), [OUTPUT])
         self.levels = {name: layer.level for layer in self.layers for name in layer.node.output}
         self.levels |= {IMAGE: 0, self.padded: 0}
         if OUTPUT not in self.levels:
-            raise Uncuttable("does not make its output from the image")
+            raise Uncuttable("does not compute its output from the image")
         for run in runs:
             self._check_sizes(run)
 
@@ -122,7 +133,9 @@ class Graph:
                 raise Uncuttable("pads between its layers")
             shapes = [self.shapes[name] for name in (node.input[0], node.output[0])]
             if node.op_type == "Reshape" and shapes[0] == shapes[1] and node.output[0] != OUTPUT:
-                same[node.output[0]] = node.input[0]  # folds a batch of one into its channels
+                same[node.output[0]] = node.input[
+                    0
+                ]  # it folds a batch of one image into its channels
                 continue
             attributes = attributes_of(node)
             layer = Layer(node, attributes, maps, max(levels[name] for name in maps), SAME)
@@ -136,7 +149,7 @@ class Graph:
                 layer = replace(layer, steps=steps_of(node, attributes, inputs, output))
             if layer.is_norm:
                 if maps != (node.input[0],):
-                    raise Uncuttable("takes a norm's scale from the picture")
+                    raise Uncuttable("computes the scale of a norm from the picture")
                 layer = replace(layer, level=layer.level + 1)
             levels |= {name: layer.level for name in node.output if name}
             layers.append(layer)
@@ -155,11 +168,11 @@ class Graph:
         raise Uncuttable("slices its maps in an unknown way")
 
     def _known(self, name: str) -> NDArray[Any] | None:
-        """The value of a tensor that is the same for every image and style; None for others."""
+        """Return the value of a tensor if it is the same for every image, else None."""
         return self.constants.get(name, self._plain.get(name))
 
     def layout(self, height: int, width: int) -> PictureLayout:
-        """Return the sizes of all maps for a picture of a size."""
+        """Return the sizes of all maps for a picture of a height and a width."""
         add = (self.padding.rows, self.padding.columns)
         padded = (height + sum(add[0]), width + sum(add[1]))
         sizes: dict[str, Size] = {self.padded: padded, IMAGE: (height, width)}
@@ -174,7 +187,7 @@ class Graph:
             rows, columns = inputs.pop()
             size = (of[0].size(rows), of[1].size(columns))
             if min(size) < 1:
-                raise Uncuttable("leaves nothing of a small picture")
+                raise Uncuttable("has an empty map for a small picture")
             steps[name] = of
             sizes |= dict.fromkeys((out for out in layer.node.output if out), size)
         return PictureLayout(sizes, steps)
@@ -191,7 +204,7 @@ class Graph:
     def _value(
         self, name: str, sizes: Mapping[str, Size], known: dict[str, NDArray[Any]]
     ) -> NDArray[Any]:
-        """Compute a tensor that depends on nothing but the sizes of maps."""
+        """Compute a tensor that depends only on the sizes of maps."""
         value = self._known(name)
         if value is None:
             value = known.get(name)
@@ -199,7 +212,7 @@ class Graph:
             return value
         node, evaluator = self._size_makers.get(name, (None, None))
         if node is None:
-            raise Uncuttable("cuts its maps where only a whole picture can tell")
+            raise Uncuttable("slices its maps by values of the whole picture")
         if node.op_type == "Shape":
             shape = self.shape_of(self._same.get(node.input[0], node.input[0]), sizes)
             attributes = attributes_of(node)
@@ -211,9 +224,9 @@ class Graph:
         return known[name]
 
     def shape_of(self, name: str, sizes: Mapping[str, Size]) -> tuple[int, ...]:
-        """The shape of a map whose rows and columns are those in `sizes`."""
+        """Return the shape of a map with the rows and columns in `sizes`."""
         if name not in sizes:
-            raise Uncuttable("measures what is no map")
+            raise Uncuttable("takes the size of a tensor that is no map")
         rows, columns = sizes[name]
         flat = len(self.shapes[name]) == 3
         return (*self.shapes[name][:2], *((rows * columns,) if flat else (rows, columns)))
@@ -242,7 +255,7 @@ class Graph:
 
 
 def _renamed(node: Any, names: Mapping[str, str]) -> Any:
-    """A copy of `node` with other names for its inputs."""
+    """Return a copy of `node` with new names for its inputs."""
     copy = type(node)()
     copy.CopyFrom(node)
     copy.ClearField("input")
@@ -253,7 +266,7 @@ def _renamed(node: Any, names: Mapping[str, str]) -> Any:
 def needed(
     layers: Sequence[Layer], outputs: Sequence[str], known: Collection[str] = ()
 ) -> list[Layer]:
-    """The layers that make `outputs`, where the maps `known` are there already."""
+    """Return the layers that are needed for `outputs` if the maps `known` are given."""
     wanted, found = set(outputs), []
     for layer in reversed(layers):
         if wanted.intersection(layer.node.output) - set(known):

@@ -1,4 +1,4 @@
-"""How many tiles a picture is cut into, so that each pass keeps to the memory that there is."""
+"""Choose the number of tiles of each pass, so that it needs no more memory than allowed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,23 +9,29 @@ from styletransfer.inference.tiled.network import TiledNetwork
 from styletransfer.inference.tiled.passes import Pass, Ranges
 from styletransfer.inference.tiled.probe import IMAGE
 
-# ONNX Runtime takes so many times the memory of the maps that are there at one time.
+# Memory that ONNX Runtime uses, as a multiple of that of the maps that exist at one time.
 ALLOCATOR = 2.0
-# The smallest tile is so many pixels high and wide.
+# Least height and width of a tile in pixels.
 SMALLEST = 64
-# Each tile takes as long, beside its maps, as so many bytes of maps.
+# Fixed cost of a tile, as the number of bytes of maps that take equally long.
 EACH = 2_000_000
 
 
 @dataclass(frozen=True)
 class TileGrid:
-    """How many tiles each pass has, down and across."""
+    """Number of tiles of each pass, down and across."""
 
     counts: tuple[tuple[int, int], ...]
 
 
 def grid_of_side(network: TiledNetwork, size: tuple[int, int], side: int) -> TileGrid:
-    """Return the grid of tiles of about `side` pixels, for a picture of a height and a width."""
+    """Return the grid of tiles of about a given size.
+
+    Args:
+        network: The network.
+        size: Height and width of the picture in pixels.
+        side: Side of a tile in pixels.
+    """
     layout = network.graph.layout(*size)
     return TileGrid(
         tuple(
@@ -39,9 +45,16 @@ def grid_of_side(network: TiledNetwork, size: tuple[int, int], side: int) -> Til
 
 
 def grid_within(network: TiledNetwork, size: tuple[int, int], room: int) -> tuple[TileGrid, int]:
-    """Return the grid that computes least, of those whose tiles take at most `room` bytes.
+    """Return the grid with the least work whose tiles fit in memory.
 
-    With it comes what its tiles take. That is more than `room` where even the smallest tiles do.
+    Args:
+        network: The network.
+        size: Height and width of the picture in pixels.
+        room: Number of bytes that the tiles may use.
+
+    Returns:
+        The grid, and the number of bytes that its tiles use. That is more than `room` if even the
+        smallest tiles do not fit.
     """
     layout = network.graph.layout(*size)
     chosen = [_chosen(network.graph, one, layout, size, room) for one in network.passes]
@@ -51,7 +64,7 @@ def grid_within(network: TiledNetwork, size: tuple[int, int], room: int) -> tupl
 def _chosen(
     graph: Graph, one: Pass, layout: PictureLayout, size: tuple[int, int], room: int
 ) -> tuple[tuple[int, int], int]:
-    """The best numbers of tiles for a pass, and the bytes that a tile takes."""
+    """Return the best numbers of tiles for a pass, and the bytes that a tile uses."""
     width = size[1]
     fitting: list[tuple[int, tuple[int, int], int]] = []
     least: tuple[int, tuple[int, int]] | None = None
@@ -75,11 +88,11 @@ def _chosen(
 def _plans(
     one: Pass, layout: PictureLayout, side: int, length: int
 ) -> Iterator[tuple[int, Ranges]]:
-    """Numbers of tiles along a side, each half as much again as the last; and a tile of them."""
+    """Yield numbers of tiles along a side, each half as much again as the last, and a tile."""
     most = min(-(-length // SMALLEST), one.most(layout, side))
     count = 1
     while True:
-        # A tile in the middle: it reads the most around it.
+        # The middle tile, because it reads pixels around it on all sides.
         yield count, one.ranges(layout, side, one.shares(layout, side, count, count // 2))
         if count == most:
             return
@@ -87,9 +100,9 @@ def _plans(
 
 
 def _band(graph: Graph, one: Pass, rows: Ranges, width: int) -> int:
-    """Bytes of the rows of the picture that are held while the tiles of a band are made."""
+    """Return the bytes of the rows of pictures in memory while a band of tiles is computed."""
     sources = {IMAGE, graph.padded}.intersection(one.inputs)
     read = max((rows.length(name) for name in sources), default=0)
-    # Painted, put together, finished, and the photograph beside it.
+    # The tiles, their concatenation, the finished rows, and the photograph.
     painted = 4 * rows.length(OUTPUT) if OUTPUT in one.outputs else 0
     return 3 * width * (read + painted)

@@ -1,4 +1,4 @@
-"""What the tensors of a graph depend on: the picture, its size, or neither."""
+"""Sort the tensors of a graph: they depend on the picture, on its size, or on neither."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from styletransfer.inference.tiled.probe import IMAGE, WEIGHTS
 
 
 def kinds_of(nodes: Sequence[Any]) -> dict[str, str]:
-    """Sort all tensors but the initializers into `map`, `size` (made of shapes) and `plain`."""
+    """Return the kind of each tensor: `map`, `size` (computed from shapes) or `plain`."""
     kinds = {IMAGE: "map", WEIGHTS: "plain"}
     for node in nodes:
         given = {kinds.get(name, "plain") for name in node.input}
@@ -20,7 +20,7 @@ def kinds_of(nodes: Sequence[Any]) -> dict[str, str]:
 
 
 def padding_nodes(nodes: Sequence[Any], kinds: Mapping[str, str]) -> tuple[set[int], str]:
-    """Return the places of the nodes that pad the image, and the name of the padded image."""
+    """Return the positions of the nodes that pad the image, and the name of their result."""
     movers = [
         place
         for place, node in enumerate(nodes)
@@ -50,7 +50,7 @@ def padding_nodes(nodes: Sequence[Any], kinds: Mapping[str, str]) -> tuple[set[i
 
 
 def attributes_of(node: Any) -> dict[str, Any]:
-    """The attributes of a node by name."""
+    """Return the attributes of a node by name."""
     from onnx import helper
 
     return {one.name: helper.get_attribute_value(one) for one in node.attribute}

@@ -1,4 +1,4 @@
-"""A model file cut at its norms: each pass is an ONNX model of its own, ready to run on tiles."""
+"""Divide a model file at its norms into passes, each an ONNX model that runs on tiles."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,15 @@ OpenSession = Callable[[bytes], Any]
 
 @dataclass(frozen=True)
 class Norm:
-    """An instance norm: the map that it makes, the map that it normalizes, γ, β and ε."""
+    """An instance norm.
+
+    Attributes:
+        name: Name of its output.
+        of: Name of the map that it normalizes.
+        gamma: Name of γ.
+        beta: Name of β.
+        epsilon: Value that is added to the variance.
+    """
 
     name: str
     of: str
@@ -31,30 +39,30 @@ class Norm:
 
 
 class TiledNetwork:
-    """A network in passes.
+    """A network that is divided into passes.
 
     Attributes:
-        graph: What the file says.
-        passes: In order.
+        graph: The graph of the model file.
+        passes: The passes in their order.
         norms: All norms.
     """
 
     def __init__(self, path: Path, styles: int, open_session: OpenSession) -> None:
-        """Cut the model file `path`.
+        """Divide a model file.
 
         Args:
-            path: An ONNX file.
-            styles: Number of style weights that it takes.
-            open_session: Opens the bytes of a model.
+            path: The ONNX file.
+            styles: Number of its style weights.
+            open_session: Opens a session for the bytes of a model.
 
         Raises:
             ModelError: The network cannot run in tiles.
         """
-        import onnx  # slow to import, and needed for large pictures alone
+        import onnx  # slow to import, and needed only for large pictures
 
         try:
             model = onnx.load(path)
-        except Exception:  # the parser of protobuf has no error of its own
+        except Exception:  # the parser of protobuf may raise any exception
             raise ModelError(
                 f"{path}: only an .onnx file can run in tiles; use one, or --tile off"
             ) from None
@@ -80,7 +88,7 @@ class TiledNetwork:
             self._conditions = open_session(conditions_of(self.graph, self._blended))
 
     def conditions(self, weights: Array) -> Mapping[str, Array]:
-        """Return γ and β of all norms by name, for a row of style weights (1×S)."""
+        """Return γ and β of all norms by name, for a style row (1×S)."""
         if not self._blended:
             return self._fixed
         values = self._conditions.run(self._blended, {WEIGHTS: weights})
@@ -94,18 +102,18 @@ class TiledNetwork:
         affine: Mapping[str, tuple[Array, Array]],
         weights: Array,
     ) -> dict[str, tuple[Array, ...]]:
-        """Run pass number `place` on a tile.
+        """Run a pass on a tile.
 
         Args:
-            place: From 0.
-            tile: The plans of its rows and columns.
-            maps: The inputs of the pass, each of the size that the plan says.
-            affine: Scale and shift (1×C×1×1) of each norm so far.
-            weights: A row of style weights.
+            place: Number of the pass, from 0.
+            tile: Plans of the rows and columns of the tile.
+            maps: The inputs of the pass, with the sizes of the plans.
+            affine: Scale and shift (1×C×1×1) of each norm of lower levels.
+            weights: A style row, 1×S.
 
         Returns:
-            Each output of the pass; after one that is measured, the mean and the variance of each
-            of its channels (1×C×1×1).
+            Each output of the pass. With a measured output come the mean and variance of its
+            channels (1×C×1×1).
         """
         one = self.passes[place]
         feed: dict[str, NDArray[Any]] = {WEIGHTS: weights, **maps}
@@ -133,7 +141,7 @@ class TiledNetwork:
 
 
 def _forget_sizes(model: Any) -> None:
-    """Let a model that was made for one size of pictures be tried on others."""
+    """Let a model that was exported for one size of pictures run on others."""
     for value in (*model.graph.input, *model.graph.output):
         for place, side in enumerate(value.type.tensor_type.shape.dim):
             if place != 1:
@@ -144,9 +152,9 @@ def _forget_sizes(model: Any) -> None:
 def _opened(piece: bytes, open_session: OpenSession) -> Any:
     try:
         return open_session(piece)
-    except Exception as error:  # ONNX Runtime's share no other base class
+    except Exception as error:  # ONNX Runtime's exceptions have no other common base class
         reason = str(error).strip().partition("\n")[0]
-        raise Uncuttable(f"cannot be cut at its norms ({reason})") from None
+        raise Uncuttable(f"cannot be divided at its norms ({reason})") from None
 
 
 def _norm(layer: Layer) -> Norm:

@@ -1,4 +1,4 @@
-"""The padding of a network, read from the pixels of a picture some rows at a time."""
+"""The padding of a network, applied to a picture that is read some rows at a time."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ MODES: tuple[Mode, ...] = ("odd", "reflect", "edge")
 
 @dataclass(frozen=True)
 class Padding:
-    """How an image is padded.
+    """A padding of an image.
 
     Attributes:
-        mode: `reflect`, a mirror image; `odd`, a mirror image turned over about the value of the
-            border's pixel, within 0..1; `edge`, the border's pixel. A padding larger than the
-            image mirrors it again and again.
+        mode: `reflect` mirrors the image; `odd` also reflects the values at that of the border
+            pixel, clipped to 0..1; `edge` repeats the border pixel. If the padding is larger than
+            the image, the image is mirrored repeatedly.
         rows: Number of rows added before and after.
         columns: Number of columns added before and after.
     """
@@ -37,9 +37,10 @@ class Padding:
         """Return a part of the padded picture, uint8 h×w×3.
 
         Args:
-            read: Gives the rows `first` … `end − 1` of the picture.
-            size: Its height and width.
-            rows, columns: The part, counted in the padded picture.
+            read: Returns the rows `first` … `end − 1` of the picture.
+            size: Height and width of the picture.
+            rows: Rows of the part in the padded picture.
+            columns: Columns of the part in the padded picture.
         """
         height, width = size
         wanted = np.arange(*rows) - self.rows[0]
@@ -69,7 +70,7 @@ class Padding:
         wanted: Index,
         column: int,
     ) -> Pixels:
-        """One column of the picture, padded above and below: uint8 h×1×3."""
+        """Return one column of the picture, padded above and below, uint8 h×1×3."""
 
         def narrow(first: int, end: int) -> Pixels:
             return read(first, end)[:, column : column + 1]
@@ -86,10 +87,10 @@ class Padding:
 
 
 def find_padding(pairs: Sequence[tuple[Array, Array]]) -> Padding:
-    """Return the padding that made the second image of each pair (1×3×H×W) from the first.
+    """Find the padding that turns the first image of each pair (1×3×H×W) into the second.
 
     Raises:
-        Uncuttable: It is none of `MODES`, or its amount depends on the image.
+        Uncuttable: The padding is none of `MODES`, or its amount depends on the image.
     """
     if not pairs:
         return Padding()
@@ -116,7 +117,7 @@ def _pads_so(padding: Padding, image: Array, padded: Array) -> bool:
 
 
 def _place(image: Array, padded: Array) -> tuple[int, int]:
-    """Where in `padded` the image begins."""
+    """Return the row and column of `padded` where the image begins."""
     height, width = image.shape[2:]
     corner = (padded[0] == image[0, :, :1, :1]).all(axis=0)
     for top, left in np.argwhere(corner):
@@ -126,6 +127,6 @@ def _place(image: Array, padded: Array) -> tuple[int, int]:
 
 
 def _turned_over(mirrored: Pixels, border: Pixels) -> Pixels:
-    """What odd reflection makes of a mirror image."""
+    """Reflect the values of a mirror image at those of the border."""
     pixels: Pixels = np.clip(2 * border.astype(np.int16) - mirrored, 0, 255).astype(np.uint8)
     return pixels

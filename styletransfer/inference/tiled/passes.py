@@ -1,8 +1,8 @@
-"""A network as a few passes over the picture, one for each level between its norms.
+"""Divide a network into passes over the picture, one for each level between its norms.
 
-A pass makes the inputs of the norms of its level, whose statistics are those of all its tiles, and
-the maps that later passes need. What it reads was stored by an earlier pass, or is computed again
-from the picture where that costs less room than storing it.
+A pass computes the inputs of the norms of its level and the maps that later passes need. The
+statistics of a norm are those of all tiles together. A pass reads maps that an earlier pass
+stored, or computes them again from the picture if that takes less space.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,18 +15,18 @@ from styletransfer.inference.tiled.geometry import POINTWISE, Range, Uncuttable
 from styletransfer.inference.tiled.graph import Graph, Layer, PictureLayout, needed
 from styletransfer.inference.tiled.probe import IMAGE
 
-Edge = tuple[str, str]  # the first output of a layer, "" for the end of the pass; and its input
+Edge = tuple[str, str]  # first output of a layer, or "" for the outputs of the pass; and a map
 
 FLOAT = 4  # bytes
 
 
 @dataclass(frozen=True)
 class Ranges:
-    """What one tile computes along one side, in rows (or columns) of each map.
+    """The plan of a tile along one side, in rows (or columns) of each map.
 
     Attributes:
-        made: The range of each map that is there.
-        taken: The range of it that each layer takes.
+        made: Range of each map that is computed.
+        taken: Range of each map that a layer reads.
     """
 
     made: Mapping[str, Range]
@@ -39,14 +39,14 @@ class Ranges:
 
 @dataclass(frozen=True)
 class Pass:
-    """One pass.
+    """One pass over the picture.
 
     Attributes:
-        layers: In order.
-        inputs: Maps that it reads: the image, the padded image, or stored ones.
-        outputs: Maps that it makes.
-        measured: Those outputs whose statistics a norm needs.
-        cropped: Where a layer may take less of a map than is there.
+        layers: The layers in their order.
+        inputs: Maps that it reads: the image, the padded image, or stored maps.
+        outputs: Maps that it computes.
+        measured: Outputs whose statistics a norm needs.
+        cropped: Layers and maps of which a layer may read only a part.
     """
 
     layers: tuple[Layer, ...]
@@ -56,7 +56,13 @@ class Pass:
     cropped: set[Edge] = field(default_factory=set)
 
     def ranges(self, layout: PictureLayout, side: int, wanted: Mapping[str, Range]) -> Ranges:
-        """Plan a tile that makes the ranges `wanted` of the outputs; `side` is 0 for rows."""
+        """Plan a tile along one side.
+
+        Args:
+            layout: Sizes of all maps.
+            side: 0 for rows, 1 for columns.
+            wanted: Range of each output.
+        """
         need = dict(wanted)
         made: dict[str, Range] = {}
         taken: dict[Edge, Range] = {("", name): wanted[name] for name in self.outputs}
@@ -72,27 +78,27 @@ class Pass:
         return Ranges(made, taken)
 
     def tiles(self, layout: PictureLayout, side: int, count: int) -> Iterator[Ranges]:
-        """Plan `count` tiles along a side, which share the outputs among them."""
+        """Plan `count` tiles along a side, which together cover the outputs."""
         for i in range(count):
             yield self.ranges(layout, side, self.shares(layout, side, count, i))
 
     def shares(self, layout: PictureLayout, side: int, count: int, place: int) -> dict[str, Range]:
-        """The part of each output that is due to tile number `place` of `count`."""
+        """Return the range of each output for tile number `place` of `count`."""
         sizes = {name: layout.sizes[name][side] for name in self.outputs}
         return {
             n: (size * place // count, size * (place + 1) // count) for n, size in sizes.items()
         }
 
     def most(self, layout: PictureLayout, side: int) -> int:
-        """The greatest number of tiles of which none is empty."""
+        """Return the greatest number of tiles without an empty one."""
         return min(layout.sizes[name][side] for name in self.outputs)
 
     def find_crops(self, graph: Graph) -> None:
-        """Find the places where a layer takes less of a map than is there."""
+        """Find the maps of which a layer may read only a part."""
         for layer in self.layers:
             if layer.steps is None:
                 self.cropped.add((layer.node.output[0], layer.maps[0]))
-        # All that repeats along a side has repeated after a few tiles of all sorts.
+        # A few tiles of different sizes are enough, because the ranges are periodic.
         layouts = [graph.layout(*size) for size in ((83, 56), (256, 331))]
         for layout, count, side in product(layouts, (1, 2, 3, 5), (0, 1)):
             for ranges in self.tiles(layout, side, min(count, self.most(layout, side))):
@@ -104,13 +110,13 @@ class Pass:
                 raise Uncuttable("crops flattened maps")
 
     def cost(self, graph: Graph, rows: Ranges, columns: Ranges) -> int:
-        """Bytes that a tile takes at its peak, counted as if no layer worked in place."""
+        """Return the peak memory of a tile in bytes, if no layer works in place."""
 
         def room(name: str) -> int:
             return FLOAT * int(graph.shapes[name][1]) * rows.length(name) * columns.length(name)
 
         last = {name: i for i, layer in enumerate(self.layers) for name in layer.maps}
-        # What is read is there twice: as it was stored, and as an array.
+        # An input exists twice: as it was stored, and as an array.
         alive = {name: 2 * room(name) for name in self.inputs}
         peak = 0
         for i, layer in enumerate(self.layers):
@@ -124,12 +130,12 @@ class Pass:
                 for name, size in alive.items()
                 if name in self.outputs or name in self.inputs or last.get(name, -1) > i
             }
-        # Statistics take a copy, and so does what is written.
+        # The statistics need a copy, and so does writing.
         return max(peak, sum(alive.values()) + 2 * max(map(room, self.outputs)))
 
 
 def passes_of(graph: Graph) -> list[Pass]:
-    """Divide a network into its passes; the last makes the stylized picture."""
+    """Divide a network into passes. The last one computes the stylized picture."""
     final = graph.levels[OUTPUT]
     norms = [layer for layer in graph.layers if layer.is_norm]
     measured = dict.fromkeys(layer.maps[0] for layer in norms)
@@ -155,7 +161,7 @@ def passes_of(graph: Graph) -> list[Pass]:
 
 
 def _stored(graph: Graph, measured: Sequence[str]) -> list[str]:
-    """Choose the maps that are stored between passes: all inputs of norms, and few others."""
+    """Choose the maps to store between passes: all inputs of norms, and few others."""
     makers = {name: layer for layer in graph.layers for name in layer.node.output}
     places = {name: i for i, name in enumerate(makers)}
     crossing = {
@@ -173,7 +179,7 @@ def _stored(graph: Graph, measured: Sequence[str]) -> list[str]:
     for name in sorted(crossing - chosen, key=places.__getitem__):
         front = best = {name}
         cheaply = True
-        # Go back from the map, and stop where what must be stored for it is smallest.
+        # Go back from the map, and stop where the maps to store instead are smallest.
         while ahead := [one for one in front if one in makers and one not in chosen]:
             last = max(ahead, key=places.__getitem__)
             layer = makers[last]

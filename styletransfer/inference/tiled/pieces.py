@@ -1,8 +1,8 @@
-"""The ONNX model of one pass, which computes one tile.
+"""Build the ONNX model of a pass, which computes one tile.
 
-Beside its maps it takes, as the plan of each tile says: `NAME.from` and `NAME.to`, the rows and
-columns to cut out of a map; `NAME.shape`, the shape to give to a flattened map; `NAME.scale` and
-`NAME.shift`, what a norm multiplies by and adds.
+Besides maps it has these inputs: `NAME.from` and `NAME.to`, the corners of the part that is cut out
+of a map; `NAME.shape`, the shape of a map that was flattened; `NAME.scale` and `NAME.shift`, the
+factor and the summand of a norm.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from styletransfer.inference.tiled.probe import WEIGHTS
 
 
 def cut_name(edge: Edge) -> str:
-    """The name of what a layer takes of a map."""
+    """Return the name of the part of a map that a layer reads."""
     layer, name = edge
     return f"{name}.for.{layer}"
 
@@ -26,7 +26,7 @@ def cut_name(edge: Edge) -> str:
 def piece_of(graph: Graph, one: Pass) -> bytes:
     """Return the model of a pass.
 
-    Its outputs are those of the pass; after one that is measured come its mean and variance.
+    Its outputs are those of the pass. After a measured one come its mean and variance.
 
     Raises:
         Uncuttable: A layer depends on the size of the picture in an unknown way.
@@ -43,12 +43,12 @@ def piece_of(graph: Graph, one: Pass) -> bytes:
 
 
 def conditions_of(graph: Graph, names: Sequence[str]) -> bytes:
-    """Return a model of the tensors `names`, which depend on nothing but the style weights."""
+    """Return a model of the tensors `names`, which depend only on the style weights."""
     return _Piece(graph, None).model(names)
 
 
 class _Piece:
-    """The nodes and the inputs of a model, as they are collected."""
+    """The nodes and inputs of a model that is being built."""
 
     def __init__(self, graph: Graph, one: Pass | None) -> None:
         self.graph = graph
@@ -66,7 +66,7 @@ class _Piece:
                 )
 
     def add(self, layer: Layer) -> None:
-        """Add what does the work of a layer on a tile."""
+        """Add the nodes that compute a layer on a tile."""
         node, name = layer.node, layer.node.output[0]
         inputs = [
             self.taken((name, each), output=name if layer.steps is None else None)
@@ -96,7 +96,7 @@ class _Piece:
             self.nodes.append(copy)
 
     def taken(self, edge: Edge, output: str | None = None) -> str:
-        """The name of what the layer of `edge` takes of its input; cut out, if it may be less."""
+        """Return the name of the part of a map that a layer reads; add a Slice if needed."""
         if edge not in self.cropped:
             return edge[1]
         key = cut_name(edge)
@@ -108,7 +108,7 @@ class _Piece:
         return output or key
 
     def measure(self, key: str, name: str) -> list[str]:
-        """Add the mean and the variance of each channel of a map."""
+        """Add the mean and variance of the channels of a map; return their names."""
         axes = list(range(2, len(self.graph.shapes[name])))
         mean, apart, squares, variance = (
             f"{key}.{each}" for each in ("mean", "apart", "squares", "variance")
@@ -120,7 +120,7 @@ class _Piece:
         return [mean, variance]
 
     def model(self, outputs: Sequence[str]) -> bytes:
-        """Return the model, with all nodes before it that do not depend on the picture."""
+        """Return the model, with the nodes that it needs and that do not depend on the picture."""
         from onnx import TensorProto, helper, numpy_helper
 
         graph = self.graph

@@ -1,4 +1,4 @@
-"""Small images that a whole network is tried on, to learn the shapes of its tensors."""
+"""Run a whole network on small images to find the shapes of its tensors."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ SIZES = ((37, 26), (28, 41), (43, 35))
 
 @dataclass(frozen=True)
 class Probe:
-    """One run.
+    """The result of one run.
 
     Attributes:
-        image: The image, 1×3×H×W, float32.
+        image: The image, float32 1×3×H×W.
         padded: The padded image.
-        shapes: The shape of each map.
-        values: Each tensor that is no map.
+        shapes: Shape of each map.
+        values: Value of each tensor that is no map.
     """
 
     image: Array
@@ -40,13 +40,17 @@ def probe(
     styles: int,
     open_session: Callable[[bytes], Any],
 ) -> list[Probe]:
-    """Run `model` on one image of each of `SIZES`, with all styles blended.
+    """Run a model on an image of each of `SIZES`, with a blend of all styles.
 
-    `kinds` says which of its tensors are maps, and `padded` which of them is the padded image. The
-    values of other maps stay in ONNX Runtime: they would take much memory.
+    Args:
+        model: The ONNX model.
+        kinds: Kind of each tensor, from `kinds_of`.
+        padded: Name of the padded image.
+        styles: Number of style weights.
+        open_session: Opens a session for the bytes of a model.
 
     Raises:
-        Uncuttable: It cannot be run so.
+        Uncuttable: The model cannot be run.
     """
     import onnx
 
@@ -83,7 +87,7 @@ def probe(
                     {name: found[name] for name in values},
                 )
             )
-    except Exception as error:  # ONNX Runtime's share no other base class
+    except Exception as error:  # ONNX Runtime's exceptions have no other common base class
         reason = str(error).strip().partition("\n")[0]
-        raise Uncuttable(f"cannot be tried on small pictures ({reason})") from None
+        raise Uncuttable(f"cannot run on small pictures ({reason})") from None
     return runs

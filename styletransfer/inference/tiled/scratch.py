@@ -1,4 +1,4 @@
-"""Scratch files: without a name, so that they are gone however the work ends."""
+"""Temporary files without a name, which disappear however the work ends."""
 
 import errno
 import os
@@ -12,16 +12,16 @@ from styletransfer.errors import ScratchError
 
 
 def check_room(size: int) -> str:
-    """Check the folder for temporary files ($TMPDIR) before any work is done.
+    """Check the free space in the folder for temporary files ($TMPDIR), before any work is done.
 
     Args:
-        size: What the work will take of it, in bytes.
+        size: Number of bytes that the work needs.
 
     Returns:
-        A line that says so.
+        A line that says how much is needed and free.
 
     Raises:
-        ScratchError: There is less room than that.
+        ScratchError: There is too little space.
     """
     folder = tempfile.gettempdir()
     free = shutil.disk_usage(folder).free
@@ -34,13 +34,13 @@ def check_room(size: int) -> str:
 def scratch_file(size: int) -> Iterator[IO[bytes]]:
     """Open an unbuffered file in the folder for temporary files ($TMPDIR).
 
-    Its room is reserved, so that a full disk is told now and not in the middle of the work.
+    Its space is reserved, so that a full disk is an error now and not during the work.
 
     Args:
         size: Size of the file in bytes.
 
     Raises:
-        ScratchError: There is too little room.
+        ScratchError: There is too little space.
     """
     check_room(size)
     folder = tempfile.gettempdir()

@@ -1,4 +1,4 @@
-"""The maps between two passes, in one scratch file."""
+"""Store the maps between passes in one scratch file."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +14,8 @@ from styletransfer.inference.tiled.network import TiledNetwork
 from styletransfer.inference.tiled.probe import IMAGE
 from styletransfer.inference.tiled.scratch import scratch_file
 
-# A map lies in panels of so many columns, each row by row. So a part of it is few pieces of the
-# file, however wide the map is.
+# A map is stored as panels of this many columns, each row by row. So a tile of it is in few pieces
+# of the file, even if the map is wide.
 PANEL = 128
 
 
@@ -24,7 +24,7 @@ def stored_maps(network: TiledNetwork, layout: PictureLayout) -> Iterator["Store
     """Open the scratch file for one picture.
 
     Raises:
-        ScratchError: There is no room for it.
+        ScratchError: There is too little space on disk.
     """
     offsets, size = places(network, layout)
     with scratch_file(size) as file:
@@ -32,7 +32,7 @@ def stored_maps(network: TiledNetwork, layout: PictureLayout) -> Iterator["Store
 
 
 class Store:
-    """Maps C×h×w, float32, read and written in parts."""
+    """Maps, float32 C×h×w, that are read and written in parts."""
 
     def __init__(
         self, file: IO[bytes], network: TiledNetwork, layout: PictureLayout, offsets: dict[str, int]
@@ -43,7 +43,7 @@ class Store:
         self.offsets = offsets
 
     def read(self, name: str, rows: Range, columns: Range) -> Array:
-        """A part of a map: 1×C×n×m, or 1×C×nm where it is flattened."""
+        """Return a part of a map, 1×C×n×m, or 1×C×nm if it is flattened."""
         channels = self.shapes[name][1]
         out = np.empty((1, channels, rows[1] - rows[0], columns[1] - columns[0]), np.float32)
         for panel, inside, outside in self._panels(name, columns):
@@ -63,7 +63,7 @@ class Store:
             self.file.write(np.ascontiguousarray(piece).data)
 
     def _panels(self, name: str, columns: Range) -> Iterator[tuple[Range, slice, slice]]:
-        """The panels in which `columns` lie: their columns, and the part in the panel and in us."""
+        """Yield the columns of each panel, and the wanted part in the panel and in the result."""
         width = self.layout.sizes[name][1]
         for left in range(columns[0] // PANEL * PANEL, columns[1], PANEL):
             right = min(left + PANEL, width)
@@ -72,7 +72,7 @@ class Store:
             yield (left, right), inside, slice(first - columns[0], end - columns[0])
 
     def _load(self, name: str, rows: Range, panel: Range) -> Array:
-        """Rows of a panel: n×C×w."""
+        """Return rows of a panel, n×C×w."""
         shape = (rows[1] - rows[0], self.shapes[name][1], panel[1] - panel[0])
         block = np.empty(shape, np.float32)
         self._seek(name, rows[0], panel)
@@ -85,9 +85,9 @@ class Store:
 
 
 def places(network: TiledNetwork, layout: PictureLayout) -> tuple[dict[str, int], int]:
-    """Where each stored map begins in the scratch file, and the size of the file.
+    """Return the position of each stored map in the scratch file, and the size of the file.
 
-    A map takes a place that no other has from the pass that makes it to the last that reads it.
+    Maps may share a position if no pass needs both.
     """
     sources = {IMAGE, network.graph.padded, OUTPUT}
     lives: dict[str, list[int]] = {}

@@ -1,7 +1,7 @@
-"""Pictures larger than memory: decoded into a scratch file, and encoded from it, by libvips.
+"""Decode pictures larger than memory into a scratch file, and encode them from it, by libvips.
 
-pyvips is an optional extra. It serves plain 8-bit PNG, TIFF and JPEG files. Whatever takes more
-than decoding (color profiles, orientation, 16 bits) is left to `styletransfer.images`.
+This needs the extra `large` (pyvips), and is only for plain 8-bit PNG, TIFF and JPEG files. Files
+with color profiles, an orientation or 16 bits are left to `styletransfer.images`.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ from styletransfer.images.transparency import BLOCK, HiddenFill
 from styletransfer.inference.tiled.scratch import scratch_file
 
 LOADERS = ("pngload_source", "tiffload_source", "jpegload_source")
-# The formats that can be written row by row, with what `write_image` asks of Pillow.
+# Formats that can be written row by row, with the same settings as in `write_image`.
 SAVERS = {
     ".png": ".png[compression=6]",
     ".tif": ".tif[bigtiff]",
@@ -40,7 +40,7 @@ INCH = 25.4  # millimeters
 
 
 class FileRows:
-    """The rows of a picture in a file, H×W×`bands` bytes; see `tiling.Rows`."""
+    """The rows of a picture in a file of H×W×`bands` bytes; see `tiling.Rows`."""
 
     def __init__(self, file: IO[bytes], height: int, width: int, bands: int) -> None:
         self.file = file
@@ -63,7 +63,7 @@ class Streamed:
 
     Attributes:
         rgb: Its colors.
-        alpha: Its alpha, one byte a pixel. None for a picture without transparency.
+        alpha: Its alpha, one byte per pixel. None for a picture without transparency.
         metadata: EXIF, XMP and resolution of its file.
     """
 
@@ -73,11 +73,11 @@ class Streamed:
 
 
 def can_stream(source: Path, target: Path) -> bool:
-    """Tell whether one file can be decoded, and another encoded, without holding it in memory."""
+    """Tell whether `source` can be decoded, and `target` encoded, without holding it in memory."""
     try:
         image = _opened(source)
         plain = read_header(source).is_plain
-    except Exception:  # pyvips is missing, or cannot read it: then `read_image` says why
+    except Exception:  # pyvips is missing or cannot read it; `read_image` says why
         return False
     fields = image.get_fields()
 
@@ -92,29 +92,29 @@ def can_stream(source: Path, target: Path) -> bool:
         and loader in LOADERS
         and image.format == "uchar"
         and image.interpretation in ("srgb", "b-w")
-        and field("orientation", 1) == 1  # in a PNG it may follow the pixels
+        and field("orientation", 1) == 1  # a PNG file may have it after the pixels
         and field("n-pages", 1) == 1
-        # TIFF may hold colors that are multiplied by their alpha.
+        # The colors of a TIFF file may be multiplied by their alpha.
         and image.bands in ((1, 3) if loader == "tiffload_source" else (1, 2, 3, 4))
     )
 
 
 @contextmanager
 def decoded(source: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Iterator[Streamed]:
-    """Decode a file that `can_stream` into scratch files, which are gone afterward.
+    """Decode a file that `can_stream` into scratch files, which are deleted at the end.
 
-    As with `read_image`, what a transparent pixel hides is replaced.
+    As in `read_image`, transparent pixels get the colors of visible pixels nearby.
 
     Args:
         source: The file.
-        max_pixels: Limit for its pixels; it is checked before anything is decoded.
+        max_pixels: Greatest number of pixels; it is checked before anything is decoded.
 
     Yields:
         The picture.
 
     Raises:
-        ImageError: The file is damaged, or over the limit.
-        ScratchError: There is no room on disk.
+        ImageError: The file is damaged or over the limit.
+        ScratchError: There is too little space on disk.
     """
     import pyvips
 
@@ -156,12 +156,12 @@ def decoded(source: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Iterator[S
 
 
 def encode(target: Path, streamed: Streamed, *, strip: bool = False) -> None:
-    """Write a picture on disk to a file, which appears under its name only when it is complete.
+    """Encode a picture on disk. The file has its name only when it is complete.
 
     Args:
-        target: The file, with one of the suffixes in `SAVERS`. JPEG gets the picture over white.
+        target: The file, with one of the suffixes in `SAVERS`. JPEG shows the picture on white.
         streamed: The picture.
-        strip: Whether to leave out EXIF, XMP and resolution. TIFF never gets the EXIF.
+        strip: Whether to leave out EXIF, XMP and resolution. TIFF files never contain the EXIF.
 
     Raises:
         ImageError: The file cannot be written.
@@ -170,7 +170,7 @@ def encode(target: Path, streamed: Streamed, *, strip: bool = False) -> None:
 
     def image(rows: FileRows) -> Any:
         name = f"/dev/fd/{rows.file.fileno()}"
-        # libvips remembers what it has loaded by name, and this name has meant another file.
+        # libvips caches files by their names, and this name may have been that of another file.
         return pyvips.Image.rawload(name, rows.width, rows.height, rows.bands, revalidate=True)
 
     whole = image(streamed.rgb).copy(interpretation="srgb")
@@ -184,7 +184,7 @@ def encode(target: Path, streamed: Streamed, *, strip: bool = False) -> None:
     try:
         with written_whole(target) as file, ThreadPoolExecutor(1) as worker:
             output = pyvips.Target.new_to_descriptor(file.fileno())
-            try:  # in a thread of its own: libvips does not hear Ctrl-C while it writes
+            try:  # in another thread, because libvips ignores Ctrl-C while it writes
                 worker.submit(whole.write_to_target, output, saver).result()
             except BaseException:
                 whole.set_kill(True)
@@ -197,7 +197,7 @@ def encode(target: Path, streamed: Streamed, *, strip: bool = False) -> None:
 
 
 def _opened(path: Path, **options: Any) -> Any:
-    """Open the file `path` itself: by name, libvips takes a `]` at its end for options."""
+    """Open a file by its path. From a name that ends in `]`, libvips would read options."""
     import pyvips
 
     source = pyvips.Source.new_from_file(str(path))
@@ -205,14 +205,14 @@ def _opened(path: Path, **options: Any) -> Any:
 
 
 def _bands(height: int, width: int) -> Iterator[tuple[int, int]]:
-    """Return the first and the last row, plus one, of bands for `HiddenFill`."""
+    """Yield the first row and the end of each band for `HiddenFill`."""
     rows = max(PIXELS_AT_ONCE // width // BLOCK, 1) * BLOCK
     for first in range(0, height, rows):
         yield first, min(first + rows, height)
 
 
 def _told(image: Any, metadata: Metadata) -> Any:
-    """Return an image of libvips that has metadata."""
+    """Return a copy of an image of libvips with metadata."""
     import pyvips
 
     across, down = metadata.dpi or (0, 0)

@@ -1,7 +1,7 @@
-"""Stylization tile by tile: the result of the whole picture, in little memory.
+"""Stylize a picture tile by tile: the same result as for the whole picture, with little memory.
 
-A network runs in passes, each over all tiles before the next. The maps between two passes lie in a
-scratch file. The statistics of a norm are those of all tiles, put together in float64.
+A network runs in passes, each over all tiles. The maps between passes are in a scratch file. The
+statistics of a norm are computed in float64 from those of all tiles.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,13 +20,13 @@ from styletransfer.inference.tiled.store import stored_maps
 
 
 class Rows(Protocol):
-    """The pixels of a picture, read and written some rows at a time."""
+    """The pixels of a picture, which are read and written some rows at a time."""
 
     height: int
     width: int
 
     def read(self, first: int, last: int) -> Pixels:
-        """Rows `first` … `last − 1`: uint8 n×W×3."""
+        """Return the rows `first` … `last − 1`, uint8 n×W×3."""
 
     def write(self, first: int, rows: Pixels) -> None:
         """Replace the rows from `first` on."""
@@ -55,19 +55,20 @@ def stylize_tiles(
     finish: Callable[[Pixels, Pixels], Pixels] | None = None,
     advance: Callable[[float], object] = lambda share: None,
 ) -> None:
-    """Stylize the picture `source` into `result`, which is another.
+    """Stylize a picture tile by tile.
 
     Args:
-        network: The model.
-        source, result: Pictures of one size.
-        weights: A row of style weights, 1×S.
-        grid: The tiles.
-        finish: Has the last word on some rows, `finish(stylized, photograph)`; both are uint8
-            n×W×3.
-        advance: Is told which share of the work has been done since it was last called.
+        network: The network.
+        source: The photograph.
+        result: Takes the stylized picture; it has the size of `source` and is not the same.
+        weights: A style row, 1×S.
+        grid: Number of tiles of each pass.
+        finish: Changes the stylized rows before they are written: `finish(stylized, photograph)`,
+            both uint8 n×W×3.
+        advance: Called with the fraction of the work that was done since the last call.
 
     Raises:
-        ScratchError: There is no room for the scratch file. No work has been done then.
+        ScratchError: There is too little space on disk. No work has been done then.
     """
     layout = network.graph.layout(source.height, source.width)
     conditions = network.conditions(weights)
@@ -113,7 +114,7 @@ def stylize_tiles(
 
 
 class _Band:
-    """The rows of the picture, and of the padded picture, that the tiles of one band read."""
+    """The rows of the picture and of the padded picture that the tiles of one band read."""
 
     def __init__(
         self,
@@ -135,14 +136,18 @@ class _Band:
         return to_tensor(self.padding.read(self._lines, self.size, self.rows[name], columns))
 
     def _lines(self, first: int, end: int) -> Pixels:
-        """Rows of the picture; all tiles of a band read the same, so they are kept."""
+        """Return rows of the picture. They are kept, because all tiles of a band read them."""
         if (first, end) not in self.lines:
             self.lines[first, end] = self.source.read(first, end)
         return self.lines[first, end]
 
 
 class _Moments:
-    """Mean and variance of maps that come in tiles (Chan, Golub and LeVeque 1983)."""
+    """Mean and variance of a map, updated tile by tile.
+
+    Reference:
+        Chan, Golub and LeVeque 1983, Algorithms for Computing the Sample Variance.
+    """
 
     def __init__(self) -> None:
         self.count = 0
@@ -150,7 +155,7 @@ class _Moments:
         self.squares: NDArray[np.float64] = np.zeros(1)
 
     def add(self, count: int, mean: Array, variance: Array) -> None:
-        """Take in a tile of `count` pixels."""
+        """Add a tile of `count` pixels."""
         total = self.count + count
         difference = mean.astype(np.float64) - self.mean
         self.squares = (
@@ -162,7 +167,7 @@ class _Moments:
         self.count = total
 
     def affine(self, gamma: Array, beta: Array, epsilon: float) -> tuple[Array, Array]:
-        """The norm as x·scale + shift, both of the shape of the mean."""
+        """Return the scale and shift of the norm, with the shape of the mean."""
         deviation = np.sqrt(self.squares / self.count + epsilon)
         scale = gamma.reshape(self.mean.shape) / deviation
         shift = beta.reshape(self.mean.shape) - self.mean * scale

@@ -201,7 +201,7 @@ def test_a_folder_of_masks_and_what_it_leaves_out(model: Path, photo: Path, tmp_
     out = tmp_path / "out.png"
     result = run("stylize", photo, "-o", out, "--style", tmp_path / "masks", "--model", model)
     assert result.exit_code == 0
-    assert "% is in no mask, and stays as it is" in result.stderr
+    assert "% of the picture is in no mask and does not change" in result.stderr
     np.testing.assert_array_equal(load(out)[:, -1], load(photo)[:, -1])
 
 

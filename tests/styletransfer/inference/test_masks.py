@@ -347,7 +347,7 @@ class TestStylizeRegions:
         )
         assert (painted.rgb[:, :26] == FLAT["udnie"]).all()
         np.testing.assert_array_equal(painted.rgb[:, 34:], picture.rgb[:, 34:])
-        assert painted.notes == ("odd", "75 % is in no mask, and stays as it is")
+        assert painted.notes == ("odd", "75 % of the picture is in no mask and does not change")
         assert self.asked == ["udnie"]
 
     def test_a_sliver_is_not_told(self) -> None:
@@ -369,7 +369,7 @@ class TestStylizeRegions:
         black = np.zeros((9, 8), np.uint8)
         painted = stylize_regions(self.paint, picture, self.regions("udnie"), [black])
         np.testing.assert_array_equal(painted.rgb, picture.rgb)
-        assert painted.notes == ("100 % is in no mask, and stays as it is",)
+        assert painted.notes == ("100 % of the picture is in no mask and does not change",)
         assert self.asked == []
 
 
@@ -406,7 +406,7 @@ class TestAspect:
         self, mask: tuple[int, int], size: tuple[int, int]
     ) -> None:
         regions = [Region(Path("sky.png"), "udnie")]
-        said = rf"sky\.png: this mask has {mask[1]}×{mask[0]} pixels .* {size[1]}×{size[0]};"
+        said = rf"sky\.png: the mask has {mask[1]}×{mask[0]} pixels .* {size[1]}×{size[0]};"
         with pytest.raises(MaskError, match=said):
             stylize_regions(
                 self.paint, Picture(noise(*size, 3)), regions, [np.full(mask, 255, np.uint8)]

@@ -135,7 +135,7 @@ def test_every_style_of_the_shipped_gallery() -> None:
         (
             ("a = Conv (x, w3)", "p = GlobalAveragePool (a)", "q = Add (a, p)",
              "paint = Conv (q, wout)"),
-            "holds GlobalAveragePool, which may look farther",
+            "contains GlobalAveragePool, which may depend",
         ),
         (
             ("a = Conv (x, w3)", "u = ConvTranspose <strides = [1, 1]> (a, wup)",
