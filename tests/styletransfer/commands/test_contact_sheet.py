@@ -45,5 +45,5 @@ def test_contact_sheet_without_the_photographs_that_fail(
 def test_contact_sheets_that_are_refused(model: Path, photo: Path, tmp_path: Path) -> None:
     call = ("contact-sheet", photo, "--model", model, "-o")
     assert "is an input" in refused(*call, photo, "--overwrite")
-    assert "no name of a picture" in refused(*call, tmp_path / "sheet.txt")
+    assert "not the name of a picture" in refused(*call, tmp_path / "sheet.txt")
     assert "did you mean udnie?" in refused(*call, tmp_path / "s.png", "--style", "udni")

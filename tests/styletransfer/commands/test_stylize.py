@@ -210,7 +210,7 @@ def test_a_folder_of_masks_and_what_it_leaves_out(model: Path, photo: Path, tmp_
     [
         (("--mask", "gone.png=udnie"), "gone.png"),
         (("--mask", "rest"), "="),
-        (("--mask", "rest=udnie", "--style", "udnie"), "--mask and --style"),
+        (("--mask", "rest=udnie", "--style", "udnie"), "give either --style or --mask"),
         (("--style", "udnie", "--tile", "some"), "tile 'some'"),
         (("--style", "udnie", "--memory", "much"), "memory 'much'"),
         (("--style", "udnie", "--provider", "quantum"), "auto, cpu"),

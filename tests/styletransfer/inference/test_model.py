@@ -87,7 +87,7 @@ def test_names_all_that_it_lacks(tmp_path: Path) -> None:
         ("styles", "[]", "not a JSON list"),
         ("styles", '["udnie", "identity", "a", "b"]', "the first identity"),
         ("styles", '["identity", "a", "a", "b"]', "different names"),
-        ("styles", '["identity", "a"]', "it names 2 styles and takes 4 weights"),
+        ("styles", '["identity", "a"]', "it names 2 styles but takes 4 weights"),
     ],
 )
 def test_metadata_that_says_something_wrong(
@@ -194,7 +194,7 @@ def test_an_output_whose_shape_only_a_run_tells(tmp_path: Path) -> None:
         model.graph.output.append(helper.make_tensor_value_info("stylized", 1, shape))
 
     stylizer = Stylizer(edited(tmp_path / "m.onnx", edit), threads=1)
-    with pytest.raises(ModelError, match="makes 1×3×7×4 of 1×3×4×7"):
+    with pytest.raises(ModelError, match="turns 1×3×4×7 into 1×3×7×4"):
         stylizer(np.zeros((4, 7, 3), np.uint8), "udnie")
 
 

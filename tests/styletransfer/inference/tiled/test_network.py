@@ -145,12 +145,12 @@ def test_every_style_of_the_shipped_gallery() -> None:
         (
             ("a = Conv (x, w3)", "t = Transpose <perm = [0, 1, 3, 2]> (a)",
              "paint = Conv (t, wout)"),
-            "holds Transpose",
+            "contains Transpose",
         ),
         (
             ("a = Conv (x, w3)", 'u = Resize <mode = "linear"> (a, , scales)',
              "paint = Conv (u, wout)"),
-            "holds Resize",
+            "contains Resize",
         ),
         (
             ("a = Conv (x, w3)", "m = ReduceMean <keepdims = 0> (a, sides)",
