@@ -6,7 +6,7 @@ those of the sample has its texture, and not its layout.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,72 +15,22 @@ from torch import Tensor
 
 from interp.network.memory import require_gradient_memory
 from interp.network.taps import differentiable
-from interp.synthesis.loop import Objective, Outcome, Progress, lbfgs
+from interp.synthesis.loop import Outcome, Progress, lbfgs
 from interp.synthesis.pyramid import coarse_to_fine, most_levels, noise, require_levels, scaled
-from styletransfer.losses import LossNetwork, gram_matrix
+from interp.synthesis.style_transfer import Style, require_readable, transfer_objective
+from styletransfer import losses
+from styletransfer.losses import LossNetwork
 
-# Of the squared way of pixels out of 0..1. Weak enough to cost nothing; without it a fifth of the
-# pixels leave, and clipping them multiplies the loss by 76.
-_RANGE_WEIGHT = 10.0
+# Weight of the squared distance of pixels from 0..1. It is weak enough to cost nothing. Without it
+# a fifth of the pixels leave, and clipping them multiplies the loss by 76.
+_RANGE_WEIGHT = 50.0
 
-# Of the sample at the coarsest level: what is larger than half of it is layout, not texture.
+# Short side of the sample at the coarsest level. What is larger than half of it is layout, not
+# texture.
 _COARSEST = 32
 
 # The paper's: its conv1_1 is after the ReLU.
 TEXTURE_TAPS = ("relu1_1", "pool1", "pool2", "pool3", "pool4")
-
-
-def texture_loss(
-    grams: Mapping[str, Tensor], targets: Mapping[str, Tensor], weights: Mapping[str, float]
-) -> Tensor:
-    """Σ_l w_l / (4·N_l²·M_l²) · Σ_ij (G_ij − Ĝ_ij)², over the taps l of `targets`.
-
-    There G_ij = Σ_k F_ik·F_jk is an unnormalized sum over the M_l positions of N_l channels. The
-    matrices given here are `gram_matrix`'s, N×C×C, which are divided by M_l already: so the
-    loss is the paper's where image and sample are of one size, and compares means over positions
-    where they are not. N images give the sum of their losses.
-    """
-    terms = [
-        weights[tap] / (4 * target.shape[-1] ** 2) * (grams[tap] - target).square().sum()
-        for tap, target in targets.items()
-    ]
-    return torch.stack(terms).sum()
-
-
-def equal_weights(targets: Mapping[str, Tensor]) -> dict[str, float]:
-    """The w_l that make each tap's term its relative error ‖G − Ĝ‖²/‖Ĝ‖² over the count of taps.
-
-    The paper rescales its network so that every channel has a mean of 1; torchvision's weights
-    are as they were trained, and w_l = 1 would leave all but the tap of the greatest activations
-    unheeded.
-    """
-    return {
-        tap: 4 * target.shape[-1] ** 2 / (len(targets) * max(target.square().sum().item(), 1e-12))
-        for tap, target in targets.items()
-    }
-
-
-def texture_objective(
-    network: LossNetwork,
-    sample: Tensor,
-    taps: Sequence[str],
-    weights: Mapping[str, float] | None = None,
-) -> Objective:
-    """The texture loss of an image 1×3×H×W against `sample`, of whatever sizes.
-
-    `weights` are the w_l, by default `equal_weights`.
-    """
-    with torch.no_grad():
-        features = network(sample)
-        targets = {tap: gram_matrix(features[tap]) for tap in taps}
-    weights = equal_weights(targets) if weights is None else weights
-
-    def objective(image: Tensor) -> dict[str, Tensor]:
-        features = network(image)
-        grams = {tap: gram_matrix(features[tap]) for tap in taps}
-        return {"texture": texture_loss(grams, targets, weights)}
-
-    return objective
 
 
 def texture_levels(sample: Tensor) -> int:
@@ -102,33 +52,47 @@ def synthesize_texture(
     seed: int = 0,
     on_step: Callable[[Progress], None] | None = None,
 ) -> Outcome:
-    """An image 1×3×height×width with the texture of `sample`, from noise.
+    """Make an image with the texture of `sample`, from noise.
+
+    The loss is the style loss of `styletransfer.losses`: the relative error of the Gram matrices,
+    the mean over the taps and over three scales of the image. The paper has one scale.
 
     Args:
-        network: reads the `taps`.
-        sample: 1×3×H×W in 0..1; the result may be larger.
-        levels: of `coarse_to_fine`, the first from noise; the sample shrinks along. By default
-            `texture_levels(sample)`. One is the paper's; structures that are larger than what
-            the deepest tap sees need more.
-        steps: of the optimizer, at each level.
-        optimizer: L-BFGS by default.
-        seed: of the noise.
+        network: Reads the `taps`.
+        sample: 1×3×H×W in 0..1. The result may be larger.
+        height, width: Size of the result in pixels.
+        taps: Taps whose Gram matrices are compared.
+        levels: Number of sizes, coarse to fine; the first starts from noise. The sample shrinks
+            with the image. By default `texture_levels(sample)`; the paper has one. Forms that are
+            larger than what the deepest tap sees need more.
+        steps: Number of steps of the optimizer at each level.
+        optimizer: Makes the optimizer; L-BFGS by default.
+        seed: Seed of the noise.
+        on_step: Called after each step.
 
-    The result's histogram is the sample's. Raises RequestError for a sample or a result that is
-    too small for the levels, or does not fit in memory, WorkError for a loss that is not finite.
+    Returns:
+        The image 1×3×height×width in 0..1, whose colors have the distribution of the sample's.
+
+    Raises:
+        RequestError: The sample or the result is too small for the levels or the taps, or does
+            not fit in memory.
+        WorkError: A loss that is not finite.
     """
+    aim = losses.Objective(style_weight=1.0, content_weight=0.0, style_taps=tuple(taps))
     levels = texture_levels(sample) if levels is None else levels
     tall, wide = sample.shape[2:]
     require_levels(tall, wide, levels, "the sample")
     require_levels(height, width, levels, "the texture")
+    require_readable(network, aim, (tall, wide), levels, "the sample")
+    require_readable(network, aim, (height, width), levels, "the texture", painted=True)
     # The larger decides; the sample takes no gradient, and so less than this reckons.
     require_gradient_memory(
-        lambda image: texture_objective(network, image.detach(), taps)(image),
+        lambda image: transfer_objective(network, None, [Style(image.detach())], aim)(image),
         *max((height, width), (tall, wide), key=math.prod),
     )
     outcome = coarse_to_fine(
         noise(height, width, seed),
-        lambda scale: texture_objective(network, scaled(sample, scale), taps),
+        lambda scale: transfer_objective(network, None, [Style(scaled(sample, scale))], aim),
         levels=levels,
         steps=steps,
         optimizer=optimizer or lbfgs(),

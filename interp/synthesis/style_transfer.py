@@ -16,7 +16,14 @@ from torch import Tensor
 from interp.network.memory import require_gradient_memory
 from interp.network.taps import differentiable
 from interp.synthesis.loop import Objective, Outcome, Progress, lbfgs
-from interp.synthesis.pyramid import coarse_to_fine, noise, require_levels, resized_to, scaled
+from interp.synthesis.pyramid import (
+    coarse_to_fine,
+    level_scales,
+    noise,
+    require_levels,
+    resized_to,
+    scaled,
+)
 from styletransfer import losses
 from styletransfer.errors import RequestError
 from styletransfer.losses import LossNetwork
@@ -28,6 +35,9 @@ DEFAULT_AIM = losses.Objective()
 
 # Of the squared way of pixels out of 0..1, which could not be shown.
 _RANGE_WEIGHT = 1000.0
+
+# Pixels of a side that every tap can read; more would take time.
+_LONG = 256
 
 
 @dataclass(frozen=True)
@@ -63,15 +73,21 @@ def guided_gram(features: Tensor, mask: Tensor) -> Tensor:
 
 def transfer_objective(
     network: LossNetwork,
-    photograph: Tensor,
+    photograph: Tensor | None,
     styles: Sequence[Style],
     aim: losses.Objective = DEFAULT_AIM,
 ) -> Objective:
-    """The terms `style` and `content` of an image as large as `photograph`, 1×3×H×W, weighted.
+    """Return the weighted terms `style` and `content` of an image.
 
     Style is the sum over the styles of weight times the style loss of `aim`. The Gram matrices of
     a style with a mask are taken within it, and it counts by its share of the picture, so that
     every place is drawn to its style alike. A term whose weight is 0 is left out.
+
+    Args:
+        network: Reads `aim.taps`.
+        photograph: 1×3×H×W in 0..1, as large as the image; None leaves the content out.
+        styles: The paintings. Without masks they may have any size.
+        aim: Weights, taps and scales.
     """
     critic = losses.Critic(aim, network)
     goals: list[tuple[float, losses.StyleTargets, Tensor | None]] = []
@@ -80,7 +96,9 @@ def transfer_objective(
         if style.weight * share:
             targets = critic.style_targets([style.painting])
             goals.append((style.weight * share, targets, style.mask))
-    content = critic.content_target(photograph) if aim.content_weight else None
+    content = None
+    if photograph is not None and aim.content_weight:
+        content = critic.content_target(photograph)
     if not goals:  # the content needs no other scale
         critic = losses.Critic(replace(aim, scales=(1,)), network)
 
@@ -151,7 +169,7 @@ def transfer_style(
     photograph's or without white, and an aim that leaves nothing to do; WorkError for a loss
     that is not finite.
     """
-    _check(photograph, styles, aim, start, levels)
+    _check(network, photograph, styles, aim, start, levels)
     require_gradient_memory(
         lambda image: transfer_objective(
             network, image.detach(), [_probe(style, image) for style in styles], aim
@@ -177,7 +195,45 @@ def transfer_style(
     )
 
 
+def require_readable(
+    network: LossNetwork,
+    aim: losses.Objective,
+    size: Sequence[int],
+    levels: int,
+    name: str,
+    *,
+    painted: bool = False,
+) -> None:
+    """Refuse an image that the network cannot read at the coarsest level and scale.
+
+    Args:
+        network: Reads `aim.taps`. Each pooling halves what the next layer gets.
+        aim: Its scales shrink the image further.
+        size: Height and width of the image in pixels.
+        levels: Number of sizes, each half of the next.
+        name: What the error calls the image.
+        painted: Whether it is the picture that is made, which is mirrored at its borders.
+
+    Raises:
+        RequestError: Nothing is left of the image before the deepest tap.
+    """
+    # A side of so many pixels is never too short, and takes no time.
+    height, width = (min(_LONG, round(side * level_scales(levels)[0])) for side in size)
+    blank = torch.zeros(1, 3, height, width, device=network.mean.device)
+    try:
+        with torch.no_grad():
+            for scale in aim.scales if aim.style_weight else (1,):
+                seen = losses.averaged(blank, scale)
+                network(losses.surrounded(seen) if painted else seen)
+    except RuntimeError as error:
+        raise RequestError(
+            f"{name}, {size[1]}×{size[0]} pixels, is too small at its coarsest for the taps "
+            f"{', '.join(aim.taps)}; give a larger one, fewer levels or shallower taps"
+        ) from error
+
+
 def _check(
+    network: LossNetwork,
     photograph: Tensor,
     styles: Sequence[Style],
     aim: losses.Objective,
@@ -192,9 +248,11 @@ def _check(
         raise RequestError("the photograph has its own content already; start from noise")
     height, width = photograph.shape[2:]
     require_levels(height, width, levels, "the photograph")
+    require_readable(network, aim, (height, width), levels, "the photograph", painted=True)
     for number, style in enumerate(styles, 1):
         tall, wide = style.painting.shape[2:]
         require_levels(tall, wide, levels, f"style {number}")
+        require_readable(network, aim, (tall, wide), levels, f"style {number}")
         if style.mask is None:
             continue
         if style.mask.shape[2:] != photograph.shape[2:]:
