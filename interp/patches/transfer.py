@@ -19,10 +19,11 @@ from interp.patches.texture import Texture
 from styletransfer.errors import RequestError
 from styletransfer.images import Pixels
 
-BLOCK = 24
+BLOCK = 18
 PASSES = 3
 _LUMINANCE = slice(3, 4)
 _PARTS = 100  # α in whole parts, so that costs stay whole numbers
+_COLORS = 3  # the one plane of luminance counts as much as three of color
 
 Levels = npt.NDArray[np.uint8]  # H×W
 
@@ -37,27 +38,30 @@ def transfer_texture(
     on_step: Callable[[Pixels], None] | None = None,
     done: Callable[[int], object] = lambda count: None,
 ) -> Texture:
-    """The photograph, sewn of blocks of the sample that are as light and as dark as it is.
+    """Sew the photograph of blocks of the sample that are as light and as dark as it is.
 
     As in `quilt`, but the error of a block is α times that in the overlap, and from the second
-    pass on in the whole block against the pass before, plus 1 − α times that of its luminance
-    against the photograph's. Each pass has blocks a third smaller than the one before, and α goes
-    from 0.1 to 0.9: the first passes follow the photograph, the last ones the texture.
+    pass on in the whole block against the pass before, plus 3·(1 − α) times that of its luminance
+    against the photograph's. Each pass has blocks a third smaller than the one before. α goes from
+    0.1 to 0.5; with the paper's 0.9 and one plane of luminance against three of color, little of
+    the photograph is left.
 
     Args:
         sample: uint8 H×W×3.
-        photograph: uint8 H×W×3; only its luminance counts, brought to the sample's distribution.
-        block: side of the blocks of the first pass.
-        passes: at least 1.
-        seed, on_step, done: as in `quilt`; `done` gets 1 for each of `count_transfer` blocks.
+        photograph: uint8 H×W×3. Only its luminance counts, brought to the sample's distribution.
+        block: Side of the blocks of the first pass, in pixels.
+        passes: Number of passes, at least 1.
+        seed, on_step, done: As in `quilt`; `done` gets 1 for each of `count_transfer` blocks.
 
-    An interrupt (Ctrl-C) ends the work; what is unknown stays gray, or as the pass before had it.
+    Returns:
+        The picture and where its pixels come from. After Ctrl-C, what is unknown stays gray, or as
+        the pass before had it.
 
     Raises:
-        RequestError: a sample or a photograph smaller than the block, blocks that become smaller
+        RequestError: A sample or a photograph smaller than the block, blocks that become smaller
             than 3 pixels, or not enough memory.
 
-    Paper: Efros and Freeman 2001, "Image Quilting for Texture Synthesis and Transfer".
+    Reference: Efros and Freeman 2001, "Image Quilting for Texture Synthesis and Transfer".
     """
     height, width = photograph.shape[:2]
     sides = block_sides(block, passes)
@@ -71,7 +75,7 @@ def transfer_texture(
         wanted = matched(luminance(photograph), light)
         wanted = np.pad(wanted, [(0, more) for more in beyond], "edge")
         for number, side in enumerate(sides):
-            alpha = round(_PARTS * (0.1 + 0.8 * number / max(1, passes - 1)))
+            alpha = round(_PARTS * (0.1 + 0.4 * number / max(1, passes - 1)))
             choose = _chooser(BlockSearch(planes, side), canvas, wanted, alpha, random)
             lay_blocks(canvas, sample, side, choose, on_step=on_step, done=done)
     except KeyboardInterrupt:
@@ -126,7 +130,11 @@ def _chooser(
         demands = [
             Demand(COLORS, np.moveaxis(canvas.pixels[area], 2, 0), alpha * shared),
             Demand(COLORS, np.moveaxis(before[area], 2, 0), alpha * known[area]),
-            Demand(_LUMINANCE, wanted[None][(slice(None), *area)], (_PARTS - alpha) * everywhere),
+            Demand(
+                _LUMINANCE,
+                wanted[None][(slice(None), *area)],
+                _COLORS * (_PARTS - alpha) * everywhere,
+            ),
         ]
         return drawn(search.costs(demands), random)
 

@@ -29,6 +29,9 @@ _RANGE_WEIGHT = 50.0
 # texture.
 _COARSEST = 32
 
+# Width in pixels of what is painted around the texture and cut off.
+_FRAME = 16
+
 # The paper's: its conv1_1 is after the ReLU.
 TEXTURE_TAPS = ("relu1_1", "pool1", "pool2", "pool3", "pool4")
 
@@ -78,6 +81,8 @@ def synthesize_texture(
             not fit in memory.
         WorkError: A loss that is not finite.
     """
+    # The network pads with zeros, which leaves a frame of dots. It is painted, and cut off.
+    full = height + 2 * _FRAME, width + 2 * _FRAME
     aim = losses.Objective(style_weight=1.0, content_weight=0.0, style_taps=tuple(taps))
     levels = texture_levels(sample) if levels is None else levels
     tall, wide = sample.shape[2:]
@@ -88,10 +93,10 @@ def synthesize_texture(
     # The larger decides; the sample takes no gradient, and so less than this reckons.
     require_gradient_memory(
         lambda image: transfer_objective(network, None, [Style(image.detach())], aim)(image),
-        *max((height, width), (tall, wide), key=math.prod),
+        *max(full, (tall, wide), key=math.prod),
     )
     outcome = coarse_to_fine(
-        noise(height, width, seed),
+        noise(*full, seed),
         lambda scale: transfer_objective(network, None, [Style(scaled(sample, scale))], aim),
         levels=levels,
         steps=steps,
@@ -99,7 +104,10 @@ def synthesize_texture(
         range_weight=_RANGE_WEIGHT,
         on_step=on_step,
     )
-    return replace(outcome, picture=match_histogram(outcome.picture, sample))
+    inner = outcome.picture
+    if inner.shape[2:] == full:  # an interrupt may leave a coarser level
+        inner = inner[:, :, _FRAME:-_FRAME, _FRAME:-_FRAME]
+    return replace(outcome, picture=match_histogram(inner, sample))
 
 
 def match_histogram(image: Tensor, sample: Tensor) -> Tensor:
