@@ -23,7 +23,7 @@ from interp.recording import Recorder, Recording
     "--block",
     type=int,
     help="Side of the blocks in pixels: more than the texture's features, several times less than "
-    "SAMPLE. By default 36, with --onto 24 in the first pass. Example: --block 48",
+    "SAMPLE. By default 36, with --onto 18 in the first pass. Example: --block 48",
 )
 @click.option(
     "--onto",

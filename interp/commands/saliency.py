@@ -9,6 +9,8 @@ from interp.files import Outputs, gather
 from interp.progress import progress, report
 from interp.saliency import ALL_METHODS, Method
 
+_OF_LAYERS = ("grad-cam", "guided-grad-cam")  # what --layer alone belongs to
+
 
 @click.command()
 @options.images
@@ -66,7 +68,7 @@ def saliency(
 ) -> None:
     """Map what in the images matters to a class, or to a neuron or channel of a layer.
 
-    --layer is the layer of grad-cam, or with --channel the layer that is explained. --data holds
+    --layer is the layer of the grad-cam methods, or with --channel the layer that is explained. --data holds
     `map` N×H×W, the `classes` (-1 for a channel), and the files' names (`paths`).
 
     Example: interp saliency photo.jpg --method grad-cam --class "tiger cat" -o map.png
@@ -76,12 +78,12 @@ def saliency(
     given = [f"--{name}" for name in chosen] + (["--probability"] if probability else [])
     if given and method != "occlusion":
         raise click.UsageError(f"{given[0]} goes with --method occlusion")
-    if channel is not None and (layer is None or method == "grad-cam" or class_name or probability):
+    if channel is not None and (layer is None or method in _OF_LAYERS or class_name or probability):
         raise click.UsageError(
             "--channel needs a --layer, and goes neither with --class or --probability nor with "
             "grad-cam"
         )
-    if channel is None and (place is not None or (layer is not None and method != "grad-cam")):
+    if channel is None and (place is not None or (layer is not None and method not in _OF_LAYERS)):
         raise click.UsageError("give a --channel of the --layer; only grad-cam takes a layer alone")
     where = options.parsed_place(place)
     import numpy as np

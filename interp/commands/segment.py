@@ -16,12 +16,12 @@ from interp.saliency import METHODS, Method
 @click.option(
     "--method",
     type=click.Choice(METHODS),
-    default="guided",
+    default="guided-grad-cam",
     show_default=True,
     help="Method of the saliency map that gives the seeds. Example: --method smoothgrad",
 )
 @options.class_name
-@options.no_crop
+@click.option("--crop", is_flag=True, help="Take only the square in the middle. Example: --crop")
 @options.seed
 @options.outputs
 def segment(
@@ -29,13 +29,13 @@ def segment(
     model: options.ModelChoice,
     method: Method,
     class_name: str | None,
-    no_crop: bool,
+    crop: bool,
     seed: int,
     files: Outputs,
 ) -> None:
     """Cut the object of a class out: saliency tells where it is, GrabCut how far it reaches.
 
-    --data holds `mask` N×H×W, `map` N×H×W, the `classes`, and the files' names (`paths`).
+    The mask is of the whole photograph. --data holds `mask` N×H×W, `map` N×H×W, the `classes`, and the files' names (`paths`).
 
     Example: interp segment photo.jpg --class mushroom -o object.png
     """
@@ -46,12 +46,13 @@ def segment(
 
     paths = [source.path for source in gather(images)]
     files.check(paths)
-    classifier = model.load(quiet=files.quiet, crop=not no_crop)
+    classifier = model.load(quiet=files.quiet)
     with progress(len(paths), "image", quiet=files.quiet) as bar:
         found = segment_images(
             classifier,
             paths,
             method,
+            crop=crop,
             classes=class_name,
             settings=Settings(seed=seed),
             report=report,

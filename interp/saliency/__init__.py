@@ -9,6 +9,7 @@ Method = Literal[
     "integrated-gradients",
     "grad-cam",
     "guided",
+    "guided-grad-cam",
     "occlusion",
     "attention-rollout",
 ]

@@ -40,7 +40,8 @@ class SaliencyMaps:
         method: How the maps were found.
         photographs: N images, uint8 H×W×3.
         maps: float32 H×W for each image.
-        gradients: float32 C×H×W with its signs for each, for guided backprop; otherwise None.
+        gradients: float32 C×H×W with its signs for each, for guided backprop and Guided Grad-CAM;
+            otherwise None.
         classes: N class indices; -1 where a neuron was explained.
         captions: What was explained in each image.
         names: Names of the images.
@@ -135,7 +136,7 @@ def saliency_map(
                 raise fault
             report(f"Error: {fault}")
             continue
-        if method == "guided":
+        if method.startswith("guided"):
             gradients.append(values[0].float().cpu().numpy())
         names.append(name)
         photographs.append(shown(pixels))

@@ -27,7 +27,7 @@ class Settings:
     """What single methods take.
 
     Args:
-        layer: Layer of Grad-CAM; by default the last with places.
+        layer: Layer of Grad-CAM and Guided Grad-CAM; by default the last with places.
         window: Side of the window of occlusion, in pixels.
         stride: Step of the window, in pixels.
         baseline: What covers: "gray", "blur" or "zero".
@@ -76,6 +76,9 @@ def attribution(
             return grad_cam(model, images, target, layer=settings.layer)
         case "guided":
             return guided_backprop(model, images, target)
+        case "guided-grad-cam":
+            places = grad_cam(model, images, target, layer=settings.layer)
+            return guided_backprop(model, images, target) * places[:, None]
         case "attention-rollout":
             return attention_rollout(model, images)
         case "occlusion":

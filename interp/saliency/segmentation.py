@@ -1,6 +1,7 @@
 """The object of a class without a mask ever seen: saliency gives seeds, GrabCut the rest."""
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 
 import cv2
@@ -11,6 +12,7 @@ from scipy.ndimage import gaussian_filter
 from torch import nn
 
 from interp.figures import table
+from interp.network.classifier import as_classifier
 from interp.network.photographs import ClassNames, Images, Report
 from interp.saliency import Method
 from interp.saliency.drawing import segmentation_row
@@ -21,8 +23,10 @@ from styletransfer.images import Pixels
 
 Mask = npt.NDArray[np.bool_]
 
+# Percentiles of the smoothed map: above the first lies the object, below the last the background.
 FOREGROUND = 90.0
-BACKGROUND = 20.0
+PROBABLE = 55.0
+BACKGROUND = 30.0
 _ROUNDS = 5
 _SMOOTHING = 1 / 19  # of the short side
 
@@ -51,8 +55,9 @@ class Segmentations:
 def segment_images(
     model: nn.Module,
     images: Images,
-    method: Method = "guided",
+    method: Method = "guided-grad-cam",
     *,
+    crop: bool = False,
     classes: ClassNames | None = None,
     settings: Settings | None = None,
     report: Report | None = None,
@@ -60,10 +65,16 @@ def segment_images(
 ) -> Segmentations:
     """Cut the object of a class out of each image, by `saliency_map` and `segment`.
 
-    The arguments and errors are those of `saliency_map`.
+    Args:
+        model, images, classes, settings, report, done: As in `saliency_map`, and so are the errors.
+        method: Method of the saliency map. Guided Grad-CAM has the edges of guided backprop where
+            Grad-CAM finds the class.
+        crop: Take the square in the middle of a photograph instead of the whole.
     """
+    classifier = copy(as_classifier(model))  # shares all but the setting
+    classifier.crop = crop
     found = saliency_map(
-        model,
+        classifier,
         images,
         method,
         classes=classes,
@@ -81,7 +92,7 @@ def segment_images(
 def seeds(saliency: npt.NDArray[np.floating]) -> tuple[Mask, Mask]:
     """The pixels of an H×W map that are surely object, and those that are surely not.
 
-    They are those above its 90th percentile and those below its 20th, after a wide blur, because
+    They are those above its 90th percentile and those below its 30th, after a wide blur, because
     a network looks at the edges of an object and not at the plain parts between them.
     """
     smooth = _smoothed(saliency)
@@ -92,8 +103,8 @@ def seeds(saliency: npt.NDArray[np.floating]) -> tuple[Mask, Mask]:
 def segment(photograph: Pixels, saliency: npt.NDArray[np.floating]) -> Mask:
     """The mask H×W of the object in `photograph`, uint8 H×W×3, found from its saliency H×W.
 
-    The `seeds` are kept; between them, what is above the median is probably object, and the rest
-    probably not. This begins two mixtures of Gaussians over the colors, and graph cuts assign the
+    The `seeds` are kept. Between them, what is above the 55th percentile is probably object, and
+    the rest probably not. This begins two mixtures of Gaussians over the colors, and graph cuts assign the
     pixels between the seeds. Simonyan et al. 2014, "Deep Inside Convolutional Networks", section
     3.2; Rother et al. 2004, "GrabCut". Raises RequestError for a map that is the same everywhere.
     """
@@ -101,7 +112,7 @@ def segment(photograph: Pixels, saliency: npt.NDArray[np.floating]) -> Mask:
     if not foreground.any() or not background.any():
         raise RequestError("the saliency map is flat, so it tells no object; take another method")
     smooth = _smoothed(saliency)
-    probably = smooth > np.median(smooth)
+    probably = smooth > np.percentile(smooth, PROBABLE)
     labels = np.where(probably, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     labels[foreground] = cv2.GC_FGD
     labels[background] = cv2.GC_BGD

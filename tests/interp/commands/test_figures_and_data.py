@@ -58,7 +58,7 @@ COMMANDS = {
         {"correlations": (1, 26), "map": (1, 27, 224, 224), "layers": (26,), "methods": (1,)},
     ),
     "segment": (
-        ["PHOTO", "--class", "282"],
+        ["PHOTO", "--class", "282", "--crop"],
         {"mask": (1, 224, 224), "map": (1, 224, 224), "classes": (1,), "paths": (1,)},
     ),
     "attack": (
@@ -88,7 +88,7 @@ def test_figure_and_data(command: str, folder: Path, photo: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("size", "mode"), [((301, 259), "L"), ((1, 1), "RGB"), ((37, 501), "RGBA")]
 )
-@pytest.mark.parametrize("words", [["saliency"], ["segment"], ["attack", "--steps", "1"]])
+@pytest.mark.parametrize("words", [["saliency"], ["segment", "--crop"], ["attack", "--steps", "1"]])
 def test_photographs_of_every_kind(
     words: list[str], size: tuple[int, int], mode: str, tmp_path: Path
 ) -> None:
@@ -253,17 +253,22 @@ def test_dots_per_inch(tmp_path: Path) -> None:
     assert sizes[1] == pytest.approx([2 * side for side in sizes[0]], abs=1)
 
 
-@pytest.mark.parametrize("words", [["saliency"], ["segment"], ["attack", "--steps", "1"]])
+@pytest.mark.parametrize(
+    "words",
+    [["saliency", "--no-crop"], ["segment"], ["attack", "--steps", "1", "--no-crop"]],
+)
 def test_the_whole_photograph(words: list[str], tmp_path: Path) -> None:
     photo, other, data = tmp_path / "p.png", tmp_path / "q.png", tmp_path / "d.npz"
     random = np.random.default_rng(0)
-    Image.fromarray(random.integers(0, 256, (256, 400, 3), np.uint8)).save(photo)
-    Image.fromarray(random.integers(0, 256, (300, 256, 3), np.uint8)).save(other)
+    for path, size in ((photo, (400, 256)), (other, (256, 300))):
+        # Spots, as graph cuts take long on noise.
+        spots = Image.fromarray(random.integers(0, 256, (6, 6, 3), np.uint8))
+        spots.resize(size, Image.Resampling.BICUBIC).save(path)
     name = "images" if words[0] == "attack" else "map"
-    assert run(*words, photo, *MODEL, "--no-crop", "--data", data).exit_code == 0
+    assert run(*words, photo, *MODEL, "--data", data).exit_code == 0
     with np.load(data) as arrays:
         assert arrays[name].shape[-2:] == (256, 400)
-    result = run(*words, photo, other, *MODEL, "--no-crop", "--data", data, "--overwrite")
+    result = run(*words, photo, other, *MODEL, "--data", data, "--overwrite")
     assert result.exit_code == 0
     with np.load(data) as arrays:
         assert arrays[f"{name}_0"].shape[-2:] == (256, 400)

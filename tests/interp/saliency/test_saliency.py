@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from interp.network.classifier import Classifier
 from interp.network.relus import ReplacedReLUs
+from interp.network.taps import find_layer
 from interp.saliency import METHODS
 from interp.saliency.cam import grad_cam, last_map_layer
 from interp.saliency.covering import occlusion, windows
@@ -83,6 +84,10 @@ def test_guided_equals_captums(plain: Plain, images: Tensor) -> None:
     x = images.clone().requires_grad_()
     theirs = attr.GuidedBackprop(plain).attribute(x, target=1).detach()
     torch.testing.assert_close(guided_backprop(plain, images, class_score(1)), theirs, **CLOSE)
+    ours = attribution("guided-grad-cam", plain, images, class_score(1))
+    both = attr.GuidedGradCam(plain, find_layer(plain, last_map_layer(plain, images)))
+    large = both.attribute(x, target=1, interpolate_mode="bilinear").detach()
+    torch.testing.assert_close(ours, large, **CLOSE)
     neuron = attr.NeuronGuidedBackprop(plain, plain.features[3])
     torch.testing.assert_close(
         guided_backprop(plain, images, layer_value("features.3", 4, (2, 3))),
