@@ -68,8 +68,8 @@ def saliency(
 ) -> None:
     """Map what in the images matters to a class, or to a neuron or channel of a layer.
 
-    --layer is the layer of the grad-cam methods, or with --channel the layer that is explained. --data holds
-    `map` N×H×W, the `classes` (-1 for a channel), and the files' names (`paths`).
+    --layer is the layer of the grad-cam methods, or with --channel the layer that is explained.
+    --data holds `map` N×H×W, the `classes` (-1 for a channel), and the files' names (`paths`).
 
     Example: interp saliency photo.jpg --method grad-cam --class "tiger cat" -o map.png
     """

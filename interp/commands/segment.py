@@ -35,7 +35,8 @@ def segment(
 ) -> None:
     """Cut the object of a class out: saliency tells where it is, GrabCut how far it reaches.
 
-    The mask is of the whole photograph. --data holds `mask` N×H×W, `map` N×H×W, the `classes`, and the files' names (`paths`).
+    The mask is of the whole photograph. --data holds `mask` N×H×W, `map` N×H×W, the `classes`,
+    and the files' names (`paths`).
 
     Example: interp segment photo.jpg --class mushroom -o object.png
     """

@@ -104,9 +104,14 @@ def segment(photograph: Pixels, saliency: npt.NDArray[np.floating]) -> Mask:
     """The mask H×W of the object in `photograph`, uint8 H×W×3, found from its saliency H×W.
 
     The `seeds` are kept. Between them, what is above the 55th percentile is probably object, and
-    the rest probably not. This begins two mixtures of Gaussians over the colors, and graph cuts assign the
-    pixels between the seeds. Simonyan et al. 2014, "Deep Inside Convolutional Networks", section
-    3.2; Rother et al. 2004, "GrabCut". Raises RequestError for a map that is the same everywhere.
+    the rest probably not. This begins two mixtures of Gaussians over the colors. Graph cuts assign
+    the pixels between the seeds.
+
+    Raises:
+        RequestError: The map is the same everywhere.
+
+    Reference: Simonyan et al. 2014, "Deep Inside Convolutional Networks", section 3.2; Rother et
+    al. 2004, "GrabCut".
     """
     foreground, background = seeds(saliency)
     if not foreground.any() or not background.any():
