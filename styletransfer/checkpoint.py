@@ -12,6 +12,7 @@ names the paintings in the new order.
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such checkpoint")
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        checkpoint: Checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     # Torch's reader answers bytes that are no checkpoint with almost any exception there is.
     except Exception as error:
         reason = str(error).strip().partition("\n")[0]
@@ -95,8 +96,24 @@ def read_checkpoint(path: Path) -> Checkpoint:
         if state in checkpoint:
             checkpoint_network(checkpoint, state, str(path))
     checkpoint_objective(checkpoint, str(path))
-    whole: Checkpoint = checkpoint
-    return whole
+    if not _moments_fit(checkpoint):
+        raise CheckpointError(f"{path}: its entry optimizer_states does not fit its network")
+    return checkpoint
+
+
+def _moments_fit(checkpoint: Checkpoint) -> bool:
+    """Tell whether what Adam keeps of the parameters has their shapes."""
+    network = checkpoint_network(checkpoint)
+    shapes = [network.get_parameter(name).shape for name in chain(*shared_and_own(network))]
+    try:
+        return all(
+            {key: tensor.shape for key, tensor in moments.items()}
+            == {"step": torch.Size(), "exp_avg": shapes[index], "exp_avg_sq": shapes[index]}
+            for optimizer in checkpoint.get("optimizer_states", [])
+            for index, moments in optimizer["state"].items()
+        )
+    except (AttributeError, LookupError, TypeError):  # it holds something else
+        return False
 
 
 def check_format(checkpoint: Any, source: str = "the checkpoint") -> None:
@@ -225,7 +242,7 @@ def append_styles(
     """A copy of `checkpoint` with the styles `names` after those it has, to be trained further.
 
     Row i of `start` (new styles × paintings that there are) is the blend of paintings that the
-    i-th new style starts from; without it, each starts from the mean of all. The optimiser's
+    i-th new style starts from; without it, each starts from the mean of all. The optimizer's
     moments of a new style are the same blend of theirs.
 
     Raises StyleError for a name that exists already.

@@ -21,6 +21,7 @@ from styletransfer.errors import RequestError, TrainingDataError
 from styletransfer.training.callbacks import SampleGrid, TrainingMetrics
 from styletransfer.training.module import StyleTransferModule
 from styletransfer.training.photographs import PhotographDataModule
+from styletransfer.training.restoring import check_restorable
 from styletransfer.training.saving import Checkpoints, WholeCheckpointIO
 
 LAST = "last"
@@ -99,7 +100,10 @@ class TrainingCLI(LightningCLI):
         if wanted == LAST:
             wanted = options["ckpt_path"] = str(_last_checkpoint(self.trainer))
         if wanted is not None:
-            self.model.on_load_checkpoint(read_checkpoint(Path(wanted)))
+            checkpoint = read_checkpoint(Path(wanted))
+            self.model.on_load_checkpoint(checkpoint)
+            self.model.trainer = self.trainer
+            check_restorable(checkpoint, self.model, self.trainer, Path(wanted))
 
 
 def run_training(words: Sequence[str]) -> None:

@@ -228,9 +228,18 @@ def malformed() -> dict[str, Any]:
             f"{state} of another shape": lambda c, s=state: c[s].update({FIRST: torch.ones(2)}),
             f"{state} has a NaN": lambda c, s=state: c[s][FIRST].fill_(float("nan")),
         }
+    for name, moment in (
+        *(("moments are a list", []), ("moments are a text", "a"), ("moments are empty", {})),
+        ("moments of another shape", {"step": ONE, "exp_avg": ONE, "exp_avg_sq": ONE}),
+        ("moments are texts", {"step": ONE, "exp_avg": "a", "exp_avg_sq": "b"}),
+    ):
+        ways[name] = lambda c, m=moment: c["optimizer_states"][0]["state"].update({3: m})
+    for value in (None, 3, {"state": {}}, ["a"], [{}], [{"state": []}], [{"state": {99: {}}}]):
+        ways[f"optimizer_states {value}"] = lambda c, v=value: c.update(optimizer_states=v)
     return ways
 
 
+ONE = torch.ones(())
 FIRST = "network.fine.tint"
 WAYS = malformed()
 

@@ -238,3 +238,25 @@ def test_the_large_recipe_trains(tmp_path: Path) -> None:
     (written,) = tmp_path.rglob("last.ckpt")
     saved = torch.load(written, weights_only=True)
     assert saved["global_step"] == 2 and saved["styletransfer"]["network"] == "large"
+
+
+def test_a_malformed_part_of_a_checkpoint_is_one_line_and_starts_no_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config(tmp_path, make_data(tmp_path))
+    assert train("fit", "--config", config) == 0
+    runs = tmp_path / "lightning_logs"
+    whole = torch.load(runs / "version_0" / "checkpoints" / "last.ckpt", weights_only=True)
+    capsys.readouterr()
+    for part, value in (
+        *(("optimizer_states", [{"state": 3}]), ("optimizer_states", []), ("loops", [])),
+        *(("callbacks", "a"), ("lr_schedulers", [{"last_epoch": "x"}]), ("global_step", None)),
+        ("pytorch-lightning_version", "new"),
+    ):
+        torch.save({**whole, part: value}, tmp_path / "c.ckpt")
+        for command in ("fit", "validate"):
+            words = (command, "--config", config, "--ckpt_path", tmp_path / "c.ckpt")
+            assert train(*words) == 1
+            (line,) = error_lines(capsys)
+            assert str(tmp_path / "c.ckpt") in line and f"its entry {part}" in line
+    assert [path.name for path in runs.iterdir()] == ["version_0"]
