@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     "--layer",
     "layers",
     multiple=True,
-    required=True,
     help="Layer whose activations are strengthened; may be repeated. `interp layers` lists them. "
-    "Example: --layer features.10",
+    "By default a late one that sees parts of objects. Example: --layer features.10",
 )
 @click.option(
     "--guide",
@@ -99,14 +98,15 @@ def dream(
     Ctrl-C writes what there is. --data holds `image`, 3×H×W in 0..1, and `octaves`, the objective
     before and after each octave, F×O×2 for F frames (one without --zoom).
 
-    Example: interp dream photo.jpg --layer features.10 -o dream.jpg
+    Example: interp dream photo.jpg -o dream.jpg
     """
-    if guide is not None and len(layers) != 1:
+    if guide is not None and len(layers) > 1:
         raise click.UsageError("--guide compares at one --layer; give one")
     if zoom is not None and not (recording.gif or recording.mp4 or recording.save_every):
         raise click.UsageError("--zoom makes frames; give --gif, --mp4 or --save-every for them")
     import numpy as np
 
+    from interp.network.layers import default_layer
     from interp.network.memory import require_gradient_memory
     from interp.network.photographs import planes_of, read_pixels, shown
     from interp.synthesis.dream import (
@@ -127,6 +127,7 @@ def dream(
     photograph = read_opaque(image, size, report)
     classifier = model.load(quiet=files.quiet, partial=True)
     pixels = planes_of(photograph).to(classifier.mean.device)
+    layers = layers or (default_layer(classifier, pixels),)
     if guide is None:
         objective = strength(classifier, layers)
     else:

@@ -15,8 +15,8 @@ from interp.recording import Recorder, Recording
     "--layer",
     "layers",
     multiple=True,
-    help="Layer whose features are inverted; may be repeated. By default every layer that changes "
-    "its input. Example: --layer features.3 --layer features.12",
+    help="Layer whose features are inverted; may be repeated. By default six from the first to "
+    "the last. Example: --layer features.3 --layer features.12",
 )
 @click.option(
     "--size",

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from interp.network.layers import default_layer
 from interp.network.photographs import OneImage, whole_image
 from interp.network.taps import activations, differentiable
 from interp.synthesis.canvas import PixelCanvas
@@ -51,27 +52,32 @@ class DreamSettings:
 def deep_dream(
     model: nn.Module,
     image: OneImage,
-    objective: Dreamed | str | Sequence[str],
+    objective: Dreamed | str | Sequence[str] | None = None,
     settings: DreamSettings | None = None,
     *,
     seed: int = 0,
     on_step: Callable[[Progress], None] | None = None,
 ) -> Dream:
-    """Raise `objective` in `image`, 1×3×H×W in 0..1, from its smallest octave to its own size.
+    """Strengthen what the network sees in `image`, from a small copy of it to its own size.
 
-    What an octave has added to the image, its detail, is enlarged and added to the next. Raises
-    RequestError where the smallest octave is too small for the network, and WorkError for an
-    objective that is not finite.
+    What an octave has added to the image, its detail, is enlarged and added to the next.
 
     Args:
-        model: not changed; `objective` is of its layers.
+        model: The network. It is left as it was.
         image: A file, PIL image, array uint8 H×W×3 or tensor in 0..1, at its own size.
-        objective: `strength(model, layers)`, `likeness(model, layer, guide)`, or the names of the
-            layers to strengthen.
-        seed: of the jitter.
-        on_step: called after each step, octave by octave.
+        objective: Names of the layers to strengthen, `strength(model, layers)`,
+            `likeness(model, layer, guide)`, or a function of the image alike. By default the layer
+            `default_layer`.
+        settings: Number and size of octaves and steps.
+        seed: Seed of the jitter.
+        on_step: Called after each step, octave by octave.
+
+    Raises:
+        RequestError: The smallest octave is too small for the network.
+        WorkError: An objective that is not finite.
     """
     image = whole_image(model, image)
+    objective = objective or default_layer(model, image)
     if not callable(objective):
         layers = [objective] if isinstance(objective, str) else list(objective)
         objective = strength(model, layers)

@@ -5,7 +5,6 @@ Mahendran and Vedaldi 2015, "Understanding Deep Image Representations by Inverti
 
 import math
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,15 +14,17 @@ from torch import Tensor, nn
 
 from interp.figures import table
 from interp.network.classifier import Classifier
+from interp.network.layers import default_layer, readable_layers
 from interp.network.memory import require_gradient_memory
 from interp.network.photographs import Images, as_batch, shown
-from interp.network.taps import activations, calls, differentiable, named_layers, run_through
+from interp.network.taps import activations, differentiable
 from interp.synthesis.canvas import FourierCanvas
 from interp.synthesis.loop import Progress, lbfgs, optimize_image
 from interp.synthesis.regularizers import alpha_norm, total_variation
-from styletransfer.errors import RequestError, WorkError
+from styletransfer.errors import WorkError
 
 _COLUMNS = 6  # of a figure
+_COUNT = 6  # of the layers that are inverted where none is named
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Inversion:
 def invert(
     model: nn.Module,
     image: Images,
-    layer: str,
+    layer: str | None = None,
     *,
     steps: int = 200,
     total_variation_weight: float = 1e-3,
@@ -59,27 +60,31 @@ def invert(
     seed: int = 0,
     on_step: Callable[[Progress], None] | None = None,
 ) -> Inversion:
-    """Find an image whose features at `layer` are those of `image`, 1×3×H×W in 0..1.
+    """Find an image that has the same features as `image` at one layer.
 
-    ‖Φ(x) − Φ₀‖²/‖Φ₀‖² plus `norm_weight` times the α-norm and `total_variation_weight` times TV^β,
-    from faint noise on gray, by L-BFGS on the frequencies of decorrelated colors: with VGG19 at
-    relu3_4 it leaves a relative error of 0.04 after 200 steps, and on pixels 0.13.
+    L-BFGS minimizes ‖Φ(x) − Φ₀‖²/‖Φ₀‖² plus `norm_weight` times the α-norm and
+    `total_variation_weight` times TV^β, from faint noise on gray. It changes the frequencies of
+    decorrelated colors: with VGG19 at relu3_4 a relative error of 0.04 is left after 200 steps.
+    With pixels it is 0.13.
 
     Args:
-        model: not changed.
-        layer: read as in `interp.network.taps`; values of any shape.
-        steps: of L-BFGS.
-        total_variation_weight, beta: of `priors.total_variation`. More of it is smoother, and
-            fits the features less.
-        norm_weight, alpha: of `priors.alpha_norm` of twice the distance from gray, which is 1 at
-            black and white.
-        seed: of the noise.
-        on_step: called after each step.
+        model: The network. It is left as it was.
+        image: A file, PIL image, array uint8 H×W×3 or tensor in 0..1.
+        layer: Layer whose features are rebuilt; by default `default_layer`.
+        steps: Number of L-BFGS iterations.
+        total_variation_weight, beta: Weight and power of `regularizers.total_variation`. More of
+            it is smoother, and fits the features less.
+        norm_weight, alpha: Weight and power of `regularizers.alpha_norm` of twice the distance
+            from gray, which is 1 at black and white.
+        seed: Seed of the noise.
+        on_step: Called after each step.
 
-    Raises RequestError for a layer that there is not, WorkError for features that are all zero or
-    a term that is not finite.
+    Raises:
+        RequestError: A layer that does not exist.
+        WorkError: Features that are all zero, or a term that is not finite.
     """
     image = as_batch(model, image)
+    layer = layer or default_layer(model, image)
     with torch.no_grad():
         wanted = activations(model, image, [layer])[layer].float()
     size = wanted.norm()
@@ -116,12 +121,16 @@ def invert(
 def check_inversion(
     classifier: Classifier, image: Tensor, layers: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """The layers to invert: `layers`, or all that change their input.
+    """The layers to invert: `layers`, or six from the first to the last that can be read.
 
     Raises:
         RequestError: A layer that does not exist, or an image that does not fit in memory.
     """
-    names = tuple(layers) or tuple(readable_layers(classifier, image))
+    names = tuple(layers)
+    if not names:
+        known = readable_layers(classifier, image)
+        places = {round(place * (len(known) - 1) / (_COUNT - 1)) for place in range(_COUNT)}
+        names = tuple(known[place] for place in sorted(places))
     activations(classifier, image, names)  # so that an unknown one is told before any work
     require_gradient_memory(
         lambda x: activations(classifier, x, names, gradients=True), *image.shape[2:]
@@ -149,34 +158,6 @@ def draw_inversions(image: Tensor, layers: Sequence[str], results: Sequence[Inve
     ]
     rows = [cells[i : i + _COLUMNS] for i in range(0, len(cells), _COLUMNS)]
     return table(rows, title="Images rebuilt from the features of single layers")
-
-
-def readable_layers(model: nn.Module, image: Tensor) -> list[str]:
-    """The layers that change what they get, in the order in which `image` passes them.
-
-    Those are convolutions, activations, pooling and linear layers and the like, or blocks of them:
-    names of at most one dot, which are not sequences of such. Dropout changes nothing, and what
-    lies behind the last weights of a file of some layers only cannot be read.
-    """
-    modules = {
-        name: module
-        for name, module in named_layers(model).items()
-        if name and name.count(".") <= 1
-    }
-    containers = {name.partition(".")[0] for name in modules if "." in name}
-    names: list[str] = []
-    changing = [
-        name
-        for name, module in modules.items()
-        if name not in containers and not isinstance(module, nn.Dropout | nn.Identity | nn.Flatten)
-    ]
-
-    def note(name: str, _module: nn.Module, _made: object) -> None:
-        names.append(name)
-
-    with calls(model, changing, note), suppress(RequestError):
-        run_through(model, image)
-    return list(dict.fromkeys(names))
 
 
 def psnr(image: Tensor, other: Tensor) -> float:

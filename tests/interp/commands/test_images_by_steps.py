@@ -25,7 +25,7 @@ COMMANDS = {
         {"image": (2, 3, 224, 224), "start": (2, 3, 224, 224), "losses": (2,)},
     ),
     "dream": (
-        ["PHOTO", "--layer", "features.3", "--layer", "features.4", "--octaves", "2"],
+        ["PHOTO", "--octaves", "2"],
         {"image": (3, 60, 80), "octaves": (1, 2, 2)},
     ),
     "invert": (
@@ -137,7 +137,6 @@ def test_what_does_not_fit_in_memory(
             "no place 55,1; it has 55×55 places",
         ),
         (["facets", "FOLDER", "--class", "1", "--count", "13"], "12 different images make no 13"),
-        (["dream", "PHOTO"], "'--layer'"),
         (["dream", "PHOTO", "--layer", "fc"], "the model has no layer 'fc'"),
         (["dream", "PHOTO", "--layer", "a", "--layer", "b", "--guide", "PHOTO"], "give one"),
         (["dream", "PHOTO", "--layer", "a", "--zoom", "3"], "--zoom makes frames; give --gif"),

@@ -6,11 +6,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torchvision.models import VisionTransformer
 
 from interp.network.classifier import Classifier, load_classifier
+from interp.network.layers import default_layer, readable_layers
 from interp.network.taps import activations
 from interp.synthesis.canvas import FourierCanvas
-from interp.synthesis.inversion import invert, psnr, readable_layers
+from interp.synthesis.inversion import check_inversion, invert, psnr
 from styletransfer.errors import RequestError, WeightsError, WorkError
 from tests.assets import asset
 
@@ -71,9 +73,21 @@ def test_psnr() -> None:
     assert psnr(one, one + 0.1) == pytest.approx(20)
 
 
+def test_default_layers() -> None:
+    image = torch.rand(1, 3, 224, 224)
+    for name, layer in (("squeezenet1_0", "features.10"), ("resnet18", "layer3")):
+        assert default_layer(load_classifier(name, "random"), image) == layer
+    transformer = VisionTransformer(
+        image_size=24, patch_size=8, num_layers=3, num_heads=2, hidden_dim=8, mlp_dim=16
+    )
+    with pytest.raises(RequestError, match=r"name one, such as .*encoder_layer_1"):
+        default_layer(transformer.eval(), torch.rand(1, 3, 24, 24))
+
+
 def test_readable_layers(classifier: Classifier, image: Tensor) -> None:
     assert readable_layers(classifier, image) == ["first", "norm", "relu", "second", "head"]
     squeezenet = load_classifier("squeezenet1_1", "random")
+    assert len(check_inversion(squeezenet, torch.rand(1, 3, 64, 64))) == 6
     names = readable_layers(squeezenet, torch.rand(1, 3, 64, 64))
     assert names == [*(f"features.{i}" for i in range(13)), *(f"classifier.{i}" for i in (1, 2, 3))]
 
