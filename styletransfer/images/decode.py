@@ -12,7 +12,7 @@ from PIL import Image, ImageFile
 from styletransfer.errors import ImageError
 from styletransfer.images.color_management import is_srgb, sample_format, split_alpha, to_srgb
 from styletransfer.images.identify import check_pixels, frame_notes, identify, load, open_file
-from styletransfer.images.jpeg import with_end
+from styletransfer.images.jpeg import END_MISSING, with_end
 from styletransfer.images.metadata import NO_METADATA, Metadata, metadata_of
 from styletransfer.images.picture import Picture, Pixels
 from styletransfer.images.transparency import fill_hidden
@@ -188,7 +188,7 @@ def _loaded(
         mended = with_end(file) if is_jpeg else None
         if mended is None:
             raise
-        notes.append("the end of the file is missing; no pixel is lost")
+        notes.append(END_MISSING)
         mended_image = identify(mended, name, max_pixels)
         return _loaded(mended_image, mended, name, short_side, max_pixels, notes)
     return image

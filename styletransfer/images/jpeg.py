@@ -5,6 +5,7 @@ from typing import IO
 
 from PIL import JpegImagePlugin
 
+END_MISSING = "the end of the file is missing; no pixel is lost"
 _END = b"\xff\xd9"
 # Bytes that a decoder reads as different pixels if pixels are missing. If no pixel is missing, it
 # skips them. They are repeated after each restart marker.
@@ -23,11 +24,17 @@ def with_end(file: IO[bytes]) -> IO[bytes] | None:
         The file with an end marker. None if pixels are missing as well.
     """
     file.seek(0)
-    data = file.read().rstrip(b"\xff")
-    pixels = _pixels(data + _END)
-    if pixels is None or any(_pixels(data + more + _END) != pixels for more in _FOLLOWING):
+    data = file.read()
+    whole = ended(data)
+    pixels = _pixels(whole)
+    if pixels is None or any(_pixels(ended(data, more)) != pixels for more in _FOLLOWING):
         return None
-    return BytesIO(data + _END)
+    return BytesIO(whole)
+
+
+def ended(data: bytes, more: bytes = b"") -> bytes:
+    """Return the bytes of a JPEG without an end marker with `more` and an end marker."""
+    return data.rstrip(b"\xff") + more + _END
 
 
 def _pixels(data: bytes) -> bytes | None:

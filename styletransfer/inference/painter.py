@@ -193,7 +193,7 @@ class Painter:
         *,
         max_pixels: int = DEFAULT_MAX_PIXELS,
         strip: bool = False,
-    ) -> None:
+    ) -> tuple[str, ...]:
         """Stylize a file without holding it or its stylization in memory.
 
         Args:
@@ -203,6 +203,9 @@ class Painter:
             advance: Called with the fraction of the work that was done since the last call.
             max_pixels: Greatest number of pixels of the picture.
             strip: Whether to leave out EXIF, XMP and resolution.
+
+        Returns:
+            What the user should know about the file.
 
         Raises:
             ImageError: A file cannot be read or written.
@@ -226,6 +229,7 @@ class Painter:
             network = self.stylizer.tiled
             stylize_tiles(network, streamed.rgb, result, weights, grid, finish, advance)
             encode(target, replace(streamed, rgb=result), strip=strip)
+            return streamed.notes
 
     def _whole_or_tiled(
         self, picture: Picture, style: str, advance: Advance = lambda share: None

@@ -50,9 +50,11 @@ def stylize_task(
                 line = painter.check_disk((height, width), streamed=True)
                 report(f"{task.source}: {line}")
                 make_folder(target)
-                painter.stream(
+                notes = painter.stream(
                     task.source, target, style, bar.update, max_pixels=max_pixels, strip=strip
                 )
+                for note in notes:
+                    report(f"{task.source}: {note}")
             else:
                 if picture is None:
                     painter.check(task.source, target, short_side)

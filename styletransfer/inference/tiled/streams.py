@@ -7,7 +7,7 @@ with color profiles, an orientation or 16 bits are left to `styletransfer.images
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,6 +22,7 @@ from styletransfer.images import (
     read_header,
 )
 from styletransfer.images.identify import check_pixels
+from styletransfer.images.jpeg import END_MISSING, ended
 from styletransfer.images.metadata import NO_METADATA, for_pixels
 from styletransfer.images.transparency import BLOCK, HiddenFill
 from styletransfer.inference.tiled.scratch import scratch_file
@@ -65,11 +66,13 @@ class Streamed:
         rgb: Its colors.
         alpha: Its alpha, one byte per pixel. None for a picture without transparency.
         metadata: EXIF, XMP and resolution of its file.
+        notes: What the user should know about the file.
     """
 
     rgb: FileRows
     alpha: FileRows | None
     metadata: Metadata = NO_METADATA
+    notes: tuple[str, ...] = ()
 
 
 def can_stream(source: Path, target: Path) -> bool:
@@ -132,16 +135,15 @@ def decoded(source: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Iterator[S
 
             streamed = Streamed(rows(3), rows(1) if has_alpha else None, header.metadata)
             filling = HiddenFill(height, width)
-            region = pyvips.Region.new(image)
-            for first, last in _bands(height, width):
-                data = np.frombuffer(region.fetch(0, first, width, last - first), np.uint8)
-                pixels = data.reshape(last - first, width, image.bands)
-                colors = pixels[..., :1] if image.bands < 3 else pixels[..., :3]
-                colors = np.broadcast_to(colors, (last - first, width, 3))
-                streamed.rgb.write(first, colors)
-                if streamed.alpha is not None:
-                    streamed.alpha.write(first, pixels[..., -1:])
-                    filling.add(first, colors, pixels[..., -1])
+            try:
+                _store(image, streamed, filling)
+            except pyvips.Error:
+                if image.get("vips-loader") != "jpegload_source":
+                    raise
+                # With an end marker, libvips warns only if pixels are missing.
+                whole = pyvips.Source.new_from_memory(ended(source.read_bytes()))
+                _store(_image(whole, fail_on="warning"), streamed, filling)
+                streamed = replace(streamed, notes=(END_MISSING,))
         except pyvips.Error as error:
             reason = " ".join(error.detail.split()) or error.message
             raise ImageError(
@@ -200,8 +202,29 @@ def _opened(path: Path, **options: Any) -> Any:
     """Open a file by its path. From a name that ends in `]`, libvips would read options."""
     import pyvips
 
-    source = pyvips.Source.new_from_file(str(path))
+    return _image(pyvips.Source.new_from_file(str(path)), **options)
+
+
+def _image(source: Any, **options: Any) -> Any:
+    import pyvips
+
     return pyvips.Image.new_from_source(source, "", access="sequential", **options)
+
+
+def _store(image: Any, streamed: Streamed, filling: HiddenFill) -> None:
+    """Decode an image of libvips into scratch files, and give its bands to `filling`."""
+    import pyvips
+
+    region = pyvips.Region.new(image)
+    for first, last in _bands(image.height, image.width):
+        data = np.frombuffer(region.fetch(0, first, image.width, last - first), np.uint8)
+        pixels = data.reshape(last - first, image.width, image.bands)
+        colors = pixels[..., :1] if image.bands < 3 else pixels[..., :3]
+        colors = np.broadcast_to(colors, (last - first, image.width, 3))
+        streamed.rgb.write(first, colors)
+        if streamed.alpha is not None:
+            streamed.alpha.write(first, pixels[..., -1:])
+            filling.add(first, colors, pixels[..., -1])
 
 
 def _bands(height: int, width: int) -> Iterator[tuple[int, int]]:

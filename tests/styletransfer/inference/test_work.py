@@ -5,6 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -13,7 +14,7 @@ from styletransfer.inference import Stylizer
 from styletransfer.inference.files import PictureOptions, stylize_files, stylize_piped
 from styletransfer.inference.tiled import scratch, store
 from styletransfer.inference.work import progress, report
-from tests.styletransfer.inference.compact_model import exported, noise
+from tests.assets import shipped
 
 
 class Terminal(io.StringIO):
@@ -65,19 +66,19 @@ def test_without_a_stderr_that_takes_text(
     report("a line")
 
 
+PIXELS = np.random.default_rng(0).integers(0, 256, (80, 70, 3), dtype=np.uint8)
 WAYS = ("streamed", "scaled", "written as WebP", "from a pipe")
 
 
 def stylize(way: str, folder: Path) -> int:
     """Stylize a picture in tiles; return how many pictures were written."""
     photo, painted = folder / "a.png", folder / "b.png"
-    pixels = noise(80, 70)
-    Image.fromarray(pixels).save(photo)
+    Image.fromarray(PIXELS).save(photo)
     short_side = 60 if way == "scaled" else None
     painting = PictureOptions(style="udnie", tile="40", short_side=short_side)
     if way == "written as WebP":
         painted = folder / "b.webp"  # a format that libvips is not asked to write
-    stylizer = Stylizer(exported(), threads=1)
+    stylizer = Stylizer(shipped("gallery.onnx"), threads=1)
     if way != "from a pipe":
         return stylize_files(stylizer, [photo], painted, painting).written
     with photo.open("rb") as file:
@@ -109,6 +110,20 @@ def test_what_tiles_take_on_disk_is_said_first(
     assert stylize(way, tmp_path) == 1
     first, *reserved = (int(line.removeprefix("takes ")) for line in said)
     assert sum(reserved) <= first <= 1.1 * sum(reserved)
+
+
+@pytest.mark.parametrize("tile", ["40", "off"])
+def test_a_jpeg_without_its_end_is_painted_with_a_note_on_both_paths(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], tile: str
+) -> None:
+    photo = tmp_path / "a.jpg"
+    Image.fromarray(PIXELS).save(photo)
+    photo.write_bytes(photo.read_bytes()[:-2])
+    painting = PictureOptions(style="udnie", tile=tile)
+    stylizer = Stylizer(shipped("gallery.onnx"), threads=1)
+    assert stylize_files(stylizer, [photo], tmp_path / "b.png", painting).written == 1
+    said = capsys.readouterr().err
+    assert said.count(f"{photo}: the end of the file is missing; no pixel is lost") == 1
 
 
 @pytest.mark.parametrize("way", WAYS)

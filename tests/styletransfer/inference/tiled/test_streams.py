@@ -103,6 +103,31 @@ def test_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert not can_stream(tmp_path / "photo.png", tmp_path / "out.png")
 
 
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 5}])
+@pytest.mark.parametrize("lost", [1, 2])
+def test_a_jpeg_that_lacks_only_its_end_is_read_with_a_note(
+    tmp_path: Path, options: dict[str, object], lost: int
+) -> None:
+    source = tmp_path / "a.jpg"
+    RGB.save(source, **options)
+    with decoded(source) as streamed:
+        whole = streamed.rgb.read(0, 300)
+        assert streamed.notes == ()
+    data = source.read_bytes()
+    source.write_bytes(data[:-lost])
+    assert can_stream(source, tmp_path / "b.png")
+    with decoded(source) as streamed:
+        np.testing.assert_array_equal(streamed.rgb.read(0, 300), whole)
+        assert streamed.notes == read_image(source).notes != ()
+    # It lacks pixels.
+    for cut in (data[:-4], data[: len(data) // 2], data[:-20]):
+        source.write_bytes(cut)
+        with pytest.raises(ImageError), decoded(source):
+            pass
+        with pytest.raises(ImageError):
+            read_image(source)
+
+
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     RGB.save(tmp_path / "whole.png")
     data = (tmp_path / "whole.png").read_bytes()
