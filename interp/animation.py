@@ -18,8 +18,11 @@ FRAMES_PER_SECOND = 20
 def write_gif(path: Path, frames: Sequence[Pixels]) -> None:
     """Write uint8 H×W×3 frames as an endless GIF of 20 a second, each with 256 colors of its own.
 
-    Smaller frames are scaled to the size of the largest. Raises ValueError for no frames, and
-    WorkError where the file cannot be written.
+    Smaller frames are scaled to the size of the largest.
+
+    Raises:
+        ValueError: There are no frames.
+        WorkError: The file cannot be written.
     """
     first, *rest = (
         Image.fromarray(frame).quantize(dither=Image.Dither.NONE) for frame in _alike(frames)
@@ -41,8 +44,11 @@ def write_gif(path: Path, frames: Sequence[Pixels]) -> None:
 def write_mp4(path: Path, frames: Sequence[Pixels]) -> None:
     """Write uint8 H×W×3 frames as H.264, 20 a second; sides are cut to even numbers of pixels.
 
-    Smaller frames are scaled to the size of the largest. Needs PyAV (the extra `video`). Raises
-    ValueError for no frames, and WorkError where the file cannot be written.
+    Smaller frames are scaled to the size of the largest. Needs PyAV (the extra `video`).
+
+    Raises:
+        ValueError: There are no frames.
+        WorkError: The file cannot be written.
     """
     import av
 

@@ -70,10 +70,16 @@ def fitted(pixels: Pixels, side: int) -> Pixels:
 def grid(
     tiles: Sequence[Pixels], *, columns: int | None = None, gap: int = 1, zoom: int = 1
 ) -> Pixels:
-    """Tiles of one size, row by row on white, `gap` pixels between them.
+    """Tiles of one size, row by row on white.
 
-    Each pixel of a tile becomes `zoom`×`zoom` pixels. `columns` is by default what makes the grid
-    about square. Raises ValueError for no tiles.
+    Args:
+        tiles: Pictures uint8 H×W×3.
+        columns: Number of tiles in a row; by default what makes the grid about square.
+        gap: Pixels between the tiles.
+        zoom: Each pixel of a tile becomes `zoom`×`zoom` pixels.
+
+    Raises:
+        ValueError: There are no tiles.
     """
     if not tiles:
         raise ValueError("a grid needs at least one tile")

@@ -35,8 +35,10 @@ def fgsm(
     """The fast gradient sign method: one step of size ε, `images + ε·sign(gradient)`.
 
     With `norm="l2"` the step goes along the gradient itself. The arguments, the result and the
-    errors are those of `pgd`. Goodfellow, Shlens and Szegedy, "Explaining and Harnessing
-    Adversarial Examples", 2015.
+    errors are those of `pgd`.
+
+    Reference: Goodfellow, Shlens and Szegedy 2015, "Explaining and Harnessing Adversarial
+    Examples".
     """
     return pgd(model, images, classes, epsilon, norm=norm, steps=1, step=epsilon, targeted=targeted)
 
@@ -57,33 +59,40 @@ def pgd(
     restarts: int = 1,
     seed: int = 0,
 ) -> Tensor:
-    """Projected gradient descent: images N×3×H×W in 0..1 within ε of `images`, which fool `model`.
+    """Projected gradient descent: find images within ε of `images` that fool `model`.
 
-    Madry et al., "Towards Deep Learning Models Resistant to Adversarial Attacks", 2018. The model
-    computes in eval mode; its mode and its parameters' gradients are as before afterwards.
+    The model computes in eval mode and is left as it was.
 
     Args:
         model: A `Classifier`, or any module that takes images in 0..1 and gives class scores N×K.
         images: Files, PIL images, arrays uint8 H×W×3 or tensors in 0..1, one or several.
         classes: The right classes, or with `targeted` those to be seen instead: N indices, or
             names, or one of them for all images.
-        epsilon: the greatest length of the change to an image, in pixel values of 0..1.
-        norm: how it is measured: `"linf"`, the greatest change to a value, or `"l2"`, Euclidean.
-        steps: how many gradients are taken.
-        step: length of a step in the same norm; by default 2.5 ε / `steps`, after Madry, which
+        epsilon: Greatest length of the change to an image, in pixel values of 0..1.
+        norm: How that length is measured: `"linf"`, the greatest change to a value, or `"l2"`,
+            Euclidean.
+        steps: Number of gradients that are taken.
+        step: Length of a step in the same norm. By default 2.5 ε / `steps`, after Madry, which
             is the usual 2/255 for 10 steps within 8/255.
-        targeted: make the model see `classes`, instead of anything but them.
-        momentum: of the gradients, each scaled to a mean absolute value of 1; 1 is MI-FGSM (Dong
-            et al., "Boosting Adversarial Attacks with Momentum", 2018).
-        random_start: begin at a random place within ε: uniform in L∞; in L2 in a uniform
+        targeted: Make the model see `classes`, instead of anything but them.
+        momentum: Momentum of the gradients, each scaled to a mean absolute value of 1. 1 is
+            MI-FGSM (Dong et al. 2018, "Boosting Adversarial Attacks with Momentum").
+        random_start: Begin at a random place within ε: uniform in L∞; in L2 in a uniform
             direction at a uniform distance.
-        restarts: how often to begin, from the second time on always at a random place. Only
+        restarts: Number of beginnings. From the second on, they are at random places. Only
             images that have not been successful are attacked again, and of each image the result
             of the greatest margin is kept, so more restarts are never worse.
-        seed: of the random places. They are the same on every device.
+        seed: Seed of the random places. They are the same on every device.
 
-    Raises RequestError for pixels outside 0..1, classes that the model does not have, and sizes
-    that are not positive; WorkError for scores that are not finite.
+    Returns:
+        N×3×H×W in 0..1.
+
+    Raises:
+        RequestError: Pixels outside 0..1, classes that the model does not have, or sizes that are
+            not positive.
+        WorkError: Scores that are not finite.
+
+    Reference: Madry et al. 2018, "Towards Deep Learning Models Resistant to Adversarial Attacks".
     """
     images = as_batch(model, images)
     classes = _indices(model, classes, images)

@@ -16,13 +16,18 @@ def read_classes(
 ) -> list[int]:
     """The class index of each of `sources`, the images of `folder`.
 
-    `labels` is None where the names of the sub-folders are classes (an index, a name or a part of
-    it), `"sorted"` where the sub-folders, or the images if there are none, are one for each class
-    in sorted order, or the path of a CSV file with the columns `file`, within the folder, and
-    `class`.
+    Args:
+        classifier: Its names of classes are searched.
+        folder: The folder of images.
+        sources: Its images.
+        labels: What tells the classes. None: the names of the sub-folders are classes (an index,
+            a name or a part of it). `"sorted"`: the sub-folders, or the images if there are none,
+            are one for each class in sorted order. Otherwise the path of a CSV file with the
+            columns `file`, within the folder, and `class`.
 
-    Raises RequestError for an image without a class, a class that the model does not have, and
-    another number of sub-folders or images than there are classes.
+    Raises:
+        RequestError: An image without a class, a class that the model does not have, or another
+            number of sub-folders or images than there are classes.
     """
     if labels == SORTED:
         return _by_place(classifier, folder, sources)

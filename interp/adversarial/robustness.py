@@ -29,9 +29,9 @@ class Robustness:
     """What a model saw in N images under attacks of E strengths, the first of them 0, no attack.
 
     Attributes:
-        epsilons: the E strengths, in increasing order.
+        epsilons: The E strengths, in increasing order.
         predicted: E×N, the class that was seen.
-        classes: N, the right ones.
+        classes: N, the right classes.
         targets: N, the classes that were to be seen, if there were any.
     """
 
@@ -66,21 +66,23 @@ def measure_robustness(
     """What `model` sees in images, clean and attacked within each of `epsilons`.
 
     The strengths are tried from the least to the greatest. What is within one is within every
-    greater one, so an image whose attack was successful (or that needed none) is not attacked
-    again and counts for all that follow. So accuracy under an untargeted attack never rises with
-    ε, nor do the hits of a targeted one fall.
+    greater one. So an image whose attack was successful, or that needed none, is not attacked
+    again and counts for all that follow. Accuracy under an untargeted attack never rises with ε,
+    and the hits of a targeted one never fall.
 
     Args:
-        model: takes N×3×H×W in 0..1 and gives class scores N×K.
-        batches: of images N×3×H×W in 0..1 with their right classes N. One is in memory at a time.
-        epsilons: the strengths, greater than zero.
-        attack: called as `pgd` is; `functools.partial(pgd, norm="l2", steps=50)` is one.
-        target: the class to be seen, or `"random"` for another one than the right one, drawn for
-            each image; without it, the attack leads away from the right class.
-        seed: of the random targets and of the attack; a batch adds its number to it.
-        done: called with the number of images of each finished batch.
+        model: Takes N×3×H×W in 0..1 and gives class scores N×K.
+        batches: Batches of images N×3×H×W in 0..1 with their right classes N. One is in memory at
+            a time.
+        epsilons: The strengths, greater than zero.
+        attack: Called as `pgd` is; `functools.partial(pgd, norm="l2", steps=50)` is one.
+        target: The class to be seen, or `"random"` for another one than the right one, drawn for
+            each image. Without it, the attack leads away from the right class.
+        seed: Seed of the random targets and of the attack; a batch adds its number to it.
+        done: Called with the number of images of each finished batch.
 
-    Raises WorkError for no images, and what `attack` raises.
+    Raises:
+        WorkError: There are no images. And what `attack` raises.
     """
     strengths = sorted(epsilons)
     seen: list[Integers] = []

@@ -40,10 +40,19 @@ def extract(
     """The values of `layer` for images, by default of the last hidden layer.
 
     A map N×C×H×W is averaged over its places, and so are tokens N×T×C. What was computed before
-    for the same model, weights, layer and image file comes from the user's cache; what is new
-    is added to it, also when the work is interrupted. Files that cannot be read are told to
-    `report`; `done` hears how many more images are ready. Raises RequestError for an unknown
-    layer, WorkError if no image can be read.
+    for the same model, weights, layer and image file comes from the user's cache. What is new is
+    added to it, also when the work is interrupted.
+
+    Args:
+        classifier: The network.
+        images: Files, PIL images, arrays uint8 H×W×3 or tensors in 0..1.
+        layer: Name of the layer.
+        report: Called with a line for each file that cannot be read, which is left out.
+        done: Called with the number of images that have become ready.
+
+    Raises:
+        RequestError: An unknown layer.
+        WorkError: No image can be read.
     """
     if layer is None:
         side = classifier.size

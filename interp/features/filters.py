@@ -24,8 +24,10 @@ def first_convolution(model: nn.Module) -> str:
 def read_filters(model: nn.Module, layer: str | None = None) -> Tensor:
     """The weights of a convolution that takes RGB, C×3×h×w; `layer` is by default the first.
 
-    Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks". Raises
-    RequestError for a layer that is no such convolution.
+    Raises:
+        RequestError: A layer that is no such convolution.
+
+    Reference: Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks".
     """
     layer = layer or first_convolution(model)
     module = find_layer(model, layer)

@@ -16,8 +16,10 @@ from styletransfer.images import Pixels
 def activation_maps(model: nn.Module, image: Images, layer: str) -> Tensor:
     """The values C×H×W of `layer` for one image.
 
-    Raises RequestError for an unknown layer, and for one without channels and places. Zeiler and
-    Fergus 2014, "Visualizing and Understanding Convolutional Networks".
+    Raises:
+        RequestError: An unknown layer, or one without channels and places.
+
+    Reference: Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks".
     """
     values = activations(model, as_batch(model, image), [layer])[layer]
     if values.ndim != 4:

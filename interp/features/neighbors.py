@@ -32,10 +32,24 @@ def nearest(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """The `count` rows of `features` (N×D) nearest to each row of `queries` (Q×D).
 
-    Returns indices Q×count and distances Q×count, the nearest first; of equal distances the lower
-    index goes first. `"l2"` is Euclidean, `"cosine"` one minus the cosine, 1 for a vector of
-    zeros. An image that is among `features` finds itself, at 0. Krizhevsky, Sutskever and Hinton
-    2012, "ImageNet Classification with Deep Convolutional Neural Networks", section 6.1.
+    An image that is among `features` finds itself, at 0.
+
+    Args:
+        features: N×D.
+        queries: Q×D.
+        count: Number of neighbors, 1 to N.
+        metric: `"l2"` is the Euclidean distance, `"cosine"` one minus the cosine, and 1 for a
+            vector of zeros.
+
+    Returns:
+        Indices Q×count and distances Q×count, the nearest first. Of equal distances the lower
+        index goes first.
+
+    Raises:
+        RequestError: A count that is not 1 to N.
+
+    Reference: Krizhevsky, Sutskever and Hinton 2012, "ImageNet Classification with Deep
+    Convolutional Neural Networks", section 6.1.
     """
     if not 1 <= count <= len(features):
         raise RequestError(f"there are {len(features)} images, so no {count} neighbors of one")

@@ -23,10 +23,14 @@ from styletransfer.errors import RequestError
 class Patches:
     """The strongest patches of K channels, at most k each, the strongest first.
 
-    `values` is float32 K×k; `images` int64 K×k, indices of files; `boxes` int64 K×k×4, (top,
-    left, bottom, right) in the resized and cropped image, bottom and right exclusive; `side` the
-    (height, width) of the receptive field, which a box at the border does not fill; `seen` the
-    number of images that could be read.
+    Attributes:
+        channels: The K channels.
+        values: float32 K×k.
+        images: int64 K×k, indices of files.
+        boxes: int64 K×k×4: top, left, bottom and right in the resized and cropped image, bottom
+            and right exclusive.
+        side: Height and width of the receptive field, which a box at the border does not fill.
+        seen: Number of images that could be read.
     """
 
     channels: list[int]
@@ -51,11 +55,23 @@ def top_patches(
 
     Each patch is what the place sees: its receptive field. Only the best so far are kept, so the
     number of images is not limited by memory. Of equal values the earlier image, and in it the
-    upper left place, goes first. `count` is capped at the number of images. Files that cannot be
-    read are told to `report`; `done` hears how many more images are ready. Zeiler and Fergus
-    2014, "Visualizing and Understanding Convolutional Networks", section 4. Raises RequestError
-    for an unknown layer or channel and for a layer that is neither a map nor a vector, WorkError
-    if no image can be read.
+    upper left place, goes first.
+
+    Args:
+        classifier: The network.
+        paths: The image files.
+        layer: Name of the layer.
+        channels: Its channels.
+        count: Number of patches for each channel, at most the number of images.
+        report: Called with a line for each file that cannot be read, which is left out.
+        done: Called with the number of images that have become ready.
+
+    Raises:
+        RequestError: An unknown layer or channel, or a layer that is neither a map nor a vector.
+        WorkError: No image can be read.
+
+    Reference: Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks",
+    section 4.
     """
     field = receptive_fields(classifier, [layer], classifier.size, by_channel=True)[layer]
     values = torch.empty(len(channels), 0)

@@ -178,9 +178,11 @@ class Classifier(nn.Module):
     def find_class(self, wanted: str | int) -> int:
         """The index of a class, given by its index, its name, or a part of its name.
 
-        A whole name goes before whole words ("corgi"), and those before other parts. Raises
-        RequestError for a class that there is not, with the nearest names, and for a part that
-        several names share, with those.
+        A whole name goes before whole words ("corgi"), and those before other parts.
+
+        Raises:
+            RequestError: A class that does not exist, with the nearest names, or a part that
+                several names share, with those.
         """
         if not isinstance(wanted, str) or wanted.strip().isdecimal():
             index = int(wanted)
@@ -240,18 +242,18 @@ def load_classifier(
     """A torchvision classifier in eval mode, with the sizes and names that its weights declare.
 
     Args:
-        name: as torchvision calls it, such as `squeezenet1_0`.
+        name: Name as torchvision has it, such as `squeezenet1_0`.
         weights: `"default"` for torchvision's download, `"random"`, or the path of a
             `.safetensors`, `.pth`, `.pt` or Lightning `.ckpt` file in torchvision's layout. A
             file of another number of classes gives a model of as many, without names.
-        partial: take a file of some layers only, such as the first: those that lie before what it
+        partial: Take a file of some layers only, such as the first. Those that lie before what it
             lacks can be read with `interp.network.taps.activations`.
-        seed: of the random weights.
-        progress: show a bar while weights are downloaded.
+        seed: Seed of the random weights.
+        progress: Show a bar while weights are downloaded.
 
     Raises:
-        RequestError: an unknown model.
-        WeightsError: weights that cannot be downloaded or read, or are of another architecture.
+        RequestError: An unknown model.
+        WeightsError: Weights that cannot be downloaded or read, or are of another architecture.
     """
     known = torchvision.models.list_models(module=torchvision.models)
     if name not in known:

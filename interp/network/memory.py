@@ -32,12 +32,16 @@ def available_memory() -> int:
 
 
 def check_memory(what: str, height: int, width: int, *, per_pixel: int, fixed: int = 0) -> None:
-    """RequestError, with the largest size of this shape that fits, if memory does not suffice.
+    """Refuse a size that memory does not suffice for.
 
     Args:
-        what: is to be of `height` × `width` pixels.
-        per_pixel: bytes for each of its pixels.
-        fixed: bytes that are needed whatever its size.
+        what: Name of what is to be made.
+        height, width: Its size in pixels.
+        per_pixel: Bytes for each of its pixels.
+        fixed: Bytes that are needed whatever its size.
+
+    Raises:
+        RequestError: It does not fit. The message has the largest size of this shape that does.
     """
     needed = fixed + per_pixel * height * width
     there = available_memory()
@@ -57,11 +61,12 @@ def require_gradient_memory(
     """Refuse an image of a size whose gradient needs more memory than there is.
 
     Args:
-        evaluate: the objective, of an image 1×3×H×W. It is called with two small ones, and what
+        evaluate: The objective, of an image 1×3×H×W. It is called with two small ones, and what
             they keep for the gradient is counted; that grows with the number of pixels.
-        height, width: of the image, in pixels.
+        height, width: Size of the image in pixels.
 
-    Raises RequestError with the largest image of the same shape that fits.
+    Raises:
+        RequestError: It does not fit. The message has the largest size of this shape that does.
     """
     if height * width <= max(_PROBES) ** 2:
         return

@@ -30,8 +30,10 @@ BATCH = 16
 def read_pixels(classifier: Classifier, path: Path, report: Report = warnings.warn) -> Tensor:
     """One image file: 1×3×size×size in 0..1, resized and cropped as the classifier wants it.
 
-    What a user should know about the decoding goes to `report`, one line each. Raises ImageError
-    for a file that cannot be read.
+    What a user should know about the decoding goes to `report`, one line each.
+
+    Raises:
+        ImageError: The file cannot be read.
     """
     picture = read_image(path)
     for note in picture.notes:
@@ -49,7 +51,9 @@ def read_batches(
     """Batches of image files: their indices in `paths`, and n×3×size×size in 0..1.
 
     A file that cannot be read is told to `report` and left out. Only one batch is in memory.
-    Raises WorkError at the end if not one of `paths` could be read.
+
+    Raises:
+        WorkError: None of `paths` could be read; at the end.
     """
     read = 0
     indices: list[int] = []

@@ -82,7 +82,10 @@ def receptive_fields(
 ) -> dict[str, ReceptiveField]:
     """The receptive fields of `layers` for images of `size`, a side or (height, width) in pixels.
 
-    One forward pass of one blank image is made. Raises RequestError for an unknown layer.
+    One forward pass of one blank image is made.
+
+    Raises:
+        RequestError: An unknown layer.
     """
     height, width = (size, size) if isinstance(size, int) else size
     reference = next(model.parameters(), torch.zeros(()))

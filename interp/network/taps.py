@@ -95,8 +95,10 @@ def tapped(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Tensor
 
     The values are part of the autograd graph, between what is before the layer and what follows,
     so gradients of them and with respect to them can be taken. They are of the last forward pass.
-    Raises RequestError for an unknown layer, and at the end of a pass for one that holds no
-    tensor or that the pass did not call.
+
+    Raises:
+        RequestError: An unknown layer; at the end of a pass, one that holds no tensor or that the
+            pass did not call.
     """
     with _hooks(model, layers) as values:
         yield values
@@ -108,8 +110,10 @@ def activations(
     """The values of `layers` for `images` (N×3×H×W in 0..1), by name, each as its layer gives it.
 
     The model computes in eval mode, and only as far as the deepest of the layers. `gradients`
-    keeps the graph back to `images`, which must require them then. Raises RequestError for an
-    unknown layer, or one that the forward pass does not call.
+    keeps the graph back to `images`, which must require them then.
+
+    Raises:
+        RequestError: An unknown layer, or one that the forward pass does not call.
     """
     with frozen(model), _hooks(model, layers, stop=True) as values:
         with torch.set_grad_enabled(gradients), suppress(_AllRead):
@@ -161,7 +165,7 @@ def run_through(model: nn.Module, images: Tensor) -> None:
 def last_hidden_layer(model: nn.Module, images: Tensor) -> str:
     """The name under which the last hidden layer is read: the input of the last weights.
 
-    `images`, N×3×H×W, are computed once to see which weights come last. The name is
+    `images`, N×3×H×W, pass through the network once to see which weights come last. The name is
     `classifier.6:input` for AlexNet (4,096 numbers) and `fc:input` for a ResNet.
     """
     called: list[str] = []

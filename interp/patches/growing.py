@@ -35,7 +35,7 @@ def grow_texture(
     on_step: Callable[[Pixels], None] | None = None,
     done: Callable[[int], object] = lambda count: None,
 ) -> Texture:
-    """A texture of `height` × `width` pixels that looks like more of `sample`.
+    """Grow a texture of `height` × `width` pixels that looks like more of `sample`.
 
     It starts from 3×3 pixels of the sample in the middle and grows ring by ring. Within a ring the
     pixels whose windows are known best come first. Each becomes the middle of a window of the
@@ -44,20 +44,22 @@ def grow_texture(
 
     Args:
         sample: uint8 H×W×3.
-        window: side of the windows, odd. It should be a little larger than the texture's largest
-            regular feature; larger windows take longer and repeat more of the sample.
-        seed: of all that is random. The result is the same on every machine.
-        on_step: called after each of `count_rings` with the picture, uint8 H×W×3, what is unknown
+        height, width: Size of the texture in pixels.
+        window: Side of the windows, odd. It should be a little larger than the texture's largest
+            regular feature. Larger windows take longer and repeat more of the sample.
+        seed: Seed of all that is random. The result is the same on every machine.
+        on_step: Called after each of `count_rings` with the picture, uint8 H×W×3, what is unknown
             gray. It is the one that is worked on: copy what you keep.
-        done: called with the number of pixels that have been added.
+        done: Called with the number of pixels that have been added.
 
-    An interrupt (Ctrl-C) ends the growth; what is unknown stays gray.
+    Returns:
+        The texture and where its pixels come from. After Ctrl-C, what is unknown stays gray.
 
     Raises:
-        RequestError: an even window, a sample smaller than it, a result smaller than 3×3, or not
+        RequestError: An even window, a sample smaller than it, a result smaller than 3×3, or not
             enough memory.
 
-    Paper: Efros and Leung 1999, "Texture Synthesis by Non-parametric Sampling".
+    Reference: Efros and Leung 1999, "Texture Synthesis by Non-parametric Sampling".
     """
     check_growth(sample, height, width, window)
     random = np.random.default_rng(seed)

@@ -34,7 +34,7 @@ def quilt(
     on_step: Callable[[Pixels], None] | None = None,
     done: Callable[[int], object] = lambda count: None,
 ) -> Texture:
-    """A texture of `height` × `width` pixels, sewn of square blocks of `sample`.
+    """Sew a texture of `height` × `width` pixels of square blocks of `sample`.
 
     Row by row, each block overlaps those before it by a sixth of its side. It is drawn among the
     blocks whose error in the overlap is at most 1.1 times the least, and cut where it differs
@@ -42,19 +42,21 @@ def quilt(
 
     Args:
         sample: uint8 H×W×3.
-        block: side of the blocks, at least 3. It should be larger than the texture's features,
+        height, width: Size of the texture in pixels.
+        block: Side of the blocks, at least 3. It should be larger than the texture's features,
             and several times smaller than the sample.
-        seed: of all that is random. The result is the same on every machine.
-        on_step: called with the picture, uint8 H×W×3, what is unknown gray, after each block. It
+        seed: Seed of all that is random. The result is the same on every machine.
+        on_step: Called with the picture, uint8 H×W×3, what is unknown gray, after each block. It
             is the one that is worked on: copy what you keep.
-        done: called with 1 after each block, of `count_blocks`.
+        done: Called with 1 after each block, of `count_blocks`.
 
-    An interrupt (Ctrl-C) ends the work; what is unknown stays gray.
+    Returns:
+        The texture and where its pixels come from. After Ctrl-C, what is unknown stays gray.
 
     Raises:
-        RequestError: a sample or a result smaller than the block, or not enough memory.
+        RequestError: A sample or a result smaller than the block, or not enough memory.
 
-    Paper: Efros and Freeman 2001, "Image Quilting for Texture Synthesis and Transfer".
+    Reference: Efros and Freeman 2001, "Image Quilting for Texture Synthesis and Transfer".
     """
     check_blocks(sample, height, width, block)
     random = np.random.default_rng(seed)

@@ -22,11 +22,21 @@ from styletransfer.errors import RequestError
 def grad_cam(
     model: nn.Module, images: Images, target: Target | ClassNames, *, layer: str | None = None
 ) -> Tensor:
-    """Maps N×H×W, at least 0, for images N×3×H×W in 0..1.
+    """Maps N×H×W, at least 0, of where in the images a late layer speaks for the target.
 
-    The channels of `layer`, by default `last_map_layer`, are summed with their mean gradients as
-    weights, cut off at 0, and scaled up bilinearly. Selvaraju et al. 2017, "Grad-CAM". RequestError
-    for a layer without channels and places, or that the target does not depend on.
+    The channels of the layer are summed with their mean gradients as weights, cut off at 0, and
+    scaled up bilinearly.
+
+    Args:
+        model: A `Classifier`, or any module that takes images in 0..1.
+        images: Files, PIL images, arrays uint8 H×W×3 or tensors in 0..1.
+        target: A class, `class_score`, or a function alike.
+        layer: Name of the layer; by default `last_map_layer`.
+
+    Raises:
+        RequestError: A layer without channels and places, or that the target does not depend on.
+
+    Reference: Selvaraju et al. 2017, "Grad-CAM".
     """
     images, target = as_batch(model, images), as_target(model, target)
     layer = layer or last_map_layer(model, images[:1])

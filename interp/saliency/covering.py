@@ -39,21 +39,21 @@ def occlusion(
     border. Where windows overlap, a pixel gets the mean of their falls.
 
     Args:
-        model: any model; it computes in eval mode.
-        images: N×3×H×W in 0..1.
-        target: what falls: `class_score`, `class_probability`, or a neuron.
-        window, stride: in pixels; the stride is at most the window.
-        baseline: what covers: gray (0.5), the blurred image, zero (black), or a tensor that can
+        model: Any model. It computes in eval mode.
+        images: Files, PIL images, arrays uint8 H×W×3 or tensors in 0..1.
+        target: What falls: a class, `class_score`, `class_probability`, or a neuron.
+        window, stride: Side and step of the window in pixels. The stride is at most the window.
+        baseline: What covers: gray (0.5), the blurred image, zero (black), or a tensor that can
             be broadcast to 3×H×W.
-        batch: windows in one forward pass; it is halved each time that a pass fails, as it does
-            where memory runs out.
-        done: called with the number of windows after each batch.
+        batch: Number of windows in one forward pass. It is halved each time that a pass fails,
+            as it does where memory runs out.
+        done: Called with the number of windows after each batch.
 
     Raises:
-        RequestError: a stride or a window that leaves pixels uncovered.
-        WorkError: memory that does not suffice for one image.
+        RequestError: A stride or a window that leaves pixels uncovered.
+        WorkError: Memory does not suffice for one image.
 
-    Paper: Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks".
+    Reference: Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks".
     """
     images, target = as_batch(model, images), as_target(model, target)
     boxes = windows(images.shape[2], images.shape[3], window, stride)
@@ -93,7 +93,8 @@ def occlusion(
 def windows(height: int, width: int, window: int, stride: int) -> list[Box]:
     """The places of the window, row by row: top, left, bottom and right, the last two exclusive.
 
-    Raises RequestError for a window or a stride below 1, and a stride that leaves gaps.
+    Raises:
+        RequestError: A window or a stride below 1, or a stride that leaves gaps.
     """
     if not 1 <= stride <= window:
         raise RequestError(f"a stride of {stride} does not fit a window of {window}; take 1 to it")

@@ -7,9 +7,9 @@ from torch import Tensor
 # covariance, scaled to a norm of 1. Olah, Mordvintsev and Schubert 2017, "Feature Visualization".
 _COLORS = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 
-# As lucid has it; with it, rates of about 0.05 suit Adam.
+# The value that lucid has. With it, rates of about 0.05 suit Adam.
 _DAMPING = 4
-# The sigmoid gets to 0 and 1 nowhere.
+# Black and white as the sigmoid can give them: it never reaches 0 or 1.
 _NEARLY = 1 / 255
 
 
@@ -35,11 +35,11 @@ class FourierCanvas:
     it is in photographs, by 1/f. Olah, Mordvintsev and Schubert 2017, "Feature Visualization".
 
     Args:
-        count, height, width: of the images.
-        seed: of the noise that they start from.
-        spread: standard deviation of the noise; small, so that they start gray.
+        count, height, width: Number of the images, and their size in pixels.
+        seed: Seed of the noise that they start from.
+        spread: Standard deviation of the noise. It is small, so that they start gray.
         start: N×3×H×W in 0..1, which the noise is added to; mid-gray by default.
-        device: where the parameters live.
+        device: Where the parameters live.
     """
 
     def __init__(

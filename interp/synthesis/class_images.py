@@ -42,21 +42,24 @@ def class_image(
     seed: int = 0,
     on_step: Callable[[Progress], None] | None = None,
 ) -> Outcome:
-    """Raise `target` as `recipe` says; the picture is N×3×size×size in 0..1.
+    """Make the image that a class, a channel or a neuron responds to most.
 
     Args:
         model: A `Classifier`, which decides on the size and on the mean color, or any module.
         target: A class by its index or name, `layer_value(layer, channel, place)`, or a function
             alike.
-        recipe: one of `PRESETS`, or settings of one's own.
+        recipe: One of `PRESETS`, or settings of one's own.
         start: N×3×H×W in 0..1 to begin with, instead of what the recipe says.
-        seed: of the noise and of the transforms.
-        on_step: called after each step.
+        seed: Seed of the noise and of the transforms.
+        on_step: Called after each step.
+
+    Returns:
+        The picture, N×3×size×size in 0..1, and the losses.
 
     Raises:
-        RequestError: a class, layer, channel or place that there is not, or a recipe that
+        RequestError: A class, layer, channel or place that does not exist, or a recipe that
             changes pixels where it has none.
-        WorkError: a value that is not finite, or an image that no step has changed.
+        WorkError: A value that is not finite, or an image that no step has changed.
     """
     classifier, target = as_classifier(model), as_target(model, target)
     if recipe.basis == "fourier":

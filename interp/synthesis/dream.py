@@ -28,8 +28,13 @@ _CHUNK = 1024
 
 @dataclass(frozen=True)
 class Dream:
-    """What came of it: 1×3×H×W in 0..1, and the objective before and after each octave, without
-    jitter."""
+    """A dream.
+
+    Attributes:
+        picture: 1×3×H×W in 0..1.
+        octaves: The objective before and after each octave, without jitter.
+        interrupted: Whether Ctrl-C ended it.
+    """
 
     picture: Tensor
     octaves: list[tuple[float, float]] = field(repr=False)
@@ -38,8 +43,15 @@ class Dream:
 
 @dataclass(frozen=True)
 class DreamSettings:
-    """Google's settings: `octaves` sizes, each `octave_scale` times the one before, the last the
-    image's own; in each so many `steps`, whose mean change is `step`; `jitter` in pixels."""
+    """How a dream is made; the defaults are Google's.
+
+    Args:
+        octaves: Number of sizes, the last the image's own.
+        octave_scale: Factor from one size to the next.
+        steps: Number of steps in each octave.
+        step: Mean change of a pixel in a step, of 0..1.
+        jitter: Greatest random shift in each step, in pixels.
+    """
 
     octaves: int = 4
     octave_scale: float = 1.4
@@ -130,7 +142,7 @@ def strength(model: nn.Module, layers: Sequence[str]) -> Dreamed:
     """½‖a‖² of each layer's activations a, per value, and summed over the layers.
 
     Up to its length the gradient at a layer is the activation itself: what is there is
-    strengthened. Raises RequestError, when called, for a layer that there is not.
+    strengthened. When called, the function raises RequestError for a layer that does not exist.
     """
 
     def objective(image: Tensor) -> Tensor:
@@ -143,8 +155,10 @@ def strength(model: nn.Module, layers: Sequence[str]) -> Dreamed:
 def likeness(model: nn.Module, layer: str, guide: Tensor) -> Dreamed:
     """The mean over places of the dot product with that place of `guide`, 1×3×H×W, which fits best.
 
-    So the image takes up the features of the guide, wherever it has something alike. RequestError
-    for a layer that there is not, or that has no places.
+    So the image takes up the features of the guide, wherever it has something alike.
+
+    Raises:
+        RequestError: A layer that does not exist or has no places.
     """
     with torch.no_grad():
         features = activations(model, guide, [layer])[layer]

@@ -97,22 +97,25 @@ def optimize_image(
     """Minimize the sum of `objective(transformed image)` and the `priors`; see the module's text.
 
     Args:
-        canvas: holds the start, and the result.
-        objective: of the image after `transforms`, in their order.
-        steps: of the optimizer.
-        optimizer: makes one for the canvas' parameters: `adam(…)`, `descent(…)`, `lbfgs()`.
-        priors: of the image itself, by name.
-        transforms: each gets its own random numbers in every step, the same in all evaluations
-            of one step.
-        shapes: change the gradient before the step, in their order; of a `PixelCanvas` only.
-        projections: change the pixels after the step, in their order; of a `PixelCanvas` only.
-        schedule: factor of the learning rate, by the step's number from 0.
-        seed: of the transforms.
-        on_step: called after each step.
+        canvas: Holds the start, and the result.
+        objective: Terms to minimize, of the image after `transforms`.
+        steps: Number of steps of the optimizer.
+        optimizer: Makes one for the canvas' parameters: `adam(…)`, `descent(…)`, `lbfgs()`.
+        priors: Terms of the image itself, by name.
+        transforms: What the objective sees instead of the image, applied in their order. Each
+            gets its own random numbers in every step, the same in all evaluations of one step.
+        shapes: Change the gradient before the step, in their order; for a `PixelCanvas` only.
+        projections: Change the pixels after the step, in their order; for a `PixelCanvas` only.
+        schedule: Factor of the learning rate, by the step's number from 0.
+        seed: Seed of the transforms.
+        on_step: Called after each step.
 
-    An interrupt (Ctrl-C) ends the loop after the last whole step. Raises WorkError where a term is
-    not finite, with its name and the step, and ValueError for shapes or projections of what has
-    no pixels.
+    Returns:
+        The picture and the terms. Ctrl-C ends the loop after the last whole step.
+
+    Raises:
+        WorkError: A term is not finite. The message has its name and the step.
+        ValueError: Shapes or projections for a canvas without pixels.
     """
     if (shapes or projections) and not isinstance(canvas, PixelCanvas):
         raise ValueError("gradient shapes and projections need the pixels of a PixelCanvas")

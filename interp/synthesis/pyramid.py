@@ -15,7 +15,7 @@ from interp.synthesis.canvas import PixelCanvas
 from interp.synthesis.loop import Objective, Outcome, Progress, optimize_image
 from styletransfer.errors import RequestError
 
-# Below this side, in pixels, a picture has no statistics that are worth matching.
+# Least side of a picture in pixels. A smaller one has no statistics that are worth matching.
 LEAST = 16
 
 
@@ -48,7 +48,11 @@ def most_levels(height: int, width: int, least: int) -> int:
 
 
 def require_levels(height: int, width: int, levels: int, name: str) -> None:
-    """RequestError if the image `name` is too small at the coarsest of the levels."""
+    """Refuse an image that is too small at the coarsest of the levels.
+
+    Raises:
+        RequestError: It is too small; the message calls it `name`.
+    """
     if min(height, width) < LEAST:
         raise RequestError(
             f"{name} has {width}×{height} pixels; give one of at least {LEAST}×{LEAST}"
@@ -79,14 +83,18 @@ def coarse_to_fine(
 
     Args:
         start: N×3×H×W, of the size of the result.
-        objective_at: the objective at a scale, of images that are as large as `scaled(start, …)`.
-        levels: how many scales.
-        steps: of the optimizer, at each.
-        range_weight: of the prior `out_of_range`.
-        optimizer, on_step: as `optimize_image` takes them.
+        objective_at: The objective at a scale, of images that are as large as `scaled(start, …)`.
+        levels: Number of scales.
+        steps: Number of steps of the optimizer at each.
+        range_weight: Weight of the prior `out_of_range`.
+        optimizer, on_step: As `optimize_image` takes them.
 
-    Returns the picture of the last level and the terms of all. An interrupt ends it all: the
-    picture is then that of the level which it met. Raises WorkError as `optimize_image` does.
+    Returns:
+        The picture of the last level and the terms of all. Ctrl-C ends the work; the picture is
+        then that of the level that was at work.
+
+    Raises:
+        WorkError: A term is not finite.
     """
     history: list[dict[str, float]] = []
     picture = start

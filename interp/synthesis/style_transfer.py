@@ -33,7 +33,7 @@ Start = Literal["photograph", "style", "noise"]
 # What the feed-forward networks are trained for.
 DEFAULT_AIM = losses.Objective()
 
-# Of the squared way of pixels out of 0..1, which could not be shown.
+# Weight of the squared distance of pixels from 0..1, as what lies outside cannot be shown.
 _RANGE_WEIGHT = 1000.0
 
 # Pixels of a side that every tap can read; more would take time.
@@ -42,10 +42,12 @@ _LONG = 256
 
 @dataclass(frozen=True)
 class Style:
-    """A painting, 1×3×H×W in 0..1; how much it counts; and where in the picture it goes.
+    """A painting, how much it counts, and where in the picture it goes.
 
-    The weights of styles that go to the same place should sum to 1. `mask`, 1×1×H×W of the
-    photograph's size in 0..1, is 1 where the style goes; None is everywhere.
+    Args:
+        painting: 1×3×H×W in 0..1.
+        weight: Weight. Those of styles that go to the same place should sum to 1.
+        mask: 1×1×H×W of the photograph's size in 0..1: 1 where the style goes. None is everywhere.
     """
 
     painting: Tensor
@@ -152,22 +154,28 @@ def transfer_style(
     """Paint `photograph`, 1×3×H×W in 0..1, in the styles.
 
     Args:
-        network: reads `aim.taps`.
-        photograph: its size is the result's.
-        styles: may be none where `aim.style_weight` is 0.
-        aim: what is minimized. Without content it is a Gram reconstruction of the painting,
+        network: Reads `aim.taps`.
+        photograph: 1×3×H×W in 0..1. Its size is the result's.
+        styles: The paintings. There may be none where `aim.style_weight` is 0.
+        aim: What is minimized. Without content it is a Gram reconstruction of the painting,
             without style a reconstruction of the photograph's content.
-        start: the photograph, the first painting, its middle scaled to the photograph's size, or
-            noise.
-        levels: of `coarse_to_fine`; photograph, paintings and masks shrink along.
-        steps: of the optimizer, at each level.
-        optimizer: L-BFGS by default.
-        seed: of the noise.
+        start: First picture: the photograph, the first painting (its middle, scaled to the
+            photograph's size), or noise.
+        levels: Number of sizes, coarse to fine. Photograph, paintings and masks shrink alike.
+        steps: Number of steps of the optimizer at each level.
+        optimizer: Makes the optimizer; L-BFGS by default.
+        seed: Seed of the noise.
+        on_step: Called after each step.
 
-    Its pixels are drawn into 0..1 and may stay out by a little. Raises RequestError for pictures
-    that are too small for the levels or do not fit in memory, a mask of another size than the
-    photograph's or without white, and an aim that leaves nothing to do; WorkError for a loss
-    that is not finite.
+    Returns:
+        The picture, 1×3×H×W, and the terms before each step. Pixels are drawn into 0..1 and may
+        stay out by a little.
+
+    Raises:
+        RequestError: Pictures that are too small for the levels or the taps, or do not fit in
+            memory; a mask of another size than the photograph's, or without white; an aim that
+            leaves nothing to do.
+        WorkError: A loss that is not finite.
     """
     _check(network, photograph, styles, aim, start, levels)
     require_gradient_memory(
