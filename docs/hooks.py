@@ -1,11 +1,14 @@
 """What MkDocs adds to the pages in this folder when it builds the site.
 
-There is a page for each command, whose options come from click itself, and pages for files that
-lie elsewhere in the repository.
+There is a page for each command, whose options come from click itself, a page for each notebook,
+and pages for files that lie elsewhere in the repository.
 """
 
+import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 from mkdocs.config.defaults import MkDocsConfig
@@ -17,6 +20,7 @@ from styletransfer.commands.main import cli as styletransfer
 
 ROOT = Path(__file__).resolve().parent.parent
 GROUPS = {"styletransfer": styletransfer, "interp": interp}
+NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 # Pages made from files outside this folder: their address in the site, by path.
 ELSEWHERE = {
     "benchmarks/RESULTS.md": "results.md",
@@ -29,7 +33,7 @@ EXAMPLE = re.compile(r"<p>Example: (.*?)</p>", re.DOTALL)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """List the commands in the navigation."""
+    """List the commands and the notebooks in the navigation."""
     commands = [
         {program: [{name: _address(program, name)} for name in group.commands]}
         for program, group in GROUPS.items()
@@ -37,6 +41,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     for section in config.nav:
         if "Commands" in section:
             section["Commands"] = commands
+        if "Look inside" in section:
+            section["Look inside"] += [_notebook_address(path) for path in NOTEBOOKS]
     return config
 
 
@@ -48,6 +54,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
             files.append(File.generated(config, _address(program, name), content=page))
     for path, address in ELSEWHERE.items():
         files.append(File.generated(config, address, abs_src_path=str(ROOT / path)))
+    for path in NOTEBOOKS:
+        page = _notebook_page(json.loads(path.read_text(encoding="utf-8")))
+        files.append(File.generated(config, _notebook_address(path), content=page))
     return files
 
 
@@ -85,6 +94,10 @@ def _address(program: str, name: str) -> str:
     return f"commands/{program}/{name}.md"
 
 
+def _notebook_address(path: Path) -> str:
+    return f"notebooks/{path.stem}.md"
+
+
 def _command_page(program: str, name: str, command: click.Command) -> str:
     assert command.callback is not None
     return f"""::: mkdocs-click
@@ -92,3 +105,23 @@ def _command_page(program: str, name: str, command: click.Command) -> str:
     :command: {command.callback.__name__}
     :prog_name: {program} {name}
 """
+
+
+def _notebook_page(notebook: dict[str, Any]) -> str:
+    """Return a notebook as Markdown: its texts, its code, and what the code printed and drew."""
+    return "\n\n".join(part for cell in notebook["cells"] for part in _cell_parts(cell))
+
+
+def _cell_parts(cell: dict[str, Any]) -> Iterator[str]:
+    source = "".join(cell["source"])
+    yield source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```"
+    for output in cell.get("outputs", ()):
+        data = output.get("data", {"text/plain": output.get("text", "")})
+        for kind in ("image/png", "image/jpeg"):
+            if kind in data:
+                encoded = "".join(data[kind]).replace("\n", "")
+                yield f"![What the code draws](data:{kind};base64,{encoded})"
+                break
+        else:
+            if printed := "".join(data["text/plain"]).rstrip():
+                yield f"```text\n{printed}\n```"
