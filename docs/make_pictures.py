@@ -17,6 +17,7 @@ from PIL import Image
 from styletransfer.images import Picture, read_image, write_image
 from styletransfer.inference import Stylizer
 from styletransfer.inference.contact_sheet import contact_sheet
+from styletransfer.video import stylize_frames
 
 IMAGES = Path(__file__).parent / "images"
 SKLEARN = Path(sklearn.__file__).parent / "datasets" / "images"
@@ -27,6 +28,8 @@ HOPPER = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
 FIRST = ("starry_night", "great_wave", "udnie", "edtaonisl", "the_scream")
 SHORT = 400  # short side of the photographs that are painted, in pixels
 QUALITY = 88
+# The film: a pan to the right, in pixels of `china.jpg`.
+FRAMES, PAN, FILM_SIZE = 30, 5, (480, 270)
 
 
 def main() -> None:
@@ -55,6 +58,19 @@ def main() -> None:
         [painted(photo, ["night_cafe"], share)[0] for share in shares] for photo in (china, flower)
     ]
     save("strengths.jpg", contact_sheet([f"strength {share:g}" for share in shares], rows), 1500)
+    film()
+
+
+def film() -> None:
+    """Write a pan over the pagoda, painted, as an animated WebP."""
+    china = read_image(CHINA).rgb
+    width, height = FILM_SIZE
+    top = 40
+    views = (china[top : top + height, PAN * i : PAN * i + width] for i in range(FRAMES))
+    first, *rest = (Image.fromarray(frame) for frame in stylize_frames(views, "starry_night"))
+    name = "film.webp"
+    first.save(IMAGES / name, save_all=True, append_images=rest, duration=80, loop=0, quality=60)
+    print(f"wrote docs/images/{name}")
 
 
 def save(name: str, sheet: Picture, width: int) -> None:

@@ -48,19 +48,6 @@ def odd_reflect_pad(x: Tensor, before: int, after: int) -> Tensor:
     return x
 
 
-def replicate_pad(x: Tensor, before: int, after: int) -> Tensor:
-    """Pad height and width of `x` (N×C×H×W) with the pixels of its border.
-
-    As `torch.nn.functional.pad(mode="replicate")`, in operators that leave an exported graph
-    without a Pad: those between the layers of a network keep it from being run in tiles.
-    """
-    for dim in (2, 3):
-        size = x.shape[dim]
-        index = torch.arange(-before, size + after, device=x.device)
-        x = x.index_select(dim, index.clamp(min=0, max=size - 1))
-    return x
-
-
 def _turned_over(x: Tensor, border: Tensor, index: Tensor, dim: int) -> Tensor:
     mirrored = x.index_select(dim, _mirrored(index, x.shape[dim]))
     return (2 * border - mirrored).clamp(0, 1)

@@ -15,17 +15,15 @@ SIZES = [(1, 1), (1, 7), (2, 3), (5, 4), (31, 33), (64, 50)]
 CELL = 8
 
 
-def surrounded(image: Tensor, before: int, after: int, training: bool) -> Tensor:
-    """The border's pixels in training; in use the mirror image turned over, rows first."""
+def surrounded(image: Tensor, before: int, after: int) -> Tensor:
+    """The mirror image turned over about the value of the border, rows first."""
     x = image.numpy()
     for axis in (2, 3):
         widths = [(before, after) if dim == axis else (0, 0) for dim in range(4)]
         border = np.pad(x, widths, mode="edge")
-        if not training:
-            turned = np.clip(2 * border - np.pad(x, widths, mode="reflect"), 0, 1)
-            turned.swapaxes(0, axis)[before : before + x.shape[axis]] = x.swapaxes(0, axis)
-            border = turned
-        x = border
+        turned = np.clip(2 * border - np.pad(x, widths, mode="reflect"), 0, 1)
+        turned.swapaxes(0, axis)[before : before + x.shape[axis]] = x.swapaxes(0, axis)
+        x = turned
     return torch.from_numpy(x)
 
 
@@ -73,7 +71,7 @@ def reference(network: CoarseToFine, image: Tensor, row: Tensor) -> Tensor:
     blend = row[1:] / strength
     height, width = image.shape[2:]
     far, near = 2 * network.coarse.margin, network.fine.margin
-    wide = surrounded(image, far + near, far + near + 9, network.training)
+    wide = surrounded(image, far + near, far + near + 9)
     draft = plain_stage(network.coarse, F.avg_pool2d(wide, 2), blend).clamp(0, 1)
     close = wide[:, :, far : -far - 6, far : -far - 6]
     painting = plain_stage(network.fine, close, blend, draft)[:, :, :height, :width]
@@ -82,11 +80,8 @@ def reference(network: CoarseToFine, image: Tensor, row: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("height, width", [(33, 50), (3, 1)])
 @pytest.mark.parametrize("row", [(0, 1, 0), (0.2, 0.3, 0.5)])
-@pytest.mark.parametrize("training", [False, True])
-def test_equals_plain_operators(
-    height: int, width: int, row: tuple[float, ...], training: bool
-) -> None:
-    network = randomized("compact").train(training)
+def test_equals_plain_operators(height: int, width: int, row: tuple[float, ...]) -> None:
+    network = randomized("compact")
     image, weights = torch.rand(1, 3, height, width), torch.tensor(row, dtype=torch.float32)
     with torch.no_grad():
         expected = reference(network, image, weights)
@@ -95,13 +90,12 @@ def test_equals_plain_operators(
 
 
 @pytest.mark.parametrize("height, width", [(17, 26), (3, 1)])
-@pytest.mark.parametrize("training", [False, True])
-def test_a_draft_is_the_coarse_stage_alone(height: int, width: int, training: bool) -> None:
-    network = randomized("compact").train(training)
+def test_a_draft_is_the_coarse_stage_alone(height: int, width: int) -> None:
+    network = randomized("compact")
     half, row = torch.rand(1, 3, height, width), torch.tensor([0.0, 0.3, 0.7])
     margin = network.coarse.margin
     with torch.no_grad():
-        padded = surrounded(half, margin, margin + 3, training)
+        padded = surrounded(half, margin, margin + 3)
         expected = plain_stage(network.coarse, padded, row[1:])[:, :, :height, :width].clamp(0, 1)
         assert_close(network.draft(half, row[None]), expected, atol=1e-4, rtol=0)
 
@@ -182,7 +176,7 @@ def test_the_fine_stage_starts_from_the_draft_enlarged() -> None:
     with torch.no_grad():
         network.fine.paint.weight.zero_()
         far, near = 2 * network.coarse.margin, network.fine.margin
-        wide = surrounded(image, far + near, far + near + 9, training=True)
+        wide = surrounded(image, far + near, far + near + 9)
         draft = network.coarse(F.avg_pool2d(wide, 2), row[:, 1:])
         enlarged = F.interpolate(draft, scale_factor=2, mode="bilinear")
         expected = enlarged[:, :, near : near + 40, near : near + 48]
@@ -192,16 +186,15 @@ def test_the_fine_stage_starts_from_the_draft_enlarged() -> None:
 @pytest.mark.usefixtures("pointwise_norms", "no_clamp")
 @pytest.mark.parametrize("height, width", [(40, 36), (29, 51)])
 @pytest.mark.parametrize("kernels", [(3,), (5, 3)])
-@pytest.mark.parametrize("training", [False, True])
 def test_the_border_is_nothing_but_its_padding(
-    height: int, width: int, kernels: tuple[int, ...], training: bool
+    height: int, width: int, kernels: tuple[int, ...]
 ) -> None:
     # No frame for the network to see: the image really padded, and then more, gives the same.
     options = {**SMALL, "coarse_kernels": kernels, "fine_kernels": kernels}
-    network = randomized("compact", **options).train(training)
+    network = randomized("compact", **options)
     image, row = torch.rand(1, 3, height, width), torch.tensor([[0.0, 0.5, 0.5]])
     around = CELL * (network.receptive_field // CELL)  # cells stay what they are
-    amid = surrounded(image, around, around, training)
+    amid = surrounded(image, around, around)
     with torch.no_grad():
         expected = network(amid, row)[:, :, around : around + height, around : around + width]
         scale = expected.abs().max().item()
