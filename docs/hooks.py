@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from latex2mathml.converter import convert
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
@@ -29,6 +30,7 @@ ELSEWHERE = {
     "CONTRIBUTING.md": "contributing.md",
 }
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)")
+FORMULA = re.compile(r"\$\$(?P<own>.+?)\$\$|\$(?P<inner>[^$\n]+)\$", re.DOTALL)
 EXAMPLE = re.compile(r"<p>Example: (.*?)</p>", re.DOTALL)
 
 
@@ -112,9 +114,17 @@ def _notebook_page(notebook: dict[str, Any]) -> str:
     return "\n\n".join(part for cell in notebook["cells"] for part in _cell_parts(cell))
 
 
+def _mathml(formula: re.Match[str]) -> str:
+    """Return a formula of LaTeX as MathML, which browsers draw without a script."""
+    return convert(formula["own"] or formula["inner"], "block" if formula["own"] else "inline")
+
+
 def _cell_parts(cell: dict[str, Any]) -> Iterator[str]:
     source = "".join(cell["source"])
-    yield source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```"
+    if cell["cell_type"] == "markdown":
+        yield FORMULA.sub(_mathml, source)
+        return
+    yield f"```python\n{source}\n```"
     for output in cell.get("outputs", ()):
         data = output.get("data", {"text/plain": output.get("text", "")})
         for kind in ("image/png", "image/jpeg"):
