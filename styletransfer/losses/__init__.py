@@ -1,4 +1,4 @@
-"""What training minimizes: a loss network with named taps, and the losses on them."""
+"""The losses of training: a loss network with named taps, and functions of its features."""
 
 from styletransfer.losses.grid import grid_loss
 from styletransfer.losses.loss_network import LossNetwork, surrounded

@@ -1,7 +1,7 @@
-"""Grid: in flat areas, is there more of the periods 2 and 4 than of those beside them?
+"""The grid loss: it measures checkerboard and line patterns of period 2 and 4 in flat areas.
 
-A network that works at a half or a quarter of the size can leave checkerboards and lines of just
-these periods, which show where the photograph itself has nothing to hide them.
+Networks that work at a half or a quarter of the size can cause such patterns. They are visible
+where the photograph is flat.
 """
 
 import torch
@@ -10,13 +10,13 @@ from torch import Tensor
 
 from styletransfer.losses.perceptual import LUMINANCE
 
-# Side of the areas: a multiple of 4, so that both periods are frequencies of its transform.
+# Side of the areas. In a multiple of 4, both periods are frequencies of the transform.
 SIDE, STEP = 32, 16
-# At most so many areas an image.
+# Greatest number of areas of an image.
 MOST = 24
-# Amplitude of what can't be seen in 8 bits; every frequency counts as having at least that.
+# An amplitude that is invisible in 8 bits. It is added to every frequency.
 INVISIBLE = 0.1 / 255
-# Steps of the transform to the neighbors: beyond the width of the window's own lobe.
+# Distances of the neighbor frequencies; they are outside the main lobe of the window.
 AWAY = (2, 3)
 # Across, down and on both diagonals.
 DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
@@ -24,9 +24,13 @@ PERIODS = (2, 4)
 
 
 def area_spread(image: Tensor) -> Tensor:
-    """Standard deviation of the luminance in areas of 32×32, one every 16 pixels.
+    """Return the standard deviation of the luminance in areas of 32×32, one every 16 pixels.
 
-    N×3×H×W in 0..1 → N×h×w; h or w is 0 where a side is shorter than 32.
+    Args:
+        image: N×3×H×W in 0..1.
+
+    Returns:
+        N×h×w; h or w is 0 if a side is shorter than 32.
     """
     weights = torch.tensor(LUMINANCE, dtype=image.dtype, device=image.device)
     light = torch.einsum("nchw,c->nhw", image, weights)
@@ -36,18 +40,23 @@ def area_spread(image: Tensor) -> Tensor:
 
 
 def spectral_peaks(areas: Tensor) -> Tensor:
-    """Energy at the periods 2 and 4 by that of their neighbors: …×A×C×32×32 → …×2×4.
+    """Return the ratio of the energy at periods 2 and 4 to that at neighbor frequencies.
 
-    By period, and by direction: across, down and on both diagonals. 1 is no grid. Every area has
-    a Hann window. A period is compared with the frequencies before and after it in the same
-    direction, for these have what texture runs that way. The A areas and C channels are averaged.
-    There is no gradient to the neighbors: a grid is not undone by noise beside it.
+    The neighbors have the same direction, because a texture of that direction has energy there
+    too. They get no gradient, so that training does not hide a grid by noise at their frequencies.
+
+    Args:
+        areas: …×A×C×32×32, A areas with C channels. They get a Hann window and are averaged.
+
+    Returns:
+        …×2×4: the ratio by period and by direction (across, down and both diagonals). Without a
+        grid it is 1.
     """
     hann = torch.hann_window(SIDE, dtype=areas.dtype, device=areas.device)
     window = hann[:, None] * hann
     waves = torch.fft.fft2((areas - areas.mean((-2, -1), keepdim=True)) * window)
     energy = (2 / window.sum()) ** 2 * (waves.real**2 + waves.imag**2) + INVISIBLE**2
-    # By its own geometric mean, so that a calm area counts as much as a lively one.
+    # Divided by its geometric mean, so that all areas count equally.
     level = energy.log().mean((-2, -1), keepdim=True).exp().detach()
     energy = (energy / level).mean((-4, -3))
     by_period = [
@@ -58,11 +67,17 @@ def spectral_peaks(areas: Tensor) -> Tensor:
 
 
 def grid_loss(image: Tensor, photograph: Tensor) -> Tensor:
-    """How far the periods 2 and 4 stand out of the spectrum of flat areas: N numbers from 0.
+    """Return how strongly periods 2 and 4 stand out in the spectrum of flat areas.
 
-    The mean over periods and directions of the logarithm of `spectral_peaks`, where it is above
-    0, in the 24 areas where `photograph` is flattest. Both are N×3×H×W in 0..1; an image without
-    room for an area has no grid.
+    This is the mean of the positive part of log `spectral_peaks` over periods and directions, in
+    the 24 areas where the photograph is flattest.
+
+    Args:
+        image: N×3×H×W in 0..1.
+        photograph: N×3×H×W in 0..1.
+
+    Returns:
+        N numbers, 0 or more. They are 0 for images smaller than an area.
     """
     spread = area_spread(photograph).flatten(1)
     if not spread.shape[1]:
@@ -77,6 +92,6 @@ def grid_loss(image: Tensor, photograph: Tensor) -> Tensor:
 def _ratio(energy: Tensor, frequency: int, down: int, across: int) -> Tensor:
     steps = [frequency + sign * away for away in AWAY for sign in (-1, 1)]
     beside = torch.stack([energy[..., down * s % SIDE, across * s % SIDE] for s in steps])
-    # Spectra fall like a power of the frequency: on a logarithmic scale, along a line.
+    # Spectra fall with a power of the frequency, so logarithms are averaged.
     expected = beside.log().mean(0).exp().detach()
     return energy[..., down * frequency % SIDE, across * frequency % SIDE] / expected

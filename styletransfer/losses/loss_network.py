@@ -1,4 +1,4 @@
-"""The loss network: the first layers of a torchvision classifier, read at named taps."""
+"""The loss network: the first layers of a torchvision classifier, with named taps."""
 
 import difflib
 from collections.abc import Iterator, Sequence
@@ -17,31 +17,30 @@ from styletransfer.networks.padding import reflect_pad
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
-# Pixels; two layers of VGG at full size and two at half size look this far.
+# Pixels of padding: the receptive field of two VGG layers at full size and two at half size.
 MARGIN = 8
 
 ARCHITECTURES = ("vgg16", "vgg19", "squeezenet1_0", "squeezenet1_1")
 
 
 class LossNetwork(nn.Module):
-    """VGG16, VGG19 or SqueezeNet up to the deepest tap, frozen, normalization inside.
+    """VGG16, VGG19 or SqueezeNet up to the deepest tap. It is frozen and normalizes its input.
 
-    Taps are the activations after a ReLU: `relu1_1` … `relu5_4` in a VGG; `relu1`, `fire2` …
-    `fire9` in a SqueezeNet; and what a pooling layer makes of them, `pool1` and so on. Only the
-    layers up to the deepest tap are kept and loaded, so a file that holds no more will do.
+    Taps are activations after a ReLU: `relu1_1` … `relu5_4` in a VGG, and `relu1`, `fire2` …
+    `fire9` in a SqueezeNet; or outputs of pooling layers, `pool1` and so on. Layers behind the
+    deepest tap are not kept, and the file of weights does not have to contain them.
 
     Args:
         architecture: One of `ARCHITECTURES`.
-        taps: The names to read.
-        weights: `"default"` for torchvision's download, `"random"` for seeded noise (tests), or the
-            path of a `.safetensors`, `.pth` or `.pt` file in torchvision's layout.
-        pooling: `"average"` puts it in the place of each max pooling, as Gatys et al. 2015 do;
-            the gradient is then smoother.
+        taps: Names of the taps.
+        weights: "default" for torchvision's download, "random" for seeded noise (in tests), or the
+            path of a `.safetensors`, `.pth` or `.pt` file with torchvision's names.
+        pooling: "average" replaces each max pooling, as in Gatys et al. 2015, for a smoother
+            gradient.
 
     Raises:
-        RequestError: An unknown architecture or tap, or no tap.
-        WeightsError: A file of weights that is missing or damaged, that lacks a layer, or that has
-            it in another shape.
+        RequestError: The architecture or a tap is unknown, or there is no tap.
+        WeightsError: The file of weights is missing or damaged, or lacks a layer.
     """
 
     mean: Tensor
@@ -61,9 +60,9 @@ class LossNetwork(nn.Module):
                 f"no loss network is called {architecture!r}; there are {', '.join(ARCHITECTURES)}"
             )
         state = None if weights in ("default", "random") else read_weights(Path(weights))
-        # The whole classifier takes memory, and time to initialize: without need, it stays a plan.
+        # On the device "meta" the classifier takes no memory and no time to initialize.
         place = nullcontext() if weights == "default" else torch.device("meta")
-        # The generator of whoever builds a loss network is left alone.
+        # The state of the global random generator does not change.
         with torch.random.fork_rng(devices=[]), place:
             whole = _features(architecture, download=weights == "default")
         positions = dict(_tap_positions(whole))
@@ -90,12 +89,20 @@ class LossNetwork(nn.Module):
             self._randomize()
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
-        # On a CPU, convolutions in this order take less time, and Gram matrices far less.
+        # On a CPU, convolutions are faster in this order, and Gram matrices much faster.
         self.to(memory_format=torch.channels_last)
         self.eval().requires_grad_(False)
 
     def forward(self, image: Tensor, deepest: str | None = None) -> dict[str, Tensor]:
-        """Features of `image` (N×3×H×W in 0..1), by tap; `deepest` stops after that tap."""
+        """Compute the features at the taps.
+
+        Args:
+            image: N×3×H×W in 0..1.
+            deepest: Tap after which to stop; None for the last.
+
+        Returns:
+            The features by tap.
+        """
         features = {}
         x = (image - self.mean) / self.std
         for position, layer in enumerate(self.layers):
@@ -120,15 +127,15 @@ class LossNetwork(nn.Module):
         missing = [name for name in wanted if name not in state]
         if missing:
             raise WeightsError(
-                f"{source} lacks {missing[0]}, which the deepest tap needs; name shallower "
-                "taps, or give a file that has it"
+                f"{source} lacks {missing[0]}, which the deepest tap needs; name shallower taps, "
+                "or give a file that has it"
             )
         self.layers.to_empty(device=torch.get_default_device())
         for key, own in zip(wanted, self.layers.state_dict().values(), strict=True):
             if state[key].shape != own.shape:
                 raise WeightsError(
-                    f"{source} holds {key} of shape {list(state[key].shape)}, where "
-                    f"{list(own.shape)} is needed; is it of another architecture?"
+                    f"{source} contains {key} with the shape {list(state[key].shape)}, not "
+                    f"{list(own.shape)}; give a file of the right architecture"
                 )
         self.layers.load_state_dict({name: state[key] for key, name in wanted.items()})
 
@@ -138,7 +145,7 @@ def _features(architecture: str, *, download: bool) -> nn.Sequential:
         weights = "DEFAULT" if download else None
         whole: nn.Sequential = getattr(torchvision.models, architecture)(weights=weights).features
         return whole
-    # No network, no room for the file, or bytes that are not those that were expected.
+    # No network connection, a full disk, or a damaged download.
     except (OSError, RuntimeError) as error:
         raise WeightsError(
             f"the weights of {architecture} cannot be downloaded ({error}); give a file of weights"
@@ -146,16 +153,16 @@ def _features(architecture: str, *, download: bool) -> nn.Sequential:
 
 
 def surrounded(image: Tensor) -> Tensor:
-    """Mirror `image`, N×3×H×W, by 8 pixels beyond each border: N×3×(H+16)×(W+16).
+    """Pad `image`, N×3×H×W, by a reflection of 8 pixels: N×3×(H+16)×(W+16).
 
-    A loss network pads with zeros, which are the gray of the mean of ImageNet. To it, a picture
-    ends at a wall of gray. No painting has that edge, and no network should paint for it.
+    A loss network pads with zeros, which stand for the mean gray of ImageNet. It would see an edge
+    between the picture and this gray, and a network trained with it would paint a frame.
     """
     return reflect_pad(image, MARGIN, MARGIN)
 
 
 def _tap_positions(features: nn.Sequential) -> Iterator[tuple[str, int]]:
-    """The name of each tap of a torchvision `features`, with its index there."""
+    """Yield the name and the index of each tap in the `features` of a torchvision model."""
     block, layer, fire = 1, 0, 1
     for position, module in enumerate(features):
         if isinstance(module, nn.MaxPool2d):

@@ -1,9 +1,11 @@
-"""What training minimizes: the one place where the losses become a total.
+"""The objective of training: the losses of a picture and their weighted sum.
 
-Style is compared at several scales: the picture as it is, averaged 2× and averaged 4×, each with
-the painting averaged alike. The same taps see twice and four times as far there, so large forms
-count as well as brush marks. Snelgrove 2017, "High-Resolution Multi-Scale Neural Texture
-Synthesis".
+Style is compared at several scales: at full size, and averaged over cells of 2×2 and 4×4 pixels,
+the painting as well as the picture. There the taps have twice and four times the receptive field,
+so large shapes count as well as brush marks.
+
+Reference:
+    Snelgrove 2017, High-Resolution Multi-Scale Neural Texture Synthesis.
 """
 
 import math
@@ -25,27 +27,32 @@ from styletransfer.losses.perceptual import (
     total_variation,
 )
 
-# Pixels that two poolings of a loss network leave something of.
+# Least side in pixels for two pooling layers of a loss network.
 LEAST = 4
 
-# Gram matrices S×C×C of S paintings, by scale and tap.
+# Gram matrices of S paintings, S×C×C, by scale and tap.
 StyleTargets = Mapping[int, Mapping[str, Tensor]]
 
 
 @dataclass(frozen=True)
 class Objective:
-    """The loss network, where it is read, and the weights of the losses in the total.
+    """The loss network, its taps, and the weights of the losses.
 
     Args:
         loss_network: Architecture of the loss network.
-        style_taps: Taps of the style loss, which is their mean.
+        style_taps: Taps of the style loss, which is the mean over them.
         content_tap: Tap of the content loss.
         scales: Factors by which pictures and paintings are averaged for the style loss, which is
-            the mean over them too. Powers of 2, ascending.
-        painting_size: Short side of the paintings in pixels, before averaging. It decides the
+            the mean over them as well. They are powers of 2, ascending.
+        painting_size: Short side of the paintings in pixels, before averaging. It controls the
             size of the brush marks.
-        style_weight, content_weight, tone_weight, tv_weight, grid_weight, stability_weight:
-            Weights of the losses. A loss of weight 0 is not computed.
+        style_weight: Weight of the style loss.
+        content_weight: Weight of the content loss.
+        tone_weight: Weight of the tone loss. This loss and the next ones are not computed if their
+            weight is 0.
+        tv_weight: Weight of the total variation.
+        grid_weight: Weight of the grid loss.
+        stability_weight: Weight of the stability loss.
     """
 
     loss_network: str = "vgg19"
@@ -62,30 +69,32 @@ class Objective:
 
     @property
     def taps(self) -> list[str]:
-        """All taps whose loss counts, each once."""
+        """The taps of all losses whose weight is not 0."""
         style = self.style_taps if self.style_weight else ()
         content = (self.content_tap,) if self.content_weight else ()
         return list(dict.fromkeys((*style, *content)))
 
     def weight(self, loss: str) -> float:
-        """Weight of the loss called `loss`, such as "style"; 0 for one that only informs."""
+        """Return the weight of a loss such as "style"; 0 for one that is only reported."""
         return float(getattr(self, f"{loss}_weight", 0.0))
 
     def total(self, losses: Mapping[str, Tensor]) -> Tensor:
-        """The weighted sum of `losses`, by name; each holds one number a sample."""
+        """Return the weighted sum of losses, which have one number per sample."""
         return torch.stack([self.weight(name) * value for name, value in losses.items()]).sum(0)
 
     def as_entry(self) -> dict[str, Any]:
-        """Plain types, for a checkpoint."""
+        """Return the objective in plain types, for a checkpoint."""
         lists = {"style_taps": list(self.style_taps), "scales": list(self.scales)}
         return {**asdict(self), **lists}
 
     @classmethod
     def from_entry(cls, entry: Mapping[str, Any]) -> "Objective":
-        """Undo `as_entry`.
+        """Return the objective for what `as_entry` returned.
 
         Raises:
-            KeyError, TypeError, ValueError: An entry that `as_entry` did not write.
+            KeyError: A key is missing.
+            TypeError: A key is unknown, or a value has the wrong type.
+            ValueError: A number is out of range.
         """
         tuples = {name: tuple(entry[name]) for name in ("style_taps", "scales")}
         found = cls(**{**entry, **tuples})
@@ -102,11 +111,11 @@ class Objective:
 
 
 class Critic:
-    """Compares pictures with photographs and paintings, by one objective and its loss network.
+    """Compute the losses of an objective with its loss network.
 
     Args:
-        objective: What counts.
-        loss_network: Has the taps of `objective`.
+        objective: The objective.
+        loss_network: A loss network with the taps of the objective.
     """
 
     def __init__(self, objective: Objective, loss_network: LossNetwork) -> None:
@@ -114,7 +123,11 @@ class Critic:
         self.loss_network = loss_network
 
     def style_targets(self, paintings: Sequence[Tensor]) -> StyleTargets:
-        """Gram matrices of `paintings`, each 1×3×H×W in 0..1 of short side `painting_size`."""
+        """Return the Gram matrices of paintings by scale and tap.
+
+        Args:
+            paintings: Images 1×3×H×W in 0..1 with a short side of `painting_size`.
+        """
         taps, place = self.objective.style_taps, self.loss_network.mean.device
         targets: dict[int, dict[str, Tensor]] = {}
         for scale in self.objective.scales:
@@ -129,17 +142,19 @@ class Critic:
         return targets
 
     def content_target(self, photograph: Tensor) -> Tensor:
-        """Features of `photograph`, N×3×H×W in 0..1, at the content tap."""
+        """Return the features of `photograph`, N×3×H×W in 0..1, at the content tap."""
         tap = self.objective.content_tap
         with torch.no_grad():
             features: dict[str, Tensor] = self.loss_network(surrounded(photograph), deepest=tap)
         return features[tap]
 
     def features(self, picture: Tensor, size: int = 1) -> dict[int, dict[str, Tensor]]:
-        """What the loss network sees in `picture`, N×3×H×W in 0..1, by scale and tap.
+        """Return the features of a picture by scale and tap.
 
-        `size` is by what factor it is smaller than the picture that is meant; scales below it are
-        left out.
+        Args:
+            picture: N×3×H×W in 0..1.
+            size: Factor by which the picture is smaller than at full size. Scales below it are
+                left out.
         """
         return {
             scale: self.loss_network(surrounded(averaged(picture, scale // size)))
@@ -155,14 +170,14 @@ class Critic:
         content: Tensor | None = None,
         size: int = 1,
     ) -> dict[str, Tensor]:
-        """The losses of `picture`, N×3×H×W in 0..1: N numbers by name; see `Objective.total`.
+        """Return the losses of a picture by name, N numbers each; see `Objective.total`.
 
         Args:
-            picture: What a network painted.
-            photograph: What it was painted from, of the same shape.
-            targets: Those of the painting of each sample, N×C×C, by scale and tap.
-            content: The content target of `photograph`, where it is known already.
-            size: By what factor both are smaller than the picture that is meant.
+            picture: The output of a network, N×3×H×W in 0..1.
+            photograph: Its input, N×3×H×W in 0..1.
+            targets: Gram matrices of the painting of each sample, N×C×C, by scale and tap.
+            content: The content target of `photograph`; None computes it.
+            size: Factor by which both are smaller than at full size.
         """
         aim = self.objective
         if content is None:
@@ -186,9 +201,9 @@ class Critic:
 
 
 def averaged(image: Tensor, factor: int) -> Tensor:
-    """`image`, N×3×H×W, averaged over cells of `factor`² pixels.
+    """Average `image`, N×3×H×W, over cells of `factor`×`factor` pixels.
 
-    A side is averaged no further than to `LEAST` pixels.
+    A side does not become shorter than `LEAST` pixels.
     """
     if factor == 1:
         return image

@@ -1,6 +1,6 @@
-"""The losses: plain functions of features and of images, one number a sample.
+"""The losses: functions of features and images that return one number per sample.
 
-They are relative, so that a weight means the same for every loss network, layer and size.
+They are relative, so that a weight has the same effect for every loss network, layer and size.
 """
 
 from typing import Any
@@ -10,24 +10,31 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-# Rec. 709, of the primaries that sRGB has.
+# Rec. 709, which has the same primaries as sRGB.
 LUMINANCE = (0.2126, 0.7152, 0.0722)
 
 
 def gram_matrix(features: Tensor) -> Tensor:
-    """G = F·Fᵀ/(H·W) of N×C×H×W features: N×C×C, float32 whatever the precision of `features`.
+    """Return the Gram matrices G = F·Fᵀ/(H·W) of features.
 
-    Gatys, Ecker and Bethge 2016, "Image Style Transfer Using Convolutional Neural Networks".
+    Args:
+        features: N×C×H×W, in any precision.
+
+    Returns:
+        float32 N×C×C.
+
+    Reference:
+        Gatys, Ecker and Bethge 2016, Image Style Transfer Using Convolutional Neural Networks.
     """
     gram: Tensor = _Gram.apply(features)
     return gram
 
 
 class _Gram(torch.autograd.Function):
-    """G, with a gradient of one product instead of autograd's two.
+    """The Gram matrix, whose gradient needs one product where autograd needs two.
 
-    Channels come last in the products, as they lie in the features of a `LossNetwork`: any other
-    order copies maps of hundreds of megabytes, and takes longer than the network itself.
+    Channels come last in the products, as in the memory of the features of a `LossNetwork`. Another
+    order would copy hundreds of megabytes, and take longer than the network itself.
     """
 
     @staticmethod
@@ -36,7 +43,7 @@ class _Gram(torch.autograd.Function):
         flat = features.permute(0, 2, 3, 1).reshape(n, h * w, c)
         ctx.save_for_backward(flat)
         ctx.shape = features.shape
-        # Half precision overflows in this sum, so autocast must not choose it.
+        # This sum overflows in float16, so autocast must not choose it.
         with torch.autocast(features.device.type, enabled=False):
             flat = flat.float()
             return flat.transpose(1, 2) @ flat / (h * w)
@@ -47,7 +54,7 @@ class _Gram(torch.autograd.Function):
         (flat,), (grad,) = ctx.saved_tensors, grads
         n, c, h, w = ctx.shape
         both = (grad + grad.transpose(1, 2)) / (h * w)
-        # bfloat16 has the range of float32; in float16 these small numbers would vanish.
+        # These small numbers would be 0 in float16. bfloat16 has the range of float32.
         precision = flat.dtype if flat.dtype == torch.bfloat16 else torch.float32
         with torch.autocast(flat.device.type, enabled=False):
             result: Tensor = flat.to(precision) @ both.to(precision)
@@ -55,17 +62,20 @@ class _Gram(torch.autograd.Function):
 
 
 def content_loss(features: Tensor, target: Tensor) -> Tensor:
-    """‖features − target‖² / ‖target‖² for each sample of two N×C×H×W tensors: N numbers.
+    """Return ‖features − target‖² / ‖target‖² for each sample of two N×C×H×W tensors.
 
-    Johnson, Alahi and Fei-Fei 2016, "Perceptual Losses for Real-Time Style Transfer".
+    Reference:
+        Johnson, Alahi and Fei-Fei 2016, Perceptual Losses for Real-Time Style Transfer.
     """
     return _relative_squared_error(features, target)
 
 
 def style_loss(grams: dict[str, Tensor], targets: dict[str, Tensor]) -> Tensor:
-    """The mean over taps of ‖G − G_s‖²_F / ‖G_s‖²_F for each sample: N numbers.
+    """Return the mean over taps of ‖G − G_s‖²_F / ‖G_s‖²_F for each sample.
 
-    Both hold an N×C×C Gram matrix a tap; `targets` decides which taps count.
+    Args:
+        grams: Gram matrices G of a picture by tap, N×C×C.
+        targets: Gram matrices G_s of paintings, N×C×C, for the taps that count.
     """
     return torch.stack(
         [_relative_squared_error(grams[tap], target) for tap, target in targets.items()]
@@ -73,9 +83,10 @@ def style_loss(grams: dict[str, Tensor], targets: dict[str, Tensor]) -> Tensor:
 
 
 def total_variation(image: Tensor) -> Tensor:
-    """Mean absolute difference of neighboring pixels, down plus across: N numbers.
+    """Return the mean absolute difference of neighbor pixels, down plus across.
 
-    `image` is N×C×H×W; a side of one pixel adds nothing.
+    Args:
+        image: N×C×H×W. A side of one pixel adds nothing.
     """
     total = image.new_zeros(len(image), dtype=torch.float32)
     for dim in (2, 3):
@@ -85,10 +96,18 @@ def total_variation(image: Tensor) -> Tensor:
 
 
 def tone_loss(image: Tensor, target: Tensor, window: int = 32) -> Tensor:
-    """1 − the correlation of the two images' luminance, averaged over windows: N numbers, 0..2.
+    """Return 1 − the correlation of the luminance of two images, averaged over windows.
 
-    Keeps what is bright brighter than what is dark, and leaves brightness, contrast and color
-    to the style. Both are N×3×H×W in 0..1; `window` is in pixels, a quarter of it the step.
+    The loss keeps bright areas brighter than dark ones. It does not restrict brightness, contrast
+    and color.
+
+    Args:
+        image: N×3×H×W in 0..1.
+        target: N×3×H×W in 0..1.
+        window: Side of the windows in pixels. Their distance is a quarter of it.
+
+    Returns:
+        N numbers in 0..2.
     """
     side = min(window, *image.shape[2:])
     weights = torch.tensor(LUMINANCE, device=image.device).view(1, 3, 1, 1)
@@ -98,7 +117,7 @@ def tone_loss(image: Tensor, target: Tensor, window: int = 32) -> Tensor:
         flat = F.avg_pool2d(luminance, side, max(side // 4, 1)).flatten(1)
         return flat - flat.mean(1, keepdim=True)
 
-    # A flat target has no tones to keep: then the correlation counts as 0, without gradient.
+    # For a flat target the correlation is 0, without a gradient.
     return 1 - F.cosine_similarity(tones(image), tones(target), dim=1, eps=1e-4)
 
 

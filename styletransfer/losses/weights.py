@@ -1,6 +1,7 @@
-"""Reading a file of weights, or saying why it cannot be read."""
+"""Read a file of weights."""
 
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -10,17 +11,15 @@ from styletransfer.errors import WeightsError
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read the tensors of a `.safetensors`, `.pth` or `.pt` file, by name.
-
-    No pickled code is run.
+    """Read the tensors of a `.safetensors`, `.pth` or `.pt` file by name, without running code.
 
     Raises:
-        WeightsError: The file is missing, damaged, or holds something else than tensors.
+        WeightsError: The file is missing or damaged, or contains something else than tensors.
     """
     if not path.is_file():
         raise WeightsError(
-            f"{path}: no such file of weights; give a .safetensors or .pth file in torchvision's "
-            "layout, or 'default' to download torchvision's"
+            f"{path}: no such file of weights; give a .safetensors or .pth file with torchvision's "
+            "names, or 'default' to download torchvision's weights"
         )
     try:
         if path.suffix == ".safetensors":
@@ -29,15 +28,17 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             state: Any = load_file(path)
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
-    # The readers answer damaged bytes with almost any exception there is.
+    # For damaged bytes the readers may raise any exception.
     except Exception as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        if isinstance(error, UnpicklingError):  # its text is advice for programmers
+            reason = "it is damaged, or contains other objects than tensors"
         raise WeightsError(
-            f"{path}: not a file of weights that can be read ({reason}); get it again"
+            f"{path}: this file of weights cannot be read ({reason}); download it again"
         ) from error
-    # A checkpoint of Lightning and its like.
+    # As in a checkpoint of Lightning.
     state = state.get("state_dict", state) if isinstance(state, dict) else state
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise WeightsError(f"{path}: holds something else than a state dict; save only that")
+        raise WeightsError(f"{path}: this is not a state dict; save only the state dict")
     tensors: dict[str, Tensor] = state
     return tensors

@@ -1,4 +1,4 @@
-"""The feed-forward networks, each a map (image, style_weights) → stylized."""
+"""The style networks: each maps (image, style_weights) to a stylized image."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from styletransfer.networks.coarse_to_fine import CoarseToFine
 from styletransfer.networks.johnson import Johnson
 from styletransfer.networks.style_network import StyleNetwork
 
-# The widths with which the coarse-to-fine network takes no longer than `johnson` on a GPU.
+# With these widths, the coarse-to-fine network is as fast as `johnson` on a GPU.
 LARGE = {
     "coarse_channels": 256,
     "coarse_hidden": 512,
@@ -25,15 +25,15 @@ __all__ = ["NETWORKS", "CoarseToFine", "Johnson", "StyleNetwork", "build_network
 
 
 def build_network(name: str, styles: int, **options: Any) -> StyleNetwork:
-    """Build the network called `name` for `styles` styles, the identity (style 0) counted.
+    """Build a style network.
 
     Args:
         name: "compact" for a CPU, "large" for a GPU, or "johnson", the published reference.
-        styles: S, at least 2 where the identity needs no training.
-        options: Further arguments of the network's class, in place of those that the name gives.
+        styles: Number of styles, including style 0, the identity.
+        options: Arguments of the network's class, instead of those of `name`.
 
     Raises:
-        ValueError: There is no network of that name, or no such number of styles.
+        ValueError: The name is unknown, or the number of styles is too small.
     """
     if name not in NETWORKS:
         raise ValueError(f"no network is called {name!r}; there are {', '.join(NETWORKS)}")

@@ -1,4 +1,4 @@
-"""A clamp to 0..1 that training can leave again."""
+"""A clamp to 0..1 whose gradient lets values return to that range."""
 
 from typing import Any
 
@@ -21,9 +21,9 @@ class _ClampUnit(torch.autograd.Function):
 
 
 def clamp_unit(x: Tensor) -> Tensor:
-    """Clamp to 0..1; gradients pass unless descent along them would lead further outside.
+    """Clamp to 0..1, with a gradient outside unless a descent step would go further outside.
 
-    A plain clamp has no gradient outside 0..1, so a pixel once burnt out stays so.
+    A plain clamp has no gradient outside 0..1, so training could not change a saturated pixel.
     """
     if torch.is_grad_enabled() and x.requires_grad:
         return _ClampUnit.apply(x)  # type: ignore[no-any-return]

@@ -1,28 +1,31 @@
-"""Our network: a coarse stage drafts the painting at half size, a fine stage revises it.
+"""The network of the gallery: a coarse stage drafts the painting, and a fine stage revises it.
 
-Lin et al. 2021, "Drafting and Revision: Laplacian Pyramid Network for Fast High-Quality Artistic
-Style Transfer". The draft has the planes and the large forms; it is trained first and alone, on
-half the size, where a step costs little. The revision sees the photograph and the draft. It adds
+The draft has half the size, and shows the planes and the large shapes. It is trained first and
+alone, when a step takes little time. The revision sees the photograph and the draft, and adds
 edges and brush marks.
 
-What makes it fast, and free of a grid:
+The design makes the network fast and prevents grid patterns:
 
-- **The image is padded once, and every convolution after that is "valid".** Each output pixel is
-  the same function of its surroundings wherever it lies, and no padding between the layers takes
-  time. The padding is an odd reflection, in training too: most of what the norms of a small crop
-  see is padding, so it must look like the surroundings that the pixels of a large picture have. A
-  network that had learned on repeated pixels of the border painted a style loss a third higher.
+- **The image is padded once, and no convolution pads.** So each output pixel is the same function
+  of its neighborhood at every position, and no time is spent on padding between layers. The
+  padding is an odd reflection, in training as well. The norms of a small crop see mostly padding,
+  so the padding must resemble the rest of a large picture. A network that was trained with repeated
+  border pixels had a style loss a third higher.
 - **Each stage works at a quarter of its size**, in blocks of a depthwise convolution, a norm and
-  two pointwise convolutions. The norm stands where there are few channels. The depthwise
-  convolution is part of the residual path, so that nothing is cropped for the sum.
+  two pointwise convolutions. The norm is where there are few channels. The depthwise convolution
+  is on the residual path, so nothing must be cropped for the sum.
 - **The last convolution of a stage runs at half of its size**: see `UpsampleConv2d`.
 - **The upsampling before it is bilinear, with symmetric kernels**: see `UpsampleDepthwise2d`.
-- **A skip connection brings the maps of a stage's first convolution to its last one.** Fine detail
-  need not pass through a quarter of the size.
+- **A skip connection leads from the first convolution of a stage to its last one**, so fine detail
+  does not have to pass through a quarter of the size.
 
 Style 0, the identity, has no parameters. With style weights w, the strength is f = 1 − w₀, and the
-paintings are blended by w_s/f. The output is w₀·image + f·painting: it is linear in the strength,
+paintings are blended by w_s/f. The output is w₀·image + f·painting. It is linear in the strength,
 and w₀ = 1 returns the image itself.
+
+Reference:
+    Lin et al. 2021, Drafting and Revision: Laplacian Pyramid Network for Fast High-Quality
+    Artistic Style Transfer.
 """
 
 from collections.abc import Sequence
@@ -40,18 +43,18 @@ from styletransfer.networks.upsampling import UpsampleConv2d, UpsampleDepthwise2
 
 
 class SeparableBlock(nn.Module):
-    """y = depthwise(x), smaller by the kernel; y + narrow(ReLU(widen(norm(y))))."""
+    """A residual block: y = depthwise(x), then y + narrow(ReLU(widen(norm(y))))."""
 
     def __init__(self, channels: int, hidden: int, kernel: int, paintings: int) -> None:
         super().__init__()
         self.depthwise = nn.Conv2d(channels, channels, kernel, groups=channels, bias=False)
-        # It is the residual path too, so it starts near the identity.
+        # It is on the residual path, so it starts near the identity.
         nn.init.normal_(self.depthwise.weight, std=0.2 / kernel)
         with torch.no_grad():
             self.depthwise.weight[:, :, kernel // 2, kernel // 2] += 1
         self.norm = ConditionalInstanceNorm2d(channels, paintings)
         self.widen = nn.Conv2d(channels, hidden, 1)
-        # No bias: the norms that follow would take it away again.
+        # No bias, because the next norm would remove it.
         self.narrow = nn.Conv2d(hidden, channels, 1, bias=False)
 
     def forward(self, x: Tensor, blend: Tensor) -> Tensor:
@@ -61,7 +64,7 @@ class SeparableBlock(nn.Module):
 
 
 class Stage(nn.Module):
-    """Half the size, a quarter, the blocks, and back, without padding.
+    """A stage: two strided convolutions, blocks at a quarter of the size, and upsampling.
 
     Args:
         paintings: Number of paintings.
@@ -69,9 +72,9 @@ class Stage(nn.Module):
         hidden: Channels inside the blocks.
         stem: Channels of the first convolution.
         head: Channels of the maps at half size, before the last convolution.
-        kernels: Side of the depthwise convolution of each block, odd and at least 3.
-        revises: Whether the stage also takes a draft at half of its size, and returns what is to
-            be added to it, at full size.
+        kernels: Kernel size of the depthwise convolution of each block, odd and at least 3.
+        revises: Whether the stage also takes a draft at half of its size, and adds its change to
+            the enlarged draft.
     """
 
     def __init__(
@@ -85,7 +88,7 @@ class Stage(nn.Module):
         revises: bool = False,
     ) -> None:
         super().__init__()
-        # An even kernel, so that the pixels of the output lie exactly on those of the input.
+        # An even kernel, so that the pixels of the output are aligned with those of the input.
         self.stem = nn.Conv2d(3, stem, 4, stride=2)
         self.shrink = nn.Conv2d(stem, channels, 3, stride=2)
         self.blocks = nn.ModuleList(
@@ -100,22 +103,28 @@ class Stage(nn.Module):
         self.paint = UpsampleConv2d(head, 3)
         self.tint = nn.Parameter(torch.full((paintings, 3), 0.0 if revises else 0.5))
         if revises:
-            # Even, as the stem's kernel is: so both lie between the same pixels.
+            # Even like the kernel of the stem, so that both are centered between the same pixels.
             self.draft_stem = nn.Conv2d(3, stem, 2, bias=False)
             self.enlarge = UpsampleConv2d(3, 3)
             self.enlarge.start_bilinear()
-            # The revision starts from the draft as it is, nearly.
+            # At first, the revision nearly returns the draft.
             with torch.no_grad():
                 self.paint.weight.mul_(0.05)
-        # How far each layer looks beyond its own pixel, in pixels of the input: 2 for the two
-        # strided ones together, 4 for `grow`, 2 for `paint`.
+        # Padding that the layers need on each side, in pixels of the input: 2 for the two strided
+        # convolutions together, 4 for `grow`, 2 for `paint`, and that of the blocks.
         self.margin = 8 + 4 * sum(kernel // 2 for kernel in kernels)
 
     def forward(self, padded: Tensor, blend: Tensor, draft: Tensor | None = None) -> Tensor:
-        """Paint `padded`, the photograph with `margin` more pixels before it and 3 more behind.
+        """Paint a padded photograph.
 
-        `draft` is half the size of `padded`. The result has a few rows and columns too many at
-        its end.
+        Args:
+            padded: The photograph, N×3×H×W, with `margin` more pixels before it and `margin` + 3
+                or more behind it.
+            blend: Shares of the paintings, N×(S−1).
+            draft: The draft, half the size of `padded`, if the stage revises.
+
+        Returns:
+            The painting, which may have some extra rows and columns at its end.
         """
         fine = self.stem(padded)
         if draft is not None:
@@ -125,7 +134,7 @@ class Stage(nn.Module):
         for block in self.blocks:
             y = block(y, blend)
         y = self.grow(self.reduce_norm(self.reduce(y), blend))
-        # Where the first pixel of y lies in the maps of `stem`.
+        # Position of the first pixel of y in the maps of `stem`.
         start = self.margin // 2 - 2
         gain = (blend @ self.skip_gain)[:, :, None, None]
         y = F.relu(y + self.skip(gain * crop(fine, y, start)))
@@ -139,13 +148,18 @@ class CoarseToFine(StyleNetwork):
     """The network of the gallery; see the module's text.
 
     Args:
-        styles: S, the identity counted, so at least 2.
-        coarse_channels, coarse_hidden, coarse_kernels: Widths and kernels of the coarse stage.
-        fine_channels, fine_hidden, fine_kernels: Widths and kernels of the fine stage.
-        stem, head: Channels of the first maps and of the last ones of either stage.
+        styles: Number of styles, including the identity; at least 2.
+        coarse_channels: Channels of the coarse stage; see `Stage`.
+        coarse_hidden: Channels inside the blocks of the coarse stage.
+        coarse_kernels: Kernel sizes of the blocks of the coarse stage.
+        fine_channels: Channels of the fine stage.
+        fine_hidden: Channels inside the blocks of the fine stage.
+        fine_kernels: Kernel sizes of the blocks of the fine stage.
+        stem: Channels of the first convolution of both stages.
+        head: Channels before the last convolution of both stages.
 
     Raises:
-        ValueError: Fewer than two styles, or a kernel that is even or smaller than 3.
+        ValueError: There are fewer than two styles, or a kernel is even or smaller than 3.
     """
 
     exact_identity = True
@@ -184,22 +198,22 @@ class CoarseToFine(StyleNetwork):
         self.fine = Stage(
             paintings, fine_channels, fine_hidden, stem, head, fine_kernels, revises=True
         )
-        # The 8×8 pixels of one pixel at an eighth of the size see the same square.
+        # The 8×8 pixels of one pixel at an eighth of the size depend on the same square.
         self.receptive_field = 2 * (self.fine.margin + 2 * self.coarse.margin) + 8
 
     def forward(self, image: Tensor, style_weights: Tensor) -> Tensor:
         strength, blend = _strength_and_blend(style_weights)
         far = 2 * self.coarse.margin
         near = self.fine.margin
-        # More at the end, so that the strides lose no pixel, whatever the size: 3 for the fine
-        # stage, and 3 at half size for the coarse one.
+        # More at the end, so that the strides lose no pixel for any size: 3 for the fine stage, and
+        # 3 at half size for the coarse stage.
         wide = odd_reflect_pad(image, far + near, far + near + 9)
         draft = clamp_unit(self.coarse(F.avg_pool2d(wide, 2), blend))
         painting = crop(self.fine(inner(wide, far, far + 6), blend, draft), image)
         return clamp_unit(style_weights[:, :1, None, None] * image + strength * painting)
 
     def draft(self, image: Tensor, style_weights: Tensor) -> Tensor:
-        """Paint `image`, which is half the size of the photograph, with the coarse stage alone."""
+        """Paint `image`, half the size of the photograph, with the coarse stage only."""
         strength, blend = _strength_and_blend(style_weights)
         padded = odd_reflect_pad(image, self.coarse.margin, self.coarse.margin + 3)
         draft = clamp_unit(crop(self.coarse(padded, blend), image))
@@ -207,6 +221,6 @@ class CoarseToFine(StyleNetwork):
 
 
 def _strength_and_blend(style_weights: Tensor) -> tuple[Tensor, Tensor]:
-    """The strength, N×1×1×1, and the paintings' shares, N×(S−1), of style rows N×S."""
+    """Return the strength, N×1×1×1, and the shares of the paintings, N×(S−1)."""
     strength = style_weights[:, 1:].sum(1, keepdim=True)
     return strength[:, :, None, None], style_weights[:, 1:] / strength.clamp(min=1e-6)

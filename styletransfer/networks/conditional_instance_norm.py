@@ -1,4 +1,4 @@
-"""Conditional instance normalization: one γ and β a style, chosen or blended by weights."""
+"""Conditional instance normalization: each style has its own γ and β."""
 
 from typing import Any
 
@@ -9,15 +9,20 @@ from torch import Tensor, nn
 class ConditionalInstanceNorm2d(nn.Module):
     """Instance norm whose scale and shift are `style_weights @ γ` and `style_weights @ β`.
 
-    Dumoulin, Shlens and Kudlur 2017, "A Learned Representation For Artistic Style".
-    `weight` (γ) and `bias` (β) are S×C. A file that holds them as C numbers, as a plain
-    `InstanceNorm2d` does, loads into a layer of one style; the deprecated `running_mean`,
-    `running_var` and `num_batches_tracked` entries of old files are ignored.
+    `weight` (γ) and `bias` (β) are S×C. The state of a plain `InstanceNorm2d`, where they have C
+    numbers, can be loaded into a layer of one style. The entries `running_mean`, `running_var` and
+    `num_batches_tracked` of old files are ignored.
 
     Args:
-        channels: C.
-        styles: S, at least 1.
-        eps: Added to the variance.
+        channels: Number of channels, C.
+        styles: Number of styles, S, at least 1.
+        eps: Value that is added to the variance.
+
+    Raises:
+        ValueError: There is no style.
+
+    Reference:
+        Dumoulin, Shlens and Kudlur 2017, A Learned Representation For Artistic Style.
     """
 
     def __init__(self, channels: int, styles: int, eps: float = 1e-5) -> None:
@@ -29,26 +34,26 @@ class ConditionalInstanceNorm2d(nn.Module):
         self.bias = nn.Parameter(torch.zeros(styles, channels))
 
     def forward(self, x: Tensor, style_weights: Tensor) -> Tensor:
-        """Normalize each channel of each sample of `x` (N×C×H×W); `style_weights` is N×S.
+        """Normalize each channel of each sample of `x` (N×C×H×W) with style rows N×S.
 
-        Statistics are float32 whatever the precision of `x`, which the result has again.
+        The statistics are float32 for any precision of `x`. The result has the precision of `x`.
         """
         n, c, h, w = x.shape
         with torch.autocast(x.device.type, enabled=False):
             rows = style_weights.float()
             gamma = (rows @ self.weight.float()).reshape(-1)
             beta = (rows @ self.bias.float()).reshape(-1)
-            # A batch of N is one sample of N·C channels: so γ and β, which differ from sample
-            # to sample, are plain arguments of the operator, and nothing is multiplied after it.
+            # γ and β differ from sample to sample. So the batch is treated as one sample of N·C
+            # channels, which makes them plain arguments of the operator.
             if torch.onnx.is_in_onnx_export():
                 return self._exported(x.float(), gamma, beta).to(x.dtype)
             folded = x.float().reshape(1, -1, h, w)
-            # Not `F.instance_norm` or `F.group_norm`, which refuse 1×1 maps.
+            # Not `F.instance_norm` or `F.group_norm`, because they refuse 1×1 maps.
             normalized = torch.group_norm(folded, folded.shape[1], gamma, beta, self.eps)
         return normalized.reshape(n, c, h, w).to(x.dtype)
 
     def _exported(self, x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
-        """The same in ONNX operators, with no arithmetic of shapes: a 0 keeps a dimension."""
+        """Compute the same in ONNX operators. In their shapes, 0 keeps a dimension."""
         n, c, h, w = x.shape
         operator = torch.onnx.ops.symbolic
         fold, unfold = torch.tensor([1, -1, 0, 0]), torch.tensor([-1, c, 0, 0])

@@ -1,11 +1,11 @@
-"""Cropping one map to the size of another; as one operator in an exported graph."""
+"""Crop a map to the size of another one, in one operator of the exported graph."""
 
 import torch
 from torch import Tensor
 
 
 def crop(x: Tensor, like: Tensor, start: int = 0) -> Tensor:
-    """The rows and columns of `x` (N×C×H×W) from `start` on, as many as `like` has."""
+    """Return rows and columns of `x` (N×C×H×W) from `start` on, as many as `like` has."""
     if torch.onnx.is_in_onnx_export():
         return _exported(x, like, start)
     height, width = like.shape[2:]
@@ -13,7 +13,7 @@ def crop(x: Tensor, like: Tensor, start: int = 0) -> Tensor:
 
 
 def inner(x: Tensor, before: int, after: int) -> Tensor:
-    """`x` (N×C×H×W) without its first `before` and its last `after` rows and columns."""
+    """Return `x` (N×C×H×W) without its first `before` and last `after` rows and columns."""
     height, width = (side - before - after for side in x.shape[2:])
     if torch.onnx.is_in_onnx_export():
         operator = torch.onnx.ops.symbolic
@@ -25,7 +25,7 @@ def inner(x: Tensor, before: int, after: int) -> Tensor:
 
 
 def _exported(x: Tensor, like: Tensor, start: int) -> Tensor:
-    """The exporter makes two operators of it, rows and columns, which move the maps twice."""
+    """Crop in one operator. The exporter would make two, which copy the map twice."""
     operator = torch.onnx.ops.symbolic
     starts, axes = torch.tensor([start, start]), torch.tensor([2, 3])
     ends = operator("Shape", (like,), {"start": 2}, dtype=torch.int64, shape=(2,), version=20)

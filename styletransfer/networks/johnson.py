@@ -1,7 +1,10 @@
-"""The published reference network: Johnson, Alahi and Fei-Fei 2016, with instance norm.
+"""The published reference network of Johnson et al., with instance norm.
 
-Parameter for parameter the `TransformerNet` of pytorch/examples `fast_neural_style`, so its
-published state dicts load as they are (into a network of one style).
+Its parameters are those of `TransformerNet` in `fast_neural_style` of pytorch/examples. So the
+published state dicts can be loaded into a network of one style.
+
+Reference:
+    Johnson, Alahi and Fei-Fei 2016, Perceptual Losses for Real-Time Style Transfer.
 """
 
 import torch
@@ -13,7 +16,7 @@ from styletransfer.networks.conditional_instance_norm import ConditionalInstance
 from styletransfer.networks.padding import reflect_pad
 from styletransfer.networks.style_network import StyleNetwork
 
-# Two halvings, and at a quarter of the size reflection by one pixel still needs two.
+# The size is halved twice, and reflection at a quarter of the size needs two pixels.
 STRIDE = 4
 LEAST = 8
 
@@ -52,10 +55,12 @@ class ResidualBlock(nn.Module):
 
 
 class Johnson(StyleNetwork):
-    """9×9 convolution, two strided, five residual blocks, two resize-convolutions, 9×9.
+    """The network of Johnson et al., with five residual blocks at a quarter of the size.
 
-    `forward(image, style_weights)`: image N×3×H×W in 0..1 of any size from 1×1, style_weights
-    N×`styles`; returns N×3×H×W in 0..1. Inside, pixels are 0..255, as its weights expect.
+    Inside, pixels are in 0..255, as the published weights expect.
+
+    Args:
+        styles: Number of styles, at least 1.
     """
 
     exact_identity = False
@@ -100,8 +105,8 @@ class Johnson(StyleNetwork):
         for dim in (2, 3):
             size = image.shape[dim]
             target = torch.sym_max((size + STRIDE - 1) // STRIDE * STRIDE, LEAST)
-            # The padded image is longer than it need be, since a slice to a symbolic length
-            # exports well and a symbolic padding does not.
+            # Pad by a fixed amount and slice, because a symbolic slice can be exported and a
+            # symbolic padding cannot.
             wide = reflect_pad(image, 0, LEAST - 1)
             image = wide.narrow(dim, 0, target).narrow(5 - dim, 0, image.shape[5 - dim])
         return image

@@ -1,14 +1,14 @@
-"""Padding by any amount, of an image of any size; sizes stay symbolic in an exported graph."""
+"""Pad images of any size by any amount. Sizes stay symbolic in an exported graph."""
 
 import torch
 from torch import Tensor
 
 
 def reflect_pad(x: Tensor, before: int, after: int) -> Tensor:
-    """Pad height and width of `x` (N×C×H×W) by reflection, again and again where need be.
+    """Pad height and width of `x` (N×C×H×W) by reflection.
 
-    As `torch.nn.functional.pad(mode="reflect")`, but the padding may exceed the image, which
-    then is mirrored repeatedly, and an image one pixel wide is repeated.
+    This is `torch.nn.functional.pad(mode="reflect")` without its limits: if the padding is larger
+    than the image, the image is mirrored repeatedly, and a single pixel is repeated.
     """
     for dim in (2, 3):
         size = x.shape[dim]
@@ -26,12 +26,12 @@ def reflect_pad(x: Tensor, before: int, after: int) -> Tensor:
 
 
 def odd_reflect_pad(x: Tensor, before: int, after: int) -> Tensor:
-    """Pad height and width of `x` (N×C×H×W in 0..1) by odd reflection, kept in 0..1.
+    """Pad height and width of `x` (N×C×H×W in 0..1) by odd reflection, clipped to 0..1.
 
-    As `numpy.pad(mode="reflect", reflect_type="odd")` for a padding smaller than the image: the
-    mirror image is turned over about the value of the border's pixel. So what rises toward the
-    border goes on rising, and there is no axis to be seen. A greater padding is the mirror image
-    of the mirror image, turned over as well.
+    This is `numpy.pad(mode="reflect", reflect_type="odd")` if the padding is smaller than the
+    image: values of the mirror image are also reflected at the value of the border pixel. So a
+    gradient continues beyond the border, and no axis of symmetry is visible. A larger padding
+    mirrors the image repeatedly.
     """
     for dim in (2, 3):
         size = x.shape[dim]

@@ -1,4 +1,4 @@
-"""What of a network belongs to its styles, one row to each, and networks of other styles."""
+"""Find the parameters of a network that have a row for each style, and change the styles."""
 
 from collections.abc import Mapping
 
@@ -9,12 +9,13 @@ from styletransfer.networks.style_network import StyleNetwork
 
 
 def style_tables(network: StyleNetwork) -> dict[str, int]:
-    """The entries of `network.state_dict()` that hold one row a style: γ, β and the like.
+    """Return the entries of the state dict with one row for each style, such as γ and β.
 
-    The number with each name is that of the first styles that have no row there: 1 where the
-    identity has no parameters, else 0. Found by asking which entries another style would make
-    longer, so a network need say nothing; it needs `styles` and `options` as `build_network`
-    gives them.
+    They are those that would be longer in a network with one more style.
+
+    Returns:
+        By name, the number of first styles without a row: 1 if the identity has no parameters,
+        else 0.
     """
     with torch.device("meta"):
         longer = type(network)(network.styles + 1, **network.options).state_dict()
@@ -26,7 +27,7 @@ def style_tables(network: StyleNetwork) -> dict[str, int]:
 
 
 def shared_and_own(network: StyleNetwork) -> tuple[list[str], list[str]]:
-    """Names of the parameters that all styles share, and of those with a row a style.
+    """Return the names of the shared parameters, and of those with a row for each style.
 
     The optimizer numbers its parameters in this order.
     """
@@ -38,11 +39,14 @@ def shared_and_own(network: StyleNetwork) -> tuple[list[str], list[str]]:
 def mix_rows(
     tensors: Mapping[str, Tensor], tables: Mapping[str, int], mixture: Tensor
 ) -> dict[str, Tensor]:
-    """`tensors` with the rows of those in `tables` mixed anew; the others as they are.
+    """Return tensors for new styles, each a blend of the old ones.
 
-    Row i of `mixture` (new styles × old styles) says of which old styles the new style i is a
-    blend. A row that is one-hot copies exactly. `mixture` keeps style 0 for itself: [1, 0, …, 0]
-    first, and nothing of it in the other rows.
+    Args:
+        tensors: Tensors by name. Those that are not in `tables` do not change.
+        tables: The tensors with a row for each style, from `style_tables`.
+        mixture: New styles × old styles: row i is the blend for the new style i. A one-hot row is
+            an exact copy. Style 0 must stay: the first row is [1, 0, …, 0], and the first column
+            of the other rows is 0.
     """
     return {
         name: torch.tensordot(mixture[tables[name] :, tables[name] :].to(value), value, 1)
@@ -53,9 +57,10 @@ def mix_rows(
 
 
 def restyled(network: StyleNetwork, mixture: Tensor) -> StyleNetwork:
-    """A copy of `network` whose styles are the blends that the rows of `mixture` give.
+    """Return a copy of `network` whose styles are blends of the old ones; see `mix_rows`.
 
-    Raises ValueError where `network` can't have so few styles.
+    Raises:
+        ValueError: The network cannot have so few styles.
     """
     copy = type(network)(len(mixture), **network.options)
     copy.load_state_dict(mix_rows(network.state_dict(), style_tables(network), mixture))

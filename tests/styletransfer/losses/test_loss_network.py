@@ -246,7 +246,9 @@ def test_missing_layer(small_file: Path) -> None:
 
 
 def test_layer_of_another_shape(small_file: Path) -> None:
-    message = f"{small_file} holds features.0.weight of shape [64, 3, 3, 3], where [96, 3, 7, 7] is"
+    message = (
+        f"{small_file} contains features.0.weight with the shape [64, 3, 3, 3], not [96, 3, 7, 7]"
+    )
     assert_refused(WeightsError, message, "squeezenet1_0", ["relu1"], small_file)
 
 
@@ -264,7 +266,7 @@ def test_a_pickle_is_not_run(tmp_path: Path) -> None:
 
     path = tmp_path / "evil.pth"
     torch.save({"features.0.weight": Malicious()}, path)
-    with pytest.raises(WeightsError, match="can be read"):
+    with pytest.raises(WeightsError, match="contains other objects than tensors"):
         LossNetwork("squeezenet1_1", ["relu1"], path)
     assert not touched.exists()
 

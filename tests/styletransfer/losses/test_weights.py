@@ -51,5 +51,5 @@ def test_damage_is_one_line_that_names_the_file(tmp_path: Path, suffix: str, dam
 @pytest.mark.parametrize("content", [[torch.ones(1)], {"a": 1}, torch.ones(2), {"a": STATE}])
 def test_something_else_than_tensors_by_name(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "w.pth")
-    with pytest.raises(WeightsError, match="something else than a state dict"):
+    with pytest.raises(WeightsError, match="this is not a state dict"):
         read_weights(tmp_path / "w.pth")
