@@ -1,1 +1,1 @@
-"""From a training checkpoint to the ONNX file."""
+"""Export the network of a checkpoint to an ONNX file."""

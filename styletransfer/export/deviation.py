@@ -1,4 +1,4 @@
-"""How far the pictures of one model are from those of another."""
+"""Compare the pictures of two models."""
 
 import math
 import sys
@@ -15,13 +15,18 @@ from styletransfer.errors import ImageError, RequestError
 from styletransfer.export.format import INPUTS, OUTPUT
 from styletransfer.images import Array, find_images, read_image, to_tensor
 
-SIDE = 512  # the short side of the photographs, in pixels
-PICTURES = 48  # enough for the mean to settle, and for half a minute on a CPU
+SIDE = 512  # short side of the photographs in pixels
+PICTURES = 48  # enough for a stable mean; half a minute on a CPU
 
 
 @dataclass(frozen=True)
 class Deviation:
-    """The greatest and the mean absolute difference of two models' pictures, in 0..1."""
+    """Absolute differences between the pictures of two models, in 0..1.
+
+    Attributes:
+        greatest: The greatest difference.
+        mean: The mean difference.
+    """
 
     greatest: float
     mean: float
@@ -30,9 +35,15 @@ class Deviation:
 def deviation(
     one: onnx.ModelProto, other: onnx.ModelProto, feeds: Iterable[tuple[Array, Array]]
 ) -> Deviation:
-    """Run both on the CPU on each pair of images N×3×H×W and weights N×S, and compare.
+    """Run two models on the CPU and compare their outputs.
 
-    Raises ValueError where there is no pair.
+    Args:
+        one: A model.
+        other: The other model.
+        feeds: Pairs of images N×3×H×W and style rows N×S.
+
+    Raises:
+        ValueError: There is no pair.
     """
     sessions = [
         onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
@@ -52,19 +63,25 @@ def deviation(
 
 
 def choose_pictures(folder: Path, styles: int) -> list[tuple[Path, int]]:
-    """Choose at most `PICTURES` photographs of `folder`, each with the number of a painted style.
+    """Choose at most `PICTURES` pairs of a photograph and the number of a style.
 
-    The styles take turns; where there are few photographs, each meets several styles. One that
-    cannot be read is named on stderr and passed over.
+    The styles take turns. If there are few photographs, each is used with several styles. Stderr
+    names photographs that cannot be read.
+
+    Args:
+        folder: Folder of photographs.
+        styles: Number of styles of the model.
 
     Raises:
-        RequestError: There is no such folder, or no image in it that can be read.
+        RequestError: The folder does not exist, or contains no readable image.
     """
     if not folder.is_dir():
         raise RequestError(f"{folder}: no such folder of photographs")
     paths = find_images(folder)
     if not paths:
-        raise RequestError(f"{folder}: there is no image in this folder; name one with photographs")
+        raise RequestError(
+            f"{folder}: there is no image in this folder; name a folder of photographs"
+        )
     paths = [path for path in paths[:: math.ceil(len(paths) / PICTURES)] if _can_be_read(path)]
     if not paths:
         raise RequestError(f"{folder}: none of its photographs can be read; name another folder")
@@ -80,9 +97,14 @@ def choose_pictures(folder: Path, styles: int) -> list[tuple[Path, int]]:
 def photograph_feeds(
     pictures: Iterable[tuple[Path, int]], styles: int
 ) -> Iterator[tuple[Array, Array]]:
-    """Read each photograph with a short side of `SIDE` pixels; give it, and its style's weights.
+    """Yield photographs scaled to a short side of `SIDE` pixels, and their style rows.
 
-    Raises ImageError for a file that can't be read.
+    Args:
+        pictures: Pairs from `choose_pictures`.
+        styles: Number of styles of the model.
+
+    Raises:
+        ImageError: A file cannot be read.
     """
     for path, style in pictures:
         yield (

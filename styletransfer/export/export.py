@@ -1,4 +1,4 @@
-"""From a checkpoint to the bytes of an ONNX file, checked against the network."""
+"""Export the network of a checkpoint, and compare the result with the network."""
 
 import json
 import sys
@@ -23,14 +23,14 @@ from styletransfer.export.precision import rounded, to_half
 
 @dataclass(frozen=True)
 class Exported:
-    """An ONNX file and what was measured of it.
+    """An ONNX file and its measurements.
 
     Attributes:
         content: The bytes of the file.
-        styles: Names of the styles, the identity first.
-        differences: Greatest differences from the network, by size.
-        half: Difference of fp16 from fp32; None for fp32.
-        measured_on: The pictures that `half` was measured on.
+        styles: Names of the styles; the first is `identity`.
+        differences: Greatest difference from the network for each size of images.
+        half: Difference between fp16 and fp32; None for fp32.
+        measured_on: Description of the pictures on which `half` was measured.
     """
 
     content: bytes
@@ -40,7 +40,7 @@ class Exported:
     measured_on: str
 
     def lines(self) -> list[str]:
-        """Return the measurements, a line each."""
+        """Return the measurements as lines for the user."""
         lines = [
             f"{d.batch}×3×{d.height}×{d.width}: differs by at most {d.greatest:.1e}"
             for d in self.differences
@@ -64,16 +64,17 @@ def export_checkpoint(
     """Export the network of a checkpoint, and compare it with ONNX Runtime's output.
 
     Args:
-        checkpoint: File that training wrote.
-        precision: `fp32` or `fp16`.
-        photographs: Folder on which fp16 is compared with fp32; None for smooth noise.
-        quiet: Show no progress.
+        checkpoint: A checkpoint file.
+        precision: "fp32" or "fp16".
+        photographs: Folder of photographs on which fp16 is compared with fp32; None uses smooth
+            noise.
+        quiet: Whether to hide the progress bar.
 
     Raises:
         CheckpointError: The checkpoint cannot be used.
-        ImageError: A photograph cannot be read, or there is none.
-        PrecisionError: A weight is beyond float16.
-        ParityError: The graph does not compute what the network computes.
+        RequestError: The folder has no readable photograph.
+        PrecisionError: A weight exceeds the range of float16.
+        ParityError: The output of the graph differs from that of the network.
     """
     trained = load_checkpoint(checkpoint)
     styles = len(trained.styles)
@@ -97,7 +98,7 @@ def export_checkpoint(
 def _in_half(
     graph: onnx.ModelProto, styles: int, pictures: list[tuple[Path, int]], quiet: bool
 ) -> tuple[onnx.ModelProto, Deviation]:
-    """Convert `graph`, and measure how far the result is from it."""
+    """Convert a graph to fp16, and compare its pictures with those of fp32."""
     half = to_half(graph)
     feeds = photograph_feeds(pictures, styles) if pictures else iter(seeded_feeds(styles))
     hidden = quiet or not sys.stderr.isatty()

@@ -1,4 +1,4 @@
-"""The format of an ONNX file: what `export` writes and `styletransfer.inference` reads."""
+"""The format of the ONNX files that `export` writes and `styletransfer.inference` reads."""
 
 FORMAT = "1"
 INPUTS = ("image", "style_weights")

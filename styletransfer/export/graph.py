@@ -1,4 +1,4 @@
-"""The ONNX graph of a network, with the metadata that makes the file complete in itself."""
+"""Build the ONNX graph of a network, with all metadata that users of the file need."""
 
 import json
 import logging
@@ -13,16 +13,20 @@ from styletransfer.export.format import FORMAT, INPUTS, OUTPUT
 from styletransfer.export.memory import bytes_per_pixel
 
 OPSET = 20
-# Elements of a constant that is computed here and not when the file is opened.
+# Greatest number of elements of constants that are computed now, not when the file is opened.
 FOLDED = 1 << 30
 
 
 def build_graph(trained: TrainedNetwork) -> onnx.ModelProto:
-    """Export `trained` for any N, H and W: see DESIGN's "The ONNX file is the product"."""
+    """Export a network to ONNX.
+
+    The graph accepts any number and size of images. Its inputs, output and metadata are those of
+    `styletransfer.export.format`.
+    """
     dynamic = torch.export.Dim.DYNAMIC
     example = (torch.rand(2, 3, 48, 64), torch.eye(len(trained.styles))[[0, -1]])
     with warnings.catch_warnings(), torch.no_grad():
-        # The exporter reports its own deprecations and every step it takes.
+        # Hide the deprecation warnings and progress reports of the exporter.
         warnings.simplefilter("ignore")
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         program = torch.onnx.export(
@@ -36,7 +40,7 @@ def build_graph(trained: TrainedNetwork) -> onnx.ModelProto:
             verbose=False,
         )
         assert program is not None
-        # The exporter folds no constant as large as the matrices of many styles.
+        # The exporter does not fold large constants, such as the matrices of many styles.
         optimizer.optimize_ir(program.model, input_size_limit=FOLDED, output_size_limit=FOLDED)
     graph = program.model_proto
     _forget_sources(graph)
@@ -59,7 +63,7 @@ def build_graph(trained: TrainedNetwork) -> onnx.ModelProto:
 
 
 def _forget_sources(graph: onnx.ModelProto) -> None:
-    # The exporter writes stack traces, with paths of this machine, into every node.
+    # The exporter writes stack traces with local paths into every node.
     main = graph.graph
     for item in (graph, main, *main.input, *main.output, *main.node, *main.initializer):
         del item.metadata_props[:]

@@ -1,4 +1,4 @@
-"""How much memory a graph takes while it runs, so that whoever runs it can tell beforehand."""
+"""Estimate how much memory a graph uses, for the metadata of the file."""
 
 import numpy as np
 import onnx
@@ -7,15 +7,15 @@ import onnxruntime
 from styletransfer.export.format import INPUTS, OUTPUT
 
 SIDE = 256
-# ONNX Runtime's allocator took a third more than what is alive at once, at 1 to 9 megapixels.
+# ONNX Runtime used a third more than the live values, at 1 to 9 megapixels.
 ALLOCATOR = 4 / 3
 
 
 def bytes_per_pixel(graph: onnx.ModelProto) -> int:
-    """The memory that a run of `graph` takes at its peak, in bytes for a pixel of the image.
+    """Estimate the peak memory of a run of a graph, in bytes per pixel of the image.
 
-    Every value of the graph is computed for a small image, and those that are needed at one
-    time are summed.
+    This computes all values of the graph for a small image, and adds up the sizes of those that
+    are needed at the same time.
     """
     whole = onnx.ModelProto()
     whole.CopyFrom(graph)

@@ -1,4 +1,4 @@
-"""Does the ONNX file compute what the network does? On several sizes, odd ones among them."""
+"""Check that an ONNX graph computes the same as its network, on several sizes of images."""
 
 from dataclasses import dataclass
 
@@ -12,16 +12,23 @@ from styletransfer.errors import ParityError
 from styletransfer.export.format import INPUTS, OUTPUT
 from styletransfer.images import Array
 
-# Batch, height, width: odd, non-square, smaller than the padding, and a single pixel.
+# Batch, height, width: with odd, non-square and tiny sizes.
 SIZES = ((1, 256, 256), (2, 97, 131), (1, 64, 200), (1, 5, 7), (3, 33, 18), (1, 1, 1))
 TOLERANCES = {"fp32": 1e-3, "fp16": 2e-2}
-# A norm over fewer pixels may magnify the rounding of float16 weights alone beyond the tolerance.
+# With fewer pixels, a norm may magnify rounding errors of float16 beyond the tolerance.
 LEAST_PIXELS = {"fp32": 1, "fp16": 256}
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The greatest absolute difference of the two outputs, on images of a size, in 0..1."""
+    """The greatest difference of two outputs for one size of images.
+
+    Attributes:
+        batch: Number of images.
+        height: Height in pixels.
+        width: Width in pixels.
+        greatest: Greatest absolute difference, in 0..1.
+    """
 
     batch: int
     height: int
@@ -32,10 +39,18 @@ class Difference:
 def check_parity(
     trained: TrainedNetwork, graph: onnx.ModelProto, precision: str = "fp32", seed: int = 0
 ) -> list[Difference]:
-    """Run both on `seeded_feeds` on the CPU, the network in float32.
+    """Run a network and its graph on `seeded_feeds` on the CPU, and compare the outputs.
 
-    Raises ParityError where they differ by more than the `TOLERANCES` of the precision. Images
-    below its `LEAST_PIXELS` need only give the right shape, and numbers.
+    Images with fewer pixels than `LEAST_PIXELS` are only checked for shape and NaN.
+
+    Args:
+        trained: The network, in float32.
+        graph: Its graph.
+        precision: Precision of the graph, "fp32" or "fp16"; it decides the tolerance.
+        seed: Seed of the images and style rows.
+
+    Raises:
+        ParityError: The outputs differ by more than the tolerance.
     """
     session = onnxruntime.InferenceSession(
         graph.SerializeToString(), providers=["CPUExecutionProvider"]
@@ -48,7 +63,7 @@ def check_parity(
         n, _, h, w = image.shape
         difference = Difference(n, h, w, _greatest(actual, expected))
         tolerance = TOLERANCES[precision] if h * w >= LEAST_PIXELS[precision] else 1.0
-        # Written so that a NaN fails it too.
+        # Not `>`, so that a NaN fails too.
         if not difference.greatest <= tolerance:
             raise ParityError(
                 f"at {n}×3×{h}×{w} the exported graph differs from the network by "
@@ -59,7 +74,7 @@ def check_parity(
 
 
 def seeded_feeds(styles: int, seed: int = 0) -> list[tuple[Array, Array]]:
-    """Return smooth noise, N×3×H×W in 0..1, of each of `SIZES`, and random blends, N×`styles`."""
+    """Return smooth noise N×3×H×W in 0..1 for each of `SIZES`, and random style rows."""
     generator = torch.Generator().manual_seed(seed)
     feeds = []
     for n, h, w in SIZES:

@@ -1,16 +1,16 @@
-"""The fp16 variant of an exported graph.
+"""Convert an exported graph to fp16.
 
-Half precision begins behind the first norm of a stage and ends with its last convolution. All else
-is computed in float32 as before:
+From the first norm of a stage to its last convolution, the graph computes in float16. It stays in
+float32:
 
-- what precedes the first norm of a stage. That norm magnifies its rounding: a hazy sky varies by a
-  few thousandths, and would turn to noise. What skips all norms stays float32 too;
-- the norms, with their statistics and style tables;
-- what mixes the painting with the photograph, so that strength 0 still returns the photograph
-  bit for bit.
+- before the first norm of a stage, and on paths without a norm. The norm would magnify rounding
+  errors: a hazy sky varies by a few thousandths, and would become noise;
+- in the norms, with their statistics and style tables;
+- where the painting is mixed with the photograph, so that strength 0 returns exactly the
+  photograph.
 
-ONNX Runtime's converter, `onnxruntime.transformers.float16`, can't leave these alone: it sends
-every input through half precision, and puts two casts between neighbors that it was told to keep.
+The converter of ONNX Runtime (`onnxruntime.transformers.float16`) cannot do this. It converts every
+input to float16, and inserts two casts between neighbor nodes that stay in float32.
 """
 
 import numpy as np
@@ -21,20 +21,19 @@ from styletransfer.errors import PrecisionError
 
 NORM = "InstanceNormalization"
 CONVOLUTIONS = ("Conv", "ConvTranspose")
-# They change no value: behind the last convolution they may as well move half the bytes.
+# Operators that change no value. After the last convolution they may work in float16 too.
 MOVES = ("DepthToSpace", "Reshape", "Slice", "Transpose")
-# What stays float32 even where a node runs in half precision: the region and scales of a Resize.
+# Inputs that are float32 even in a float16 node: the region and scales of a Resize.
 FLOAT_INPUTS = {"Resize": (1, 2)}
 
 
 def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a copy of `model` that runs in float16 where the module's text says so.
+    """Return a copy of a model that computes partly in float16.
 
-    Inputs and output are float32. All convolutions' weights are stored in float16. There is one
-    cast for each tensor that crosses from one precision to the other.
+    Inputs and output are float32. The weights of all convolutions are stored in float16.
 
     Raises:
-        PrecisionError: A weight is beyond float16's range.
+        PrecisionError: A weight exceeds the range of float16.
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
@@ -66,7 +65,7 @@ def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
     for node in graph.node:
         in_half = node.output[0] in half
         for place, name in enumerate(node.input):
-            # A shape is the same in either precision.
+            # A shape is the same in both precisions.
             if name not in floats or node.op_type == "Shape":
                 continue
             wants_half = in_half and place not in FLOAT_INPUTS.get(node.op_type, ())
@@ -75,7 +74,7 @@ def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
             elif not wants_half and name in half:
                 node.input[place] = cast(name, f"{name}_float", TensorProto.FLOAT)
             elif name in kernels and name in initializers and not wants_half:
-                # Stored in half the bytes; ONNX Runtime folds the cast when it opens the file.
+                # ONNX Runtime folds this cast when it opens the file.
                 node.input[place] = cast(halved(name), f"{name}_float", TensorProto.FLOAT)
         nodes.append(node)
     _set_nodes(graph, nodes)
@@ -84,10 +83,10 @@ def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def rounded(half: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a float32 model that rounds to float16 wherever a node of `half` gives a float16.
+    """Return a float32 model that rounds to float16 after each float16 node of `half`.
 
-    So its pictures are those of hardware that computes in float16, whereas ONNX Runtime's CPU
-    provider runs neighboring nodes of `half` in float32 and leaves out the roundings between.
+    It gives the pictures of hardware that computes in float16. The CPU provider of ONNX Runtime
+    runs neighbor nodes of `half` in float32 and leaves out the rounding between them.
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(half)
@@ -114,7 +113,7 @@ def rounded(half: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _tensors_of(model: onnx.ModelProto, kind: int) -> set[str]:
-    """Return the names of all tensors of an element type that nodes or inputs give."""
+    """Return the names of all inputs, outputs and inner tensors of an element type."""
     graph = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph
     values = (*graph.input, *graph.value_info, *graph.output)
     return {value.name for value in values if value.type.tensor_type.elem_type == kind}
@@ -126,7 +125,7 @@ def _float_tensors(model: onnx.ModelProto) -> set[str]:
 
 
 def _half_tensors(graph: onnx.GraphProto, floats: set[str]) -> set[str]:
-    """Return the names of the tensors that are to be float16; see the module's text."""
+    """Return the names of the tensors to convert to float16; see the module."""
     before_a_convolution: set[str] = set()
     for node in reversed(graph.node):
         if node.op_type in CONVOLUTIONS or before_a_convolution.intersection(node.output):
@@ -136,8 +135,8 @@ def _half_tensors(graph: onnx.GraphProto, floats: set[str]) -> set[str]:
     half: set[str] = set()
     for node in graph.node:
         name = node.output[0]
-        # What is only cut to the size of something normalized is not normalized. Nor is a draft:
-        # it is clipped to 0..1, and is a photograph to the stage that revises it.
+        # A Shape does not make the node after it normalized. A Clip gives the draft, which is a
+        # photograph to the stage that revises it.
         if node.op_type == NORM or (
             node.op_type not in ("Shape", "Clip") and after_a_norm.intersection(node.input)
         ):
@@ -157,12 +156,13 @@ def _half_tensors(graph: onnx.GraphProto, floats: set[str]) -> set[str]:
 def _halved(tensor: onnx.TensorProto, name: str) -> onnx.TensorProto:
     values = numpy_helper.to_array(tensor)
     if np.abs(values).max(initial=0) > np.finfo(np.float16).max:
-        raise PrecisionError(f"{tensor.name} holds {np.abs(values).max():.3g}: no float16 does")
+        largest = np.abs(values).max()
+        raise PrecisionError(f"{tensor.name} contains {largest:.3g}, too large for fp16; use fp32")
     return numpy_helper.from_array(values.astype(np.float16), name)
 
 
 def _set_nodes(graph: onnx.GraphProto, nodes: list[onnx.NodeProto]) -> None:
-    """Make `nodes` those of the graph, without the initializers that none of them reads."""
+    """Replace the nodes of a graph, and remove initializers that are no longer used."""
     del graph.node[:], graph.value_info[:]
     graph.node.extend(nodes)
     used = {name for node in nodes for name in node.input}

@@ -201,7 +201,7 @@ def _check_images(images: Array) -> None:
         raise ValueError(f"images must be float32, not {images.dtype}")
     if images.ndim != 4 or images.shape[1] != 3 or 0 in images.shape:
         raise ValueError(f"images must be N×3×H×W, none of them 0, not {_shape(images)}")
-    # Written so that a NaN fails it too.
+    # Not `min < 0 or max > 1`, so that a NaN fails too.
     if not (images.min() >= 0.0 and images.max() <= 1.0):
         raise ValueError(f"images must lie in 0..1, not {images.min():g}..{images.max():g}")
 

@@ -1,10 +1,10 @@
-"""Films: frames in and out, motion between frames, and paintings that stay on what they show.
+"""Stylize films so that the strokes move with the objects.
 
 Example:
     for painted in stylize_frames(frames, "starry_night"):
         show(painted)
 
-Needs PyAV and OpenCV, the extra `video`.
+This package needs the extra `video` (PyAV and OpenCV).
 """
 
 from styletransfer.video.film import FilmOptions, FilmResult, stylize_film

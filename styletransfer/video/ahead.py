@@ -1,4 +1,4 @@
-"""Stages of work that overlap: each runs in a thread of its own, a few items ahead."""
+"""Run an iterable in a thread, a few items ahead of its consumer."""
 
 import queue
 import threading
@@ -7,15 +7,15 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
-_POLL = 0.1  # seconds until a waiting thread looks whether it is still needed
+_POLL = 0.1  # seconds after which a waiting thread checks whether to stop
 
 
 def ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
-    """Yield the items of an iterable that a thread of its own produces.
+    """Yield the items of an iterable, which runs in another thread.
 
     Args:
-        items: What to run in the thread. Its exceptions are raised here.
-        depth: How many items may wait.
+        items: The iterable. Its exceptions are raised here.
+        depth: Greatest number of waiting items.
     """
     waiting: queue.Queue[tuple[bool, Item | BaseException | None]] = queue.Queue(depth)
     ended = threading.Event()

@@ -1,4 +1,4 @@
-"""Frames to packets: what each kind of output is encoded with."""
+"""Encode frames, with the codec for each kind of output."""
 
 import os
 from dataclasses import dataclass
@@ -21,16 +21,17 @@ _LOSSLESS = "ffv1"
 
 @dataclass(frozen=True)
 class Encoding:
-    """How the pieces of a film are encoded.
+    """The encoding of the pieces of a film.
 
     Attributes:
-        codec: FFmpeg's name of it. Animations and frames are kept without loss until they are
-            written.
-        width, height: Size of the frames in pixels.
-        rate: Frames a second, on average.
+        codec: FFmpeg's name of the codec. For animations and frames it is a lossless one, because
+            they are encoded again in the end.
+        width: Width of the frames in pixels.
+        height: Height of the frames in pixels.
+        rate: Average number of frames per second.
         matrix: YUV matrix.
-        full: Whether YUV has the full range, 0..255.
-        crf: Quality of H.264 and VP9; less is better.
+        full: Whether YUV has the full range 0..255.
+        crf: Constant rate factor of H.264 and VP9; less is better.
     """
 
     codec: str
@@ -43,12 +44,12 @@ class Encoding:
 
     @property
     def range(self) -> ColorRange:
-        """Range of YUV, as FFmpeg calls it."""
+        """FFmpeg's constant for the range of YUV."""
         return ColorRange.JPEG if self.full else ColorRange.MPEG
 
     @property
     def final(self) -> bool:
-        """Whether the packets go into the output as they are."""
+        """Whether the packets are copied to the output, not encoded again."""
         return self.codec != _LOSSLESS
 
 
@@ -56,7 +57,7 @@ def choose_codec(output: Path) -> str:
     """Return the codec for the pieces of an output.
 
     Raises:
-        OutputError: The suffix is that of no film, and it is no folder or pattern of frames.
+        OutputError: The output is no film, folder or pattern of frames.
     """
     suffix = output.suffix.lower()
     if suffix in _CODECS:
@@ -72,14 +73,14 @@ def choose_codec(output: Path) -> str:
 
 
 class PieceEncoder:
-    """Writes one piece. Its packets have the order of the frames, and no times of their own."""
+    """Encode one piece. Its packets are in the order of the frames; their times have no meaning."""
 
     def __init__(self, path: Path, encoding: Encoding) -> None:
         self._encoding = encoding
         self._container = av.open(os.fspath(path), "w", format="matroska")
         rate = min(encoding.rate, Fraction(500))  # Matroska counts milliseconds
         stream: Any = self._container.add_stream(encoding.codec, rate)
-        # Whole pixels of color: a film of an odd size loses its last column or row.
+        # The color planes have half the size, so odd sizes lose the last column or row.
         even = encoding.final
         self._width = encoding.width - encoding.width % 2 * even
         self._height = encoding.height - encoding.height % 2 * even
@@ -122,7 +123,11 @@ class PieceEncoder:
 
 
 def check_crf(crf: int | None, codec: str) -> int:
-    """Return the quality to encode with; OutputError where there is none to choose."""
+    """Return the constant rate factor to use.
+
+    Raises:
+        OutputError: One is given, but the codec has none.
+    """
     if codec not in DEFAULT_CRF:
         if crf is not None:
             raise OutputError("--crf is for mp4, mkv and webm; leave it out")
@@ -133,7 +138,7 @@ def check_crf(crf: int | None, codec: str) -> int:
 def _options(encoding: Encoding) -> dict[str, str]:
     crf = str(encoding.crf)
     if encoding.codec == "libx264":
-        # Without B-frames packets have the order of the frames, and pieces join at any place.
+        # Without B-frames, packets are in the order of the frames, and pieces can be joined.
         return {"crf": crf, "preset": "veryfast", "bf": "0"}
     return {
         "crf": crf,

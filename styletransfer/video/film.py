@@ -1,4 +1,4 @@
-"""A film from file to file, in pieces, so that no end of the work loses more than one."""
+"""Stylize a film file in pieces, so that an interruption loses at most one piece."""
 
 import errno
 import hashlib
@@ -28,12 +28,12 @@ from styletransfer.video.timeline import parse_timeline
 
 @dataclass(frozen=True)
 class FilmResult:
-    """What came of a film.
+    """Result of stylizing a film.
 
     Attributes:
         frames: Number of frames written.
         skipped: Number of broken packets.
-        notes: What a user should know, one sentence each.
+        notes: Notes for the user.
     """
 
     frames: int
@@ -43,17 +43,18 @@ class FilmResult:
 
 @dataclass(frozen=True)
 class FilmOptions:
-    """How a film is painted.
+    """How a film is stylized.
 
     Attributes:
         styles: Style texts, each with `@` and a time if there are several.
-        strengths: Numbers in 0..1, likewise; none is 1.
-        masks: `FILE=STYLE`; then `styles` is empty. A file may be a picture or a film.
-        stability: From 0, where every frame is painted by itself, to 1.
-        preserve_colors: Take only the lightness from what is painted.
-        short_side: Scale the short side to so many pixels first.
-        start, end: The part of the film, in seconds.
-        crf: Quality of H.264 (18) or VP9 (30); less is better.
+        strengths: Strengths in 0..1, each with `@` and a time if there are several; () for 1.
+        masks: Texts such as `sky.mp4=udnie`; then `styles` is empty. A mask is a picture or a film.
+        stability: Stability of the strokes, from 0 (each frame by itself) to 1.
+        preserve_colors: Whether to keep the colors of the film.
+        short_side: Short side in pixels to which frames are scaled first; None keeps their size.
+        start: Time to begin at, in seconds.
+        end: Time to end at, in seconds; None for the end of the film.
+        crf: Constant rate factor; None for 18 (H.264) or 30 (VP9). Less is better.
     """
 
     styles: tuple[str, ...] = ()
@@ -81,31 +82,35 @@ def stylize_film(
 ) -> FilmResult:
     """Stylize a film.
 
-    It is written in pieces beside the output. The same call after any end goes on from the last
-    whole piece, and the result is the same. After Ctrl-C, what is done is left as a film too.
+    The film is written in pieces beside the output. If the work is interrupted, the same call
+    continues after the last complete piece, with the same result. After Ctrl-C, the finished part
+    is also written as a film.
 
     Args:
         source: A film, an animated picture, a folder of numbered frames, or a pattern of names.
         output: mp4, mkv, webm, gif, webp, a folder, or a pattern such as `frame-%05d.png`.
-        options: How it is painted.
-        model: An ONNX file; by default the gallery.
-        provider, threads: As `Stylizer` takes them.
-        overwrite: Replace a film that exists.
-        advance: Is told the frames that are done, and how many there are about.
-        say: Is told what a user should know at once.
+        options: How the film is stylized.
+        model: An ONNX file; None for the gallery.
+        provider: As for `Stylizer`.
+        threads: As for `Stylizer`.
+        overwrite: Whether to replace an existing film.
+        advance: Called with the number of finished frames and about the number of all frames.
+        say: Called with lines for the user.
 
     Raises:
         FilmError: The source cannot be read.
-        OutputError: The output exists, is the source, or cannot be written in that form.
-        StyleError, MaskError, ModelError: The options do not fit the model.
-        DestinationError: There is no space left.
+        OutputError: The output exists, is the source, or cannot be written.
+        StyleError: A style, strength or time cannot be used.
+        MaskError: A mask cannot be used.
+        ModelError: The model cannot be used.
+        DestinationError: The disk is full.
     """
     check_output(source, output, overwrite=overwrite)
     codec = choose_codec(output)
     crf = check_crf(options.crf, codec)
     checked_stability(options.stability)
     if options.end is not None and options.end <= options.start:
-        raise OutputError("--end is not after --start; give a later time")
+        raise OutputError("--end must be after --start; give a later time")
     stylizer = Stylizer(model, threads=threads, provider=provider)
     painter = FilmPainter(
         stylizer,
@@ -117,7 +122,7 @@ def stylize_film(
     cut = Cut(film.time_base, options.start, options.end)
     encoding = Encoding(codec, film.width, film.height, film.rate, int(film.matrix), film.full, crf)
     if encoding.final and min(film.width, film.height) < 2:
-        raise OutputError(f"{output}: a film needs two rows and columns; write a gif or frames")
+        raise OutputError(f"{output}: a film needs at least 2×2 pixels; write a gif or frames")
     call = {
         "source": str(source.resolve()),
         "changed": source.stat().st_mtime_ns if source.exists() else 0,
@@ -130,7 +135,7 @@ def stylize_film(
     with _no_space(output):
         pieces = Pieces(output, call)
         if pieces.whole:
-            say(f"{output}: goes on after {pieces.frames} frames that are done")
+            say(f"{output}: continues after {pieces.frames} finished frames")
         work = _Work(film, painter, options, encoding, pieces)
         try:
             work.run(lambda done: advance(done, total))
@@ -140,7 +145,7 @@ def stylize_film(
             if done:
                 _put(part, lambda target: join(done, source, output, target, copied, cut), pieces)
                 work.forget_unfinished()
-                say(f"{part}: holds what is done; the same command goes on from there")
+                say(f"{part}: contains the finished part; the same command continues the work")
             raise
         if not pieces.frames:
             raise FilmError(f"{source}: there is no frame in this part of the film")
@@ -154,7 +159,11 @@ def stylize_film(
 
 
 def check_output(source: Path, output: Path, *, overwrite: bool) -> None:
-    """Refuse an output before any work: the source itself, what exists, a folder that does not."""
+    """Refuse an output that must not or cannot be written, before any work is done.
+
+    Raises:
+        OutputError: The output exists, is the source, or its folder does not exist.
+    """
     folder = output.parent
     if not folder.is_dir():
         raise OutputError(f"{folder}: no such folder; make it first")
@@ -173,7 +182,7 @@ def check_output(source: Path, output: Path, *, overwrite: bool) -> None:
 
 
 class _Work:
-    """Paints what is missing of a film, piece by piece."""
+    """Paint the missing part of a film, piece by piece."""
 
     def __init__(
         self,
@@ -189,7 +198,7 @@ class _Work:
         self._times: list[tuple[int, int]] = []
 
     def run(self, advance: Callable[[int], object]) -> None:
-        """Paint and encode every piece that is not there; `advance` is told the frames done."""
+        """Paint and encode the missing pieces; call `advance` with the number of frames."""
         pieces, options = self._pieces, self._options
         stabilizer = Stabilizer(options.stability)
         stabilizer.state = pieces.state
@@ -214,7 +223,7 @@ class _Work:
             pieces.add(self._times, stabilizer.state)
 
     def unfinished(self) -> list[Piece]:
-        """Close the piece in work; return it after those that are whole."""
+        """Close the current piece, and return all pieces with it."""
         whole = list(self._pieces.whole)
         if self._encoder is not None and self._times:
             self._encoder.close()
@@ -222,7 +231,7 @@ class _Work:
         return whole
 
     def forget_unfinished(self) -> None:
-        """Delete the piece in work: the next run makes it anew, whole."""
+        """Delete the current piece. The next run writes it again."""
         self._pieces.next_path.unlink(missing_ok=True)
 
     def _frames(self, after: int | None) -> Iterator[Frame]:
@@ -244,20 +253,20 @@ def _expected(film: Film, options: FilmOptions) -> int:
 
 @contextmanager
 def _no_space(output: Path) -> Iterator[None]:
-    """Turn a full disk into one line."""
+    """Turn the error of a full disk into a DestinationError."""
     try:
         yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise DestinationError(
-            f"{output.parent}: no space left; free some and give the same command again, which "
-            "goes on from there"
+            f"{output.parent}: no space left on the disk; free some space, and the same command "
+            "continues the work"
         ) from None
 
 
 def _put(output: Path, write: Callable[[Path], None], pieces: Pieces) -> None:
-    """Have `write` make a film under another name, then give it its own."""
+    """Write a film under a temporary name, then rename it."""
     made = pieces.folder / f"film{output.suffix}"
     if is_pattern(output):
         write(output.parent)

@@ -1,4 +1,4 @@
-"""From frames to painted frames: every second one is painted, those between are moved."""
+"""Stylize frames: every second one is painted, and those between are moved copies."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -15,17 +15,23 @@ from styletransfer.video.ahead import ahead
 from styletransfer.video.motion import Flow, MotionFinder, Movable, reduced, trusted
 from styletransfer.video.stability import Stabilizer
 
-Moment = TypeVar("Moment")  # whatever tells a painter what to do with a frame
+Info = TypeVar("Info")  # what a painter needs to know about a frame
 
-_SIMILAR = 0.7  # share of a frame that the next one must show, so that it need not be painted
+_SIMILAR = 0.7  # least fraction of a frame that the next one shows, so that it is not painted
 
 
 @dataclass(frozen=True)
 class _Planned:
-    """A frame, and how it gets its painting: None to be painted, or its motion to the next."""
+    """A frame and how it gets its painting.
+
+    Attributes:
+        photograph: The frame, uint8 H×W×3.
+        info: What the painter needs to know about it.
+        to_next: Motion to the next frame, whose painting is moved; None to paint the frame.
+    """
 
     photograph: Pixels
-    moment: object
+    info: object
     to_next: Flow | None = None
 
 
@@ -38,18 +44,18 @@ def stylize_frames(
     stability: float = 1.0,
     preserve_colors: bool = False,
 ) -> Iterator[Pixels]:
-    """Stylize the frames of a film, one after the other; memory does not grow with their number.
+    """Stylize the frames of a film. The use of memory does not depend on their number.
 
     Args:
-        frames: uint8 H×W×3 in sRGB, all of one size. A thread reads a few of them ahead.
+        frames: uint8 H×W×3 in sRGB, all of one size. A thread reads a few of them in advance.
         style: A style, or a blend such as `the_scream:0.6,udnie:0.4`.
-        stylizer: The model; by default the gallery.
-        strength: From 0, the photographs, to 1.
-        stability: From 0, where every frame is painted by itself, to 1.
-        preserve_colors: Take only the lightness from what is painted.
+        stylizer: The model; None for the gallery.
+        strength: Strength of the style, from 0 (the photographs) to 1.
+        stability: Stability of the strokes, from 0 (each frame by itself) to 1.
+        preserve_colors: Whether to keep the colors of the frames.
 
     Yields:
-        A painted frame for each frame, in their order.
+        The painted frames, uint8 H×W×3, in the same order.
 
     Raises:
         StyleError: The style, strength or stability cannot be used.
@@ -59,7 +65,7 @@ def stylize_frames(
     weights = parse_blend(style, model.styles, strength)[np.newaxis]
     stabilizer = Stabilizer(checked_stability(stability))
 
-    def paint(photograph: Pixels, _moment: object) -> Pixels:
+    def paint(photograph: Pixels, _info: object) -> Pixels:
         return to_pixels(model.stylize_tensor(to_tensor(photograph), weights))
 
     pairs = ((frame, None) for frame in frames)
@@ -68,39 +74,43 @@ def stylize_frames(
 
 
 def checked_stability(stability: float) -> float:
-    """Return a stability that lies in 0..1; StyleError for any other."""
+    """Return the stability.
+
+    Raises:
+        StyleError: It is not in 0..1.
+    """
     if not 0 <= stability <= 1:
         raise StyleError(f"stability {stability:g} is not in 0..1")
     return stability
 
 
 def paint_steadily(
-    frames: Iterable[tuple[Pixels, Moment]],
-    paint: Callable[[Pixels, Moment], Pixels],
+    frames: Iterable[tuple[Pixels, Info]],
+    paint: Callable[[Pixels, Info], Pixels],
     stabilizer: Stabilizer,
-) -> Iterator[tuple[Pixels, Pixels, Moment]]:
-    """Paint frames and steady them; reading, motion, painting and steadying overlap.
+) -> Iterator[tuple[Pixels, Pixels, Info]]:
+    """Paint and stabilize frames. Reading, motion, painting and stabilization run in threads.
 
     Args:
-        frames: Photographs, each with what `paint` needs to know beside it.
-        paint: Makes a painting of one photograph.
-        stabilizer: Holds what is carried from frame to frame.
+        frames: Photographs, each with the information for `paint`.
+        paint: Paints one photograph.
+        stabilizer: Its state changes with each frame.
 
     Yields:
-        Photograph, painted frame, and what came with it.
+        The photograph, the painted frame, and the information.
     """
     if stabilizer.stability == 0:
         planned: Iterator[_Planned] = (_Planned(*frame) for frame in ahead(frames))
     else:
         planned = ahead(_plan(ahead(frames)))
     for plan, painting in ahead(_painted(planned, paint)):
-        yield plan.photograph, stabilizer(plan.photograph, painting), plan.moment  # type: ignore[misc]
+        yield plan.photograph, stabilizer(plan.photograph, painting), plan.info  # type: ignore[misc]
 
 
-def _plan(frames: Iterable[tuple[Pixels, Moment]]) -> Iterator[_Planned]:
+def _plan(frames: Iterable[tuple[Pixels, Info]]) -> Iterator[_Planned]:
     """Decide which frames are painted: every second one, and those that the next does not show."""
     find = MotionFinder()
-    between: tuple[Pixels, Moment] | None = None
+    between: tuple[Pixels, Info] | None = None
     painted_last = False
     for frame in frames:
         if between is not None:
@@ -126,7 +136,7 @@ def _motion(find: MotionFinder, photograph: Pixels, following: Pixels) -> Flow |
 
 
 def _painted(
-    planned: Iterable[_Planned], paint: Callable[[Pixels, Moment], Pixels]
+    planned: Iterable[_Planned], paint: Callable[[Pixels, Info], Pixels]
 ) -> Iterator[tuple[_Planned, Pixels]]:
     """Give every frame its painting; one between two is that of the next, moved."""
     held: _Planned | None = None
@@ -134,7 +144,7 @@ def _painted(
         if plan.to_next is not None:
             held = plan
             continue
-        painting = paint(plan.photograph, plan.moment)  # type: ignore[arg-type]
+        painting = paint(plan.photograph, plan.info)  # type: ignore[arg-type]
         if held is not None and held.to_next is not None:
             moved = Movable(painting).moved(held.to_next)
             yield held, np.clip(np.rint(moved), 0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Join pieces to the film: packets as they are, with the sound and all else of the source."""
+"""Join pieces to a film, with the sound, subtitles, chapters and metadata of the source."""
 
 import heapq
 import os
@@ -24,7 +24,13 @@ _OWN_METADATA = ("major_brand", "minor_version", "compatible_brands", "encoder",
 
 @dataclass(frozen=True)
 class Cut:
-    """The part of the source that the film shows: its ticks, and where it begins and ends."""
+    """The part of the source that the film shows.
+
+    Attributes:
+        time_base: Length of a tick in seconds.
+        start: Begin in seconds.
+        end: End in seconds; None for the end of the source.
+    """
 
     time_base: Fraction
     start: float = 0.0
@@ -32,15 +38,15 @@ class Cut:
 
     @property
     def offset(self) -> int:
-        """The beginning in ticks."""
+        """The begin in ticks."""
         return round(Fraction(self.start) / self.time_base)
 
 
 def streams_to_copy(source: Path, output: Path) -> tuple[list[int], list[str]]:
-    """Return the streams of the source that go into the output, and notes about the others.
+    """Return the numbers of the streams to copy to the output, and notes about the others.
 
     Raises:
-        OutputError: The output cannot hold the sound.
+        OutputError: The format of the output does not support the codec of the sound.
     """
     if not source.is_file() or output.suffix.lower() not in _FORMATS:
         return [], []
@@ -62,11 +68,11 @@ def streams_to_copy(source: Path, output: Path) -> tuple[list[int], list[str]]:
                 chosen.append(stream.index)
             elif stream.type == "audio":
                 raise OutputError(
-                    f"{output}: this kind of file cannot hold sound in {name}; write {output.stem}"
-                    ".mkv, which holds it"
+                    f"{output}: this format cannot contain sound in {name}; write {output.stem}"
+                    ".mkv instead"
                 )
             else:
-                notes.append(f"{source}: {output.suffix} cannot hold subtitles in {name}")
+                notes.append(f"{source}: {output.suffix} cannot contain subtitles in {name}")
     return chosen, notes
 
 
@@ -76,12 +82,12 @@ def join(
     """Write the film of the pieces.
 
     Args:
-        pieces: What there is, in order.
-        source: Where sound, subtitles, chapters and metadata come from.
-        output: The name that tells the kind.
-        target: The file or folder to write.
-        copied: Streams of the source to copy.
-        cut: The part of the source.
+        pieces: The pieces in their order.
+        source: Source of sound, subtitles, chapters and metadata.
+        output: Name of the output, which decides the format.
+        target: File or folder to write.
+        copied: Numbers of the streams of the source to copy.
+        cut: The part of the source that is shown.
     """
     suffix = output.suffix.lower()
     if suffix in _FORMATS:
@@ -126,7 +132,7 @@ def _join_packets(
 def _film_packets(
     pieces: Iterable[Piece], stream: Any, cut: Cut
 ) -> Iterator[tuple[float, int, Any]]:
-    """Yield the packets of the pieces with the times of the source, and sort keys."""
+    """Yield the packets of the pieces with the times of the source, with sort keys."""
     for piece in pieces:
         with av.open(os.fspath(piece.path)) as container:
             packets = (packet for packet in container.demux(video=0) if packet.size)
@@ -141,7 +147,7 @@ def _film_packets(
 def _copied_packets(
     read: Any, streams: dict[int, Any], cut: Cut
 ) -> Iterator[tuple[float, int, Any]]:
-    """Yield the packets of other streams of the source within the cut, and sort keys."""
+    """Yield the packets of copied streams within the cut, with sort keys."""
     if cut.start:
         read.seek(int(cut.start * av.time_base))
     for packet in read.demux([read.streams[index] for index in streams]):
@@ -178,7 +184,7 @@ def _is_film(source: Path) -> bool:
 
 
 def _decoded(pieces: Iterable[Piece]) -> Iterator[tuple[Pixels, int, int]]:
-    """Yield the frames of pieces that were kept without loss, with times and durations."""
+    """Yield the frames of lossless pieces, with times and durations."""
     for piece in pieces:
         with av.open(os.fspath(piece.path)) as container:
             frames = container.decode(video=0)

@@ -1,4 +1,4 @@
-"""Where each pixel of a frame was in another one: dense motion, and what it is worth."""
+"""Measure the motion between frames, and where it can be trusted."""
 
 from typing import Any
 
@@ -10,19 +10,21 @@ from styletransfer.images import Pixels
 
 Plane = NDArray[Any]
 Float = NDArray[np.float32]
-Flow = Float  # h×w×2: how far to the right and down, in pixels of the reduced frame
+Flow = Float  # h×w×2: motion to the right and down, in pixels of the reduced frame
 
-_SHORT_SIDE = 180  # of the reduced frames in which motion is measured
-_APART = 0.9  # squared pixels by which forward and backward motion may differ where nothing moves
-_APART_SHARE = 0.01  # of the squared motion, by which they may differ more
-_DIFFERENT = 20  # levels of gray by which a pixel may differ from where it was
-_FINE_PIXELS = 2_100_000  # of a picture that is doubled in size for finer sampling
+_SHORT_SIDE = 180  # short side of the reduced frames, in which motion is measured
+# Forward and backward motion may differ by this many squared pixels, and by this fraction of the
+# squared motion besides.
+_APART, _APART_SHARE = 0.9, 0.01
+_DIFFERENT = 20  # gray levels by which a pixel may change while it moves
+_FINE_PIXELS = 2_100_000  # larger pictures are not doubled in size for finer sampling
 
 
 class MotionFinder:
-    """Measures motion by dense inverse search (DIS). Each thread needs one of its own.
+    """Measure motion by dense inverse search. Each thread needs its own finder.
 
-    Reference: Kroeger et al. 2016, "Fast Optical Flow using Dense Inverse Search".
+    Reference:
+        Kroeger et al. 2016, Fast Optical Flow Using Dense Inverse Search.
     """
 
     def __init__(self) -> None:
@@ -32,11 +34,12 @@ class MotionFinder:
         self._search.setVariationalRefinementIterations(3)
 
     def __call__(self, frame: Plane, other: Plane, guess: Flow | None = None) -> Flow:
-        """Return how far each pixel of `frame` has to go to its place in `other`.
+        """Return the motion of each pixel from `frame` to `other`.
 
         Args:
-            frame, other: Reduced frames, as `reduced` makes them.
-            guess: A motion to start from.
+            frame: A frame from `reduced`.
+            other: The other frame from `reduced`.
+            guess: Motion to start from.
         """
         flow: Flow = self._search.calc(frame, other, None if guess is None else guess.copy())
         return flow
@@ -54,22 +57,23 @@ def reduced(photograph: Pixels) -> Plane:
 
 
 def trusted(frame: Plane, other: Plane, back: Flow, ahead: Flow) -> Flow:
-    """Tell where the motion from `frame` to `other` can be trusted.
+    """Return where the motion from `frame` to `other` can be trusted.
 
-    A pixel counts if the motion there and back ends where it began, if it looks alike in both,
-    and if it comes from inside the frame.
+    A pixel can be trusted if the motion to `other` and back ends where it began, if its color is
+    similar in both frames, and if it is inside `other`.
 
     Args:
-        frame, other: Reduced frames.
+        frame: A reduced frame.
+        other: The other reduced frame.
         back: Motion from `frame` to `other`.
         ahead: Motion from `other` to `frame`.
 
     Returns:
-        float32 h×w, from 0 (uncovered or changed) to 1, with soft borders.
+        float32 h×w, from 0 (hidden or changed) to 1, with soft borders.
 
     Reference:
-        Sundaram, Brox and Keutzer 2010, "Dense Point Trajectories by GPU-accelerated Large
-        Displacement Optical Flow".
+        Sundaram, Brox and Keutzer 2010, Dense Point Trajectories by GPU-Accelerated Large
+        Displacement Optical Flow.
     """
     height, width = frame.shape
     places = back + _grid(height, width)
@@ -92,10 +96,10 @@ def enlarged(plane: NDArray[np.float32], height: int, width: int) -> NDArray[np.
 
 
 class Movable:
-    """A painting that can be moved without a loss of sharpness.
+    """A painting that can be moved without getting blurred.
 
-    It is doubled in size once. Samples between its pixels are then next to those of an ideal
-    filter, where a cubic one at the first size takes a third of the finest detail.
+    It is doubled in size, unless it is large. Then cubic interpolation is nearly ideal. Without
+    doubling, it would lose a third of the finest detail.
     """
 
     def __init__(self, painting: Pixels) -> None:
@@ -107,7 +111,7 @@ class Movable:
             self._fine = cv2.resize(self._fine, size, interpolation=cv2.INTER_LANCZOS4)
 
     def moved(self, motion: Flow) -> NDArray[np.float32]:
-        """Return the painting where each pixel shows what lies `motion` away from it."""
+        """Return the painting sampled at the position of each pixel plus `motion`."""
         flow = enlarged(motion, self.height, self.width)
         flow *= np.array([self.width, self.height], np.float32) / motion.shape[1::-1]
         flow += _grid(self.height, self.width)

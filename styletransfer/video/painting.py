@@ -1,4 +1,4 @@
-"""What a moment of a film is painted with: styles over time, or a style for each region."""
+"""Paint frames of a film with styles that change over time, or with a style for each region."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,14 @@ from styletransfer.video.timeline import Row, Timeline
 
 @dataclass(frozen=True)
 class Moment:
-    """A moment of a film: its time in seconds, in ticks, and the masks of the regions."""
+    """A moment of a film.
+
+    Attributes:
+        time: Time in seconds.
+        pts: Time in ticks.
+        duration: Duration of the frame in ticks.
+        masks: Masks of the regions, uint8 H×W.
+    """
 
     time: float
     pts: int
@@ -28,11 +35,11 @@ class Moment:
 
 @dataclass(frozen=True)
 class FilmPainter:
-    """Paints single frames.
+    """Paint single frames.
 
     Attributes:
         stylizer: The model.
-        timeline: Strength over time, and styles where there are no regions.
+        timeline: Strengths over time, and styles if there are no regions.
         regions: A style for each region.
     """
 
@@ -41,7 +48,7 @@ class FilmPainter:
     regions: Sequence[Region] = ()
 
     def __call__(self, photograph: Pixels, moment: Moment) -> Pixels:
-        """Paint a frame by itself; uint8 H×W×3."""
+        """Paint a frame, uint8 H×W×3, without regard to other frames."""
         if not self.regions:
             return self._paint(photograph, self.timeline.row(moment.time))
         strength = self.timeline.strength(moment.time)
@@ -60,12 +67,13 @@ class FilmPainter:
 def with_moments(
     frames: Iterable[Frame], regions: Sequence[Region], time_base: Fraction
 ) -> Iterator[tuple[Pixels, Moment]]:
-    """Give each frame its moment, with the masks that belong to it.
+    """Yield each frame with its moment and the masks for it.
 
-    A mask that is a film shows the frame of the same time. What it showed last stays.
+    If a mask is a film, its frame of the same time is used, and its last frame after its end.
 
     Raises:
-        ImageError, FilmError: A mask cannot be read.
+        ImageError: A mask cannot be read.
+        FilmError: A mask that is a film cannot be read.
     """
     masks = [_masks(region) for region in regions]
     for frame in frames:
@@ -75,7 +83,7 @@ def with_moments(
 
 
 def _masks(region: Region) -> Callable[[float], Pixels | None]:
-    """Return what gives the mask of a region at a time in seconds."""
+    """Return a function that gives the mask of a region at a time in seconds."""
     if region.mask is None or not _moves(region.mask):
         (still,), _ = read_masks([region])
         return lambda time: still

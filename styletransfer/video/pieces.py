@@ -1,4 +1,4 @@
-"""A film in pieces beside the output, so that work goes on after any end."""
+"""Keep a film in pieces beside the output, so that interrupted work can be continued."""
 
 import hashlib
 import json
@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 
 from styletransfer.atomic import written_whole
 
-LENGTH = 128  # frames of a piece
+LENGTH = 128  # number of frames of a piece
 
 State = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A piece that is whole.
+    """A complete piece.
 
     Attributes:
-        path: The file of its packets.
+        path: File with its packets.
         times: Time and duration of each frame, in ticks of the source.
     """
 
@@ -32,14 +32,14 @@ class Piece:
 
 
 class Pieces:
-    """The pieces of one film, in the hidden folder `.NAME.pieces` beside it.
+    """The pieces of a film, in the hidden folder `.NAME.pieces` beside it.
 
-    A piece counts when its note is there, which is written last. The note of the newest piece has
-    the state from which the next one goes on.
+    A piece is complete if its JSON file exists, which is written last. The NPZ file of the newest
+    piece contains the state for the next one.
 
     Args:
-        output: The film to be written.
-        call: All that the frames depend on. Pieces of another call are deleted.
+        output: The film to write.
+        call: Everything on which the frames depend. Pieces of another call are deleted.
     """
 
     def __init__(self, output: Path, call: Mapping[str, object]) -> None:
@@ -67,11 +67,16 @@ class Pieces:
 
     @property
     def frames(self) -> int:
-        """Number of frames in whole pieces."""
+        """Number of frames in complete pieces."""
         return sum(len(piece.times) for piece in self.whole)
 
     def add(self, times: list[tuple[int, int]], state: State) -> None:
-        """Note that the next piece is whole, and what the one after it starts from."""
+        """Mark the next piece as complete.
+
+        Args:
+            times: Time and duration of its frames, in ticks.
+            state: State for the piece after it.
+        """
         number = len(self.whole)
         with written_whole(self.folder / f"{number:06}.npz") as file:
             np.savez(file, **state)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Where frames come from: a film, an animated WebP, or numbered pictures in a folder."""
+"""Read frames from a film, an animated WebP, or numbered pictures in a folder."""
 
 import os
 import re
@@ -21,12 +21,18 @@ _WIDE = (16, 18)  # transfer functions PQ and HLG
 _BT2020 = 9
 _MATRICES = {1: Colorspace.ITU709, 5: Colorspace.ITU601, 6: Colorspace.ITU601}
 _FULL = 2
-FRAMES_PER_SECOND = 25  # of numbered pictures
+FRAMES_PER_SECOND = 25  # for numbered pictures
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame of a film: uint8 H×W×3 in sRGB, its time and its duration in ticks."""
+    """A frame of a film.
+
+    Attributes:
+        rgb: uint8 H×W×3 in sRGB.
+        pts: Time in ticks.
+        duration: Duration in ticks.
+    """
 
     rgb: Pixels
     pts: int
@@ -35,17 +41,18 @@ class Frame:
 
 @dataclass
 class Film(ABC):
-    """A film that is open for reading; the base of the three kinds.
+    """A film to read; the base class of the three kinds.
 
     Attributes:
         path: The file, folder or pattern.
-        width, height: Size of the frames, in pixels.
-        time_base: Seconds of a tick.
-        rate: Frames a second, on average.
-        count: How many frames there are, as far as the file says; 0 where it does not.
-        matrix: YUV matrix of the film, to be kept.
-        full: Whether its YUV has the full range, 0..255.
-        skipped: How many packets were broken.
+        width: Width of the frames in pixels.
+        height: Height of the frames in pixels.
+        time_base: Length of a tick in seconds.
+        rate: Average number of frames per second.
+        count: Approximate number of frames; 0 if it is not known.
+        matrix: YUV matrix of the film.
+        full: Whether its YUV has the full range 0..255.
+        skipped: Number of broken packets.
     """
 
     path: Path
@@ -60,11 +67,11 @@ class Film(ABC):
 
     @abstractmethod
     def frames(self, start: int | None = None) -> Iterator[Frame]:
-        """Yield the frames whose time is `start`, in ticks, or later."""
+        """Yield the frames from the time `start` on, in ticks."""
 
 
 class VideoFile(Film):
-    """What PyAV decodes."""
+    """A film that PyAV decodes."""
 
     def __init__(self, path: Path, short_side: int | None) -> None:
         with _opened(path) as container:
@@ -113,7 +120,7 @@ class VideoFile(Film):
                     yield Frame(self._rgb(frame), pts, frame.duration or ticks)
 
     def _decoded(self, container: Any, stream: Any) -> Iterator[Any]:
-        """Yield frames; a broken packet is counted, and what comes after it goes on."""
+        """Yield frames. Broken packets are counted and skipped."""
         packets = container.demux(stream)
         while True:
             try:
@@ -175,7 +182,7 @@ class AnimatedWebP(Film):
 
 
 class NumberedFrames(Film):
-    """Numbered pictures, 25 a second."""
+    """Numbered pictures, 25 per second."""
 
     def __init__(self, path: Path, short_side: int | None) -> None:
         if path.is_dir():
@@ -202,11 +209,11 @@ def open_film(path: Path, short_side: int | None = None) -> Film:
     """Open a film, an animated picture, a folder of frames, or a pattern such as `%04d.png`.
 
     Args:
-        path: What to read.
-        short_side: Scale the short side of the frames to so many pixels.
+        path: File, folder or pattern.
+        short_side: Short side in pixels to which frames are scaled; None keeps their size.
 
     Raises:
-        FilmError: There is nothing that can be read as a film.
+        FilmError: The film cannot be read.
         ImageError: A frame in a folder cannot be read.
     """
     if path.is_dir() or is_pattern(path):
@@ -219,12 +226,12 @@ def open_film(path: Path, short_side: int | None = None) -> Film:
 
 
 def is_pattern(path: Path) -> bool:
-    """Tell whether a name stands for numbered frames, as `frame-%04d.png` does."""
+    """Tell whether a name is a pattern for numbered frames, such as `frame-%04d.png`."""
     return re.search(r"%0?\d*d", path.name) is not None
 
 
 def numbered(pattern: Path) -> list[Path]:
-    """List the files that a pattern stands for, in the order of their numbers."""
+    """List the files that match a pattern, in the order of their numbers."""
     expression = re.escape(pattern.name)
     expression = re.sub(r"%0?\d*d", r"(\\d+)", expression)
     folder = pattern.parent
@@ -242,7 +249,7 @@ def _opened(path: Path) -> Any:
         raise FilmError(f"{path}: not a film that can be read ({reason})") from None
     if not container.streams.video:
         container.close()
-        raise FilmError(f"{path}: has no film stream; name a file that shows pictures")
+        raise FilmError(f"{path}: has no video stream; name a file with a film")
     return container
 
 
@@ -253,7 +260,9 @@ def _first_frame(path: Path, container: Any) -> Any:
             for frame in next(packets).decode():
                 return frame
         except StopIteration:
-            raise FilmError(f"{path}: no frame of this film can be decoded") from None
+            raise FilmError(
+                f"{path}: no frame of this film can be decoded; convert it first"
+            ) from None
         except av.FFmpegError:
             continue
 

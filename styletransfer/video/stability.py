@@ -1,9 +1,9 @@
-"""Paintings that stay on what they show.
+"""Stabilize the paintings of a film, so that strokes move with the objects.
 
-One painting, the anchor, is carried along with the motion of the photographs as long as it fits.
-It is sampled once, from itself: a chain of samples would blur. What the anchor does not show, or
-no longer shows, comes from the painting of the frame itself. A new anchor is set when much is
-lost. Strokes are never averaged; only the tone is, over large areas.
+One painting, the anchor, is moved with the motion of the photographs. It is always sampled from
+the original anchor, because repeated sampling would blur it. Areas that the anchor does not show
+come from the painting of the frame. When too much of the anchor is lost, a new one is set. Strokes
+are never averaged; only the tone of large areas is.
 """
 
 from collections.abc import Mapping
@@ -18,19 +18,19 @@ from styletransfer.video.motion import Flow, MotionFinder, Movable, enlarged, re
 
 Float = NDArray[np.float32]
 
-_SPAN = 30  # frames for which an anchor is carried at most
-_LOST = 0.2  # share of the frame that may be lost until a new anchor is set
-_CUT = 0.3  # less than this share carried over is a cut
-_TONE_RATE = 0.1  # of the difference in tone, that is followed in one frame
-_TONE_SIZE = 16  # pixels of the short side of the small frame in which tone is compared
+_SPAN = 30  # greatest number of frames for an anchor
+_LOST = 0.2  # fraction of the frame that may be lost before a new anchor is set
+_CUT = 0.3  # if a smaller fraction can be moved, this is a cut in the film
+_TONE_RATE = 0.1  # fraction of the difference in tone that one frame corrects
+_TONE_SIZE = 16  # short side in pixels of the small frames in which tone is compared
 _MOST_SHARPENING = 0.5
 
 
 class Stabilizer:
-    """Draws each painting of a film toward the paintings before it.
+    """Make each painting of a film consistent with those before it.
 
     Args:
-        stability: From 0, every frame by itself, to 1.
+        stability: From 0 (each frame by itself) to 1.
     """
 
     def __init__(self, stability: float = 1.0) -> None:
@@ -45,11 +45,11 @@ class Stabilizer:
         self._age, self._first = 0, 1.0
 
     def __call__(self, photograph: Pixels, painting: Pixels) -> Pixels:
-        """Return the next frame.
+        """Return the next stabilized painting, uint8 H×W×3.
 
         Args:
-            photograph: uint8 H×W×3, the frame of the film.
-            painting: uint8 H×W×3, painted from that frame alone.
+            photograph: The frame of the film, uint8 H×W×3.
+            painting: The painting of this frame, uint8 H×W×3.
         """
         if self.stability == 0:
             return painting
@@ -77,7 +77,7 @@ class Stabilizer:
 
     @property
     def state(self) -> dict[str, NDArray[Any]]:
-        """All that the next frame depends on, as arrays."""
+        """Everything on which the next frame depends, as arrays."""
         if self._anchor is None or self._photograph is None:
             return {}
         state = {
@@ -107,7 +107,7 @@ class Stabilizer:
 
 
 def _blend(carried: Float, tone: Float, painting: Pixels, weight: Float) -> Pixels:
-    """Take `carried` where `weight` is 1, in the tone given and as sharp as `painting`."""
+    """Blend the moved anchor with a painting, correct its tone, and make it equally sharp."""
     height, width = weight.shape
     fresh = painting.astype(np.float32)
     weights = cv2.merge([weight] * 3)
@@ -124,9 +124,9 @@ def _blend(carried: Float, tone: Float, painting: Pixels, weight: Float) -> Pixe
 
 
 def _tone(before: Float | None, carried: Float, painting: Pixels, weight: Float) -> Float:
-    """Return what large areas of `carried` lack, smoothed over time: a small picture.
+    """Return the correction of the tone of large areas, smoothed over time, as a small picture.
 
-    Lamps are lit and clouds pass, and the tone of the anchor has to follow.
+    It follows changes of the light in the film.
     """
     height, width = weight.shape
     scale = min(1.0, _TONE_SIZE / min(height, width))
@@ -147,7 +147,7 @@ def _edges(picture: Float) -> Float:
 
 
 def _sharpening(edges: Float, detail: Float, wanted: Float) -> float:
-    """Return g for which `edges + g·detail` has the energy of `wanted`; 0 where it has more."""
+    """Return g so that `edges + g·detail` has the energy of `wanted`; 0 if it has more."""
     square = float(np.vdot(detail, detail))
     product = float(np.vdot(edges, detail))
     lack = float(np.vdot(wanted, wanted)) - float(np.vdot(edges, edges))

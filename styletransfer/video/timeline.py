@@ -1,4 +1,4 @@
-"""Styles and strengths over time: `starry_night@0`, `udnie@5s`, `0.5@1:30`."""
+"""Styles and strengths that change over time: `starry_night@0`, `udnie@5s`, `0.5@1:30`."""
 
 import re
 from bisect import bisect_right
@@ -16,28 +16,28 @@ Row = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Timeline:
-    """A row of style weights for each moment of a film.
+    """A style row for each moment of a film.
 
-    Between two keys the rows, and the strengths, are interpolated linearly. Before the first key
-    and after the last they stay.
+    Between two key times, style rows and strengths are interpolated linearly. Before the first and
+    after the last one they are constant.
 
     Attributes:
-        styles: Moments in seconds, ascending, each with its row of weights.
-        strengths: Moments in seconds, ascending, each with a strength in 0..1.
+        styles: Key times in seconds, ascending, each with a style row.
+        strengths: Key times in seconds, ascending, each with a strength in 0..1.
     """
 
     styles: tuple[tuple[float, Row], ...]
     strengths: tuple[tuple[float, Row], ...]
 
     def row(self, time: float) -> Row:
-        """Return the weights at a time in seconds, float32 of shape [S]; they sum to 1."""
+        """Return the style row at a time in seconds, float32 of shape [S]."""
         strength = self.strength(time)
         row = strength * _between(self.styles, time)
         row[IDENTITY] += 1 - strength
         return row.astype(np.float32)
 
     def strength(self, time: float) -> float:
-        """Return the strength at a time in seconds, 0..1."""
+        """Return the strength in 0..1 at a time in seconds."""
         return float(_between(self.strengths, time)[0])
 
 
@@ -48,8 +48,8 @@ def parse_timeline(
 
     Args:
         styles: Style texts, each with `@` and a time if there are several.
-        strengths: Numbers in 0..1, likewise; none is 1.
-        names: Styles of the model.
+        strengths: Strengths in 0..1, each with `@` and a time if there are several; () for 1.
+        names: Names of the styles of the model.
 
     Raises:
         StyleError: A style, strength or time cannot be used.
@@ -74,10 +74,10 @@ def parse_time(text: str) -> float:
     """Turn `5`, `5s`, `1:30` or `1:02:03.5` into seconds.
 
     Raises:
-        StyleError: The text is no time.
+        StyleError: The text is not a time.
     """
     if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?s?", text):
-        raise StyleError(f"{text!r} is no time; write 5s or 1:30")
+        raise StyleError(f"{text!r} is not a time; write 5s or 1:30")
     seconds = 0.0
     for part in text.rstrip("s").split(":"):
         seconds = 60 * seconds + float(part)
@@ -95,7 +95,7 @@ def _keys(
         keys.append((parse_time(time) if at else 0.0, value(before if at else text)))
     moments = [moment for moment, _ in keys]
     if len(set(moments)) < len(moments):
-        raise StyleError(f"{option} has two values for one time; give each a time of its own")
+        raise StyleError(f"{option} has two values for one time; give different times")
     return tuple(sorted(keys, key=lambda key: key[0]))
 
 

@@ -206,7 +206,7 @@ def test_refusals(model: Path, film: Path, tmp_path: Path) -> None:
     assert "out.mkv" in refused(pcm, "-o", tmp_path / "out.webm", *style)
     assert "no style is named" in refused(film, "-o", out, "--style", "x", "--model", model)
     assert "has no time" in refused(film, "-o", out, *style, "--style", "the_scream@3")
-    assert "is no time" in refused(film, "-o", out, *style, "--start", "soon")
+    assert "is not a time" in refused(film, "-o", out, *style, "--start", "soon")
     assert "not in 0..1" in refused(film, "-o", out, *style, "--stability", 2)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         ["frames", "in.mp4", "m.onnx", "pcm.mkv", "sound.mp4", "text.mp4"]
