@@ -19,7 +19,8 @@ from PIL import Image
 
 from styletransfer.images import Picture
 from styletransfer.inference import Stylizer
-from styletransfer.inference.painter import Painter, Tiles
+from styletransfer.inference.limits import Tiles
+from styletransfer.inference.painter import Painter
 
 # torch is imported where it is used: who runs the ONNX file does not have it in memory.
 

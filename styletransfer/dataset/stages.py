@@ -32,8 +32,8 @@ from styletransfer.images.identify import check_pixels
 from styletransfer.inference import Stylizer
 from styletransfer.inference.blend import parse_blend
 from styletransfer.inference.color import preserve_colors
-from styletransfer.inference.limits import BASE, reading_bytes
-from styletransfer.inference.painter import COPIES, Painter, Tiles
+from styletransfer.inference.limits import BASE, Tiles, reading_bytes
+from styletransfer.inference.painter import COPIES, Painter
 
 # After these errors every other file would fail, too.
 _FATAL = (*FULL, errno.EIO)

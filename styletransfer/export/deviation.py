@@ -12,7 +12,7 @@ import onnxruntime
 from tqdm import tqdm
 
 from styletransfer.errors import ImageError, RequestError
-from styletransfer.export.format import INPUTS, OUTPUT
+from styletransfer.export import INPUTS, OUTPUT
 from styletransfer.images import Array, find_images, read_image, to_tensor
 
 SIDE = 512  # short side of the photographs in pixels

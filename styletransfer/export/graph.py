@@ -9,7 +9,7 @@ import torch
 from onnxscript import optimizer
 
 from styletransfer.checkpoint import TrainedNetwork
-from styletransfer.export.format import FORMAT, INPUTS, OUTPUT
+from styletransfer.export import FORMAT, INPUTS, OUTPUT
 from styletransfer.export.memory import bytes_per_pixel
 
 OPSET = 20
@@ -21,7 +21,7 @@ def build_graph(trained: TrainedNetwork) -> onnx.ModelProto:
     """Export a network to ONNX.
 
     The graph accepts any number and size of images. Its inputs, output and metadata are those of
-    `styletransfer.export.format`.
+    `styletransfer.export`.
     """
     dynamic = torch.export.Dim.DYNAMIC
     example = (torch.rand(2, 3, 48, 64), torch.eye(len(trained.styles))[[0, -1]])

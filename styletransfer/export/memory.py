@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from styletransfer.export.format import INPUTS, OUTPUT
+from styletransfer.export import INPUTS, OUTPUT
 
 SIDE = 256
 # ONNX Runtime used a third more than the live values, at 1 to 9 megapixels.

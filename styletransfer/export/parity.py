@@ -9,7 +9,7 @@ import torch
 
 from styletransfer.checkpoint import TrainedNetwork
 from styletransfer.errors import ParityError
-from styletransfer.export.format import INPUTS, OUTPUT
+from styletransfer.export import INPUTS, OUTPUT
 from styletransfer.images import Array
 
 # Batch, height, width: with odd, non-square and tiny sizes.

@@ -16,9 +16,10 @@ from styletransfer.images import (
 )
 from styletransfer.inference.blend import parse_blend
 from styletransfer.inference.contact_sheet import contact_sheet
+from styletransfer.inference.limits import parse_tiles
 from styletransfer.inference.masks import Region, masks_in, parse_masks, read_masks
 from styletransfer.inference.outputs import check_targets, gather, is_picture_name, plan_outputs
-from styletransfer.inference.painter import Painter, parse_tiles
+from styletransfer.inference.painter import Painter
 from styletransfer.inference.stylizer import Stylizer
 from styletransfer.inference.work import (
     make_folder,

@@ -1,7 +1,8 @@
-"""Estimate the memory that a picture needs, and report if it is too much."""
+"""Estimate the memory that a picture needs, and read the options that limit it."""
 
 import math
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from styletransfer.errors import MemoryLimitError, RequestError
@@ -14,7 +15,24 @@ BASE = 160_000_000
 # and for one with transparency.
 READING, WITH_PROFILE, WITH_ALPHA = 11, 15, 22
 
+AUTO, OFF = "auto", "off"
+DEFAULT_MEMORY = 10**9
+
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Whether a picture is stylized in tiles, and how large they are.
+
+    Attributes:
+        side: Side of a tile in pixels. None uses tiles only if the whole picture does not fit in
+            `memory`, and chooses the largest that do.
+        memory: Number of bytes that the process may use. It is ignored if `side` is given.
+    """
+
+    side: int | None = None
+    memory: int = DEFAULT_MEMORY
 
 
 def parse_bytes(text: str) -> int:
@@ -27,6 +45,38 @@ def parse_bytes(text: str) -> int:
     if size is None or float(size[1]) == 0:
         raise RequestError(f"memory {text!r} is not a size; write it as 800MB or 1.5GB")
     return int(float(size[1]) * _UNITS[size[2]])
+
+
+def parse_tiles(tile: str, memory: str, receptive_field: int) -> tuple[Tiles | None, list[str]]:
+    """Read the texts of `--tile` and `--memory`.
+
+    Args:
+        tile: `auto`, `off`, or the side of a tile in pixels.
+        memory: Greatest memory that `auto` may use, such as `500MB`.
+        receptive_field: Receptive field of the network in pixels, the least side of a tile.
+
+    Returns:
+        The use of tiles, None for `off`; and notes for the user.
+
+    Raises:
+        RequestError: A text is malformed.
+    """
+    budget = parse_bytes(memory)
+    if tile == OFF:
+        return None, []
+    if tile == AUTO:
+        return Tiles(memory=budget), []
+    if not tile.isdecimal() or int(tile) == 0:
+        raise RequestError(
+            f"tile {tile!r} is not a number of pixels; give a number, {AUTO} or {OFF}"
+        )
+    side = max(int(tile), receptive_field)
+    notes = []
+    if side > int(tile):
+        notes.append(
+            f"tiles of {tile} pixels are smaller than the receptive field; {side} pixels are used"
+        )
+    return Tiles(side), notes
 
 
 def reading_bytes(path: Path) -> int:

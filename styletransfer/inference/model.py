@@ -8,7 +8,7 @@ from typing import Any
 
 import styletransfer
 from styletransfer.errors import ModelError, ProviderError
-from styletransfer.export.format import FORMAT, INPUTS, KEYS, OUTPUT
+from styletransfer.export import FORMAT, INPUTS, KEYS, OUTPUT
 from styletransfer.inference import providers
 
 

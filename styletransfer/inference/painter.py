@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from styletransfer.errors import ModelError, RequestError
+from styletransfer.errors import ModelError
 from styletransfer.images import DEFAULT_MAX_PIXELS, Picture, Pixels, read_size
 from styletransfer.inference.blend import parse_blend
 from styletransfer.inference.color import preserve_colors
 from styletransfer.inference.limits import (
     BASE,
-    parse_bytes,
+    Tiles,
     reading_bytes,
     streaming_bytes,
     too_large,
@@ -27,8 +27,6 @@ from styletransfer.inference.stylizer import Stylizer
 if TYPE_CHECKING:
     from styletransfer.inference.tiled.grid import TileGrid
 
-AUTO, OFF = "auto", "off"
-DEFAULT_MEMORY = 10**9
 # Bytes per pixel of the copies of a picture while the network runs on the whole picture.
 COPIES = 30
 # Bytes per pixel of a picture in memory, its stylization, and the copies of the encoder.
@@ -36,20 +34,6 @@ HELD = 10
 
 Size = tuple[int, int]  # height and width
 Advance = Callable[[float], object]
-
-
-@dataclass(frozen=True)
-class Tiles:
-    """Whether a picture is stylized in tiles, and how large they are.
-
-    Attributes:
-        side: Side of a tile in pixels. None uses tiles only if the whole picture does not fit in
-            `memory`, and chooses the largest that do.
-        memory: Number of bytes that the process may use. It is ignored if `side` is given.
-    """
-
-    side: int | None = None
-    memory: int = DEFAULT_MEMORY
 
 
 class Painter:
@@ -296,35 +280,3 @@ class Painter:
         if not self.regions:
             return 0
         return 3 * len({region.style for region in self.regions}) + 3 * (len(self.regions) + 1)
-
-
-def parse_tiles(tile: str, memory: str, receptive_field: int) -> tuple[Tiles | None, list[str]]:
-    """Read the texts of `--tile` and `--memory`.
-
-    Args:
-        tile: `auto`, `off`, or the side of a tile in pixels.
-        memory: Greatest memory that `auto` may use, such as `500MB`.
-        receptive_field: Receptive field of the network in pixels, the least side of a tile.
-
-    Returns:
-        The use of tiles, None for `off`; and notes for the user.
-
-    Raises:
-        RequestError: A text is malformed.
-    """
-    budget = parse_bytes(memory)
-    if tile == OFF:
-        return None, []
-    if tile == AUTO:
-        return Tiles(memory=budget), []
-    if not tile.isdecimal() or int(tile) == 0:
-        raise RequestError(
-            f"tile {tile!r} is not a number of pixels; give a number, {AUTO} or {OFF}"
-        )
-    side = max(int(tile), receptive_field)
-    notes = []
-    if side > int(tile):
-        notes.append(
-            f"tiles of {tile} pixels are smaller than the receptive field; {side} pixels are used"
-        )
-    return Tiles(side), notes

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from styletransfer.errors import ModelError, WorkError
-from styletransfer.export.format import OUTPUT
+from styletransfer.export import OUTPUT
 from styletransfer.images import Array
 
 # Providers with device memory that a program can allocate, and its name in ONNX Runtime.

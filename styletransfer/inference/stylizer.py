@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from styletransfer.errors import ModelError
-from styletransfer.export.format import INPUTS
+from styletransfer.export import INPUTS
 from styletransfer.images import Array, Picture, Pixels, read_image, to_pixels, to_tensor
 from styletransfer.inference import providers
 from styletransfer.inference.blend import parse_blend

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from styletransfer.export.format import OUTPUT
+from styletransfer.export import OUTPUT
 from styletransfer.inference.tiled.geometry import SAME, Crop, Steps, Uncuttable, steps_of
 from styletransfer.inference.tiled.kinds import attributes_of, kinds_of, padding_nodes
 from styletransfer.inference.tiled.padding import Padding, find_padding

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from styletransfer.export.format import OUTPUT
+from styletransfer.export import OUTPUT
 from styletransfer.inference.tiled.graph import Graph, PictureLayout
 from styletransfer.inference.tiled.network import TiledNetwork
 from styletransfer.inference.tiled.passes import Pass, Ranges

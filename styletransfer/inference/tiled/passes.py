@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from math import prod
 
-from styletransfer.export.format import OUTPUT
+from styletransfer.export import OUTPUT
 from styletransfer.inference.tiled.geometry import POINTWISE, Range, Uncuttable
 from styletransfer.inference.tiled.graph import Graph, Layer, PictureLayout, needed
 from styletransfer.inference.tiled.probe import IMAGE

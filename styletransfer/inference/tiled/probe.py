@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from styletransfer.export.format import INPUTS, OUTPUT
+from styletransfer.export import INPUTS, OUTPUT
 from styletransfer.images import Array
 from styletransfer.inference.tiled.geometry import Uncuttable
 

@@ -6,7 +6,7 @@ from typing import IO
 
 import numpy as np
 
-from styletransfer.export.format import OUTPUT
+from styletransfer.export import OUTPUT
 from styletransfer.images import Array
 from styletransfer.inference.tiled.geometry import Range
 from styletransfer.inference.tiled.graph import PictureLayout

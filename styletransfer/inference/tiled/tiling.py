@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from styletransfer.export.format import OUTPUT
+from styletransfer.export import OUTPUT
 from styletransfer.images import Array, Pixels, to_pixels, to_tensor
 from styletransfer.inference.tiled.geometry import Range
 from styletransfer.inference.tiled.grid import TileGrid

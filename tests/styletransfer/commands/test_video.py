@@ -193,7 +193,7 @@ def test_refusals(model: Path, film: Path, tmp_path: Path) -> None:
     pcm = write_film(tmp_path / "pcm.mkv", pan(3), sound="pcm_s16le")
     out = tmp_path / "out.mp4"
     assert "not a film" in refused(text, "-o", out, *style, status=1)
-    assert "no film stream" in refused(sound, "-o", out, *style, status=1)
+    assert "no video stream" in refused(sound, "-o", out, *style, status=1)
     assert "is the input" in refused(film, "-o", film, *style, "--overwrite")
     assert "exists already" in refused(film, "-o", text, *style)
     frame = tmp_path / "frames" / "1.png"

@@ -215,5 +215,5 @@ def test_a_weight_beyond_half_is_refused(full: onnx.ModelProto) -> None:
     values = numpy_helper.to_array(tensor).copy()
     values.flat[0] = 1e5
     tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
-    with pytest.raises(PrecisionError, match=rf"^{tensor.name} holds 1e\+05"):
+    with pytest.raises(PrecisionError, match=rf"^{tensor.name} contains 1e\+05"):
         to_half(model)

@@ -16,11 +16,12 @@ from onnxruntime.tools.onnx_model_utils import fix_output_shapes, make_input_sha
 
 import styletransfer
 from styletransfer.errors import ModelError
-from styletransfer.export.format import KEYS
+from styletransfer.export import KEYS
 from styletransfer.images import Picture
 from styletransfer.inference import Stylizer
+from styletransfer.inference.limits import Tiles
 from styletransfer.inference.model import gallery_path, open_model
-from styletransfer.inference.painter import Painter, Tiles
+from styletransfer.inference.painter import Painter
 from tests.styletransfer.tiny_model import METADATA, STYLES, expected, tiny_model
 
 

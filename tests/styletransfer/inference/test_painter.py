@@ -11,9 +11,9 @@ from PIL import Image
 from styletransfer.errors import MemoryLimitError, RequestError
 from styletransfer.images import Picture, read_image
 from styletransfer.inference import Stylizer
-from styletransfer.inference.limits import BASE
+from styletransfer.inference.limits import BASE, Tiles, parse_tiles
 from styletransfer.inference.masks import parse_masks, read_masks
-from styletransfer.inference.painter import COPIES, Painter, Tiles, parse_tiles
+from styletransfer.inference.painter import COPIES, Painter
 from tests.styletransfer.inference.compact_model import exported, noise
 
 SMALL = Tiles(side=40)
