@@ -15,7 +15,7 @@ from styletransfer.inference.tiled import tiling
 from tests.assets import shipped
 from tests.styletransfer.dataset.data_set import data_set, failures, pictures, run, save, tree
 
-HEIGHT, WIDTH = 100, 90
+HEIGHT, WIDTH = 400, 90
 
 
 def load(path: Path) -> np.ndarray:
