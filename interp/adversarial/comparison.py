@@ -4,7 +4,6 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -43,28 +42,31 @@ def compare(
     image: Tensor,
     *,
     attack: Callable[..., Tensor] = pgd,
-    leave: int | None = None,
-    target: int | Literal["random"] | None = None,
+    leave: int | str | None = None,
+    target: int | str | None = None,
     seed: int = 0,
 ) -> Comparison:
     """Attack one image, 1×3×H×W in 0..1, and keep what the model sees before and after.
 
     Args:
-        attack: called as `pgd` is; `functools.partial(pgd, norm="l2")` is one.
-        leave: the class to lead away from; by default the one that is seen.
-        target: instead, the class to be seen, or `"random"` for any other than what is seen now.
-        seed: of the random target and of the attack.
+        classifier: The network that is attacked.
+        image: 1×3×H×W in 0..1.
+        attack: Called as `pgd` is; `functools.partial(pgd, norm="l2")` is one.
+        leave: Class to lead away from, by its index or name; by default the one that is seen.
+        target: Instead, the class to be seen, or `"random"` for any other than what is seen now.
+        seed: Seed of the random target and of the attack.
 
-    Raises what `attack` raises.
+    Raises:
+        RequestError: A class that does not exist. And what `attack` raises.
     """
     before = _probabilities(classifier, image)
     goal = before.argmax()[None]
     if target == "random":
         goal = random_targets(goal, len(before), seed=seed)
     elif target is not None:
-        goal = torch.full_like(goal, target)
+        goal = torch.full_like(goal, classifier.find_class(target))
     elif leave is not None:
-        goal = torch.full_like(goal, leave)
+        goal = torch.full_like(goal, classifier.find_class(leave))
     adversarial = attack(classifier, image, goal, targeted=target is not None, seed=seed)
     return Comparison(
         image, adversarial, before, _probabilities(classifier, adversarial), int(goal)
@@ -129,8 +131,8 @@ def attack_images(
     images: Images,
     *,
     attack: Callable[..., Tensor] = pgd,
-    leave: int | None = None,
-    target: int | Literal["random"] | None = None,
+    leave: int | str | None = None,
+    target: int | str | None = None,
     seed: int = 0,
     report: Report | None = None,
     done: Callable[[int], object] = lambda count: None,

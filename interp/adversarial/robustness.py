@@ -16,7 +16,7 @@ from interp.adversarial.attacks import Norm, pgd, random_targets
 from interp.adversarial.labels import read_classes
 from interp.figures import curves
 from interp.files import gather
-from interp.network.classifier import Classifier
+from interp.network.classifier import Classifier, as_classifier
 from interp.network.photographs import Report, read_batches
 from interp.network.taps import frozen
 from styletransfer.errors import WorkError
@@ -188,5 +188,5 @@ def draw_robustness(result: Robustness, norm: Norm = "linf", title: str = "") ->
 
 def _scores(model: nn.Module, images: Tensor) -> Tensor:
     with frozen(model), torch.no_grad():
-        scores: Tensor = model(images)
+        scores: Tensor = as_classifier(model)(images)
     return scores

@@ -78,9 +78,9 @@ def texture(
     files.check([sample], drawn=False)
     pixels = read_opaque(sample, sample_size, report)
     image = planes_of(pixels)
-    levels = levels or texture_levels(image)
-    recorder = Recorder(steps * levels, recording, [sample])
     width, height = wanted or pixels.shape[1::-1]
+    levels = levels or texture_levels(image, height, width)
+    recorder = Recorder(steps * levels, recording, [sample])
     read = TEXTURE_TAPS if taps is None else listed(taps)
     network = model.load_loss_network(read, pooling)
     with recorder:

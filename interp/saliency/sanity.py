@@ -10,7 +10,7 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
-from interp.network.taps import calls, named_layers, run_through
+from interp.network.taps import calls, differentiable, named_layers, run_through
 from interp.saliency import Method
 from interp.saliency.methods import Settings, explain
 from interp.saliency.targets import Target, class_score
@@ -35,6 +35,7 @@ class Sanity:
     correlations: npt.NDArray[np.float64]
 
 
+@differentiable
 def cascading_randomization(
     model: nn.Module,
     image: Tensor,

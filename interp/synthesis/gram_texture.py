@@ -16,7 +16,14 @@ from torch import Tensor
 from interp.network.memory import require_gradient_memory
 from interp.network.taps import differentiable
 from interp.synthesis.loop import Outcome, Progress, lbfgs
-from interp.synthesis.pyramid import coarse_to_fine, most_levels, noise, require_levels, scaled
+from interp.synthesis.pyramid import (
+    LEAST,
+    coarse_to_fine,
+    most_levels,
+    noise,
+    require_levels,
+    scaled,
+)
 from interp.synthesis.style_transfer import Style, require_readable, transfer_objective
 from styletransfer import losses
 from styletransfer.losses import LossNetwork
@@ -36,9 +43,13 @@ _FRAME = 16
 TEXTURE_TAPS = ("relu1_1", "pool1", "pool2", "pool3", "pool4")
 
 
-def texture_levels(sample: Tensor) -> int:
-    """How many levels bring the short side of `sample`, N×3×H×W, down to 32 to 63 pixels."""
-    return most_levels(sample.shape[2], sample.shape[3], _COARSEST)
+def texture_levels(sample: Tensor, height: int, width: int) -> int:
+    """How many levels bring the short side of `sample`, N×3×H×W, down to 32 to 63 pixels.
+
+    There are fewer where a texture of `height` × `width` pixels would become too small.
+    """
+    most = most_levels(height, width, LEAST)
+    return min(most, most_levels(sample.shape[2], sample.shape[3], _COARSEST))
 
 
 @differentiable
@@ -66,8 +77,8 @@ def synthesize_texture(
         height, width: Size of the result in pixels.
         taps: Taps whose Gram matrices are compared.
         levels: Number of sizes, coarse to fine; the first starts from noise. The sample shrinks
-            with the image. By default `texture_levels(sample)`; the paper has one. Forms that are
-            larger than what the deepest tap sees need more.
+            with the image. By default `texture_levels`; the paper has one. Forms that are larger
+            than what the deepest tap sees need more.
         steps: Number of steps of the optimizer at each level.
         optimizer: Makes the optimizer; L-BFGS by default.
         seed: Seed of the noise.
@@ -84,7 +95,7 @@ def synthesize_texture(
     # The network pads with zeros, which leaves a frame of dots. It is painted, and cut off.
     full = height + 2 * _FRAME, width + 2 * _FRAME
     aim = losses.Objective(style_weight=1.0, content_weight=0.0, style_taps=tuple(taps))
-    levels = texture_levels(sample) if levels is None else levels
+    levels = texture_levels(sample, height, width) if levels is None else levels
     tall, wide = sample.shape[2:]
     require_levels(tall, wide, levels, "the sample")
     require_levels(height, width, levels, "the texture")

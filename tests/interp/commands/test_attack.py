@@ -5,19 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner, Result
+from click.testing import Result
 from PIL import Image
 
-from interp.commands.main import cli
 from interp.network.classifier import load_classifier
+from tests.interp.commands import calls
 
 MODEL = ("--model", "squeezenet1_1", "--weights", "random", "--steps", "1")
 
 
 def run(*words: object) -> Result:
-    result = CliRunner().invoke(cli, ["attack", *(str(word) for word in words)])
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result
+    return calls.run("attack", *words)
 
 
 def test_an_image(folder: Path, tmp_path: Path) -> None:

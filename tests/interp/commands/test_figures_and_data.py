@@ -7,29 +7,12 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner, Result
 from PIL import Image
 
-from interp.commands.main import cli
 from interp.network.classifier import load_classifier
+from tests.interp.commands.calls import refused, run
 
 MODEL = ("--model", "squeezenet1_1", "--weights", "random")
-
-
-def run(*words: object) -> Result:
-    result = CliRunner().invoke(cli, [str(word) for word in words])
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result
-
-
-def refused(*words: object, status: int = 2) -> str:
-    """Run a call that fails before any work, and return the one line that says why."""
-    result = run(*words)
-    assert result.exit_code == status, result.output
-    assert result.stdout == ""
-    assert result.stderr.startswith("Error: ")
-    assert result.stderr.count("\n") == 1
-    return result.stderr
 
 
 @pytest.fixture

@@ -4,13 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from PIL import Image
 
-from interp.commands.main import cli
 from interp.network import memory
 from interp.recording import Recorder
 from interp.synthesis.loop import Progress
+from tests.interp.commands.calls import run
 
 MODEL = ("--model", "squeezenet1_1", "--weights", "random")
 QUICK = (*MODEL, "--steps", "2")
@@ -33,12 +32,6 @@ COMMANDS = {
         {"image": (2, 3, 64, 64), "original": (3, 64, 64), "errors": (2,), "psnr": (2,)},
     ),
 }
-
-
-def run(*words: object) -> Result:
-    result = CliRunner().invoke(cli, [str(word) for word in words])
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result
 
 
 @pytest.fixture

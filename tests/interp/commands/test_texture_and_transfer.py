@@ -5,14 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner, Result
 from PIL import Image
 
-from interp.commands.main import cli
 from interp.network import memory
 from interp.recording import Recorder
 from interp.synthesis.loop import Progress
 from styletransfer.images import to_pixels
+from tests.interp.commands.calls import refused, run
 
 MODEL = ("--model", "squeezenet1_1", "--weights", "random")
 TEXTURE = (*MODEL, "--taps", "relu1,pool1", "--steps", "2")
@@ -22,20 +21,6 @@ TRANSFER = (
 )
 
 DEEP = ("--style-taps", "relu1,fire9", "--content-tap", "relu1", "--levels", "2")
-
-
-def run(*words: object) -> Result:
-    result = CliRunner().invoke(cli, [str(word) for word in words])
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result
-
-
-def refused(*words: object, status: int = 2) -> str:
-    result = run(*words)
-    assert (result.exit_code, result.stdout) == (status, "")
-    assert result.stderr.startswith("Error: ")
-    assert result.stderr.count("\n") == 1
-    return result.stderr
 
 
 @pytest.fixture

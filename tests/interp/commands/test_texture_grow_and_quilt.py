@@ -9,35 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from PIL import Image
 
-from interp.commands.main import cli
 from interp.patches.growing import grow_texture
 from interp.patches.quilting import quilt
 from interp.patches.transfer import transfer_texture
 from styletransfer.images import Pixels
+from tests.interp.commands.calls import refused, run
 
 CALLS = {
     "texture-grow": ("SAMPLE", "--size", "24x16", "--window", "5"),
     "quilt": ("SAMPLE", "--size", "40", "--block", "12"),
     "onto": ("SAMPLE", "--onto", "PHOTO", "--size", "24", "--block", "9"),
 }
-
-
-def run(*words: object) -> Result:
-    result = CliRunner().invoke(cli, [str(word) for word in words])
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result
-
-
-def refused(*words: object, status: int = 2) -> str:
-    result = run(*words)
-    assert result.exit_code == status, result.output
-    assert result.stdout == ""
-    assert result.stderr.startswith("Error: ")
-    assert result.stderr.count("\n") == 1
-    return result.stderr
 
 
 @pytest.fixture

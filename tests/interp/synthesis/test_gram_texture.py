@@ -100,7 +100,8 @@ def test_texture_from_noise(
     ("sides", "levels"), [((20, 90), 1), ((63, 63), 1), ((64, 90), 2), ((200, 128), 3)]
 )
 def test_levels_leave_the_sample_32_pixels(sides: tuple[int, int], levels: int) -> None:
-    assert texture_levels(torch.zeros(1, 3, *sides)) == levels
+    assert texture_levels(torch.zeros(1, 3, *sides), 400, 400) == levels
+    assert texture_levels(torch.zeros(1, 3, *sides), 31, 400) == 1
 
 
 def test_the_seed_decides(network: LossNetwork, sample: Tensor) -> None:
