@@ -115,32 +115,6 @@ def test_no_space(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["--style", "udni"], "did you mean udnie?"),
-        (["--style", "udnie", "--strength", "0.9..0.1"], "0.9..0.1"),
-        (["--style", "udnie", "--strength", "nan"], "nan"),
-        (["--style", "udnie", "--shard", "0/4"], "from 1/n to n/n"),
-        (["--style", "udnie", "--shard", "5/4"], "from 1/n to n/n"),
-        (["--style", "udnie", "--crop"], "--short-side"),
-        (["--style", "udnie", "--ray-address", "auto"], "--engine ray"),
-        (["--style", "udnie", "--style-from", __file__], "not both"),
-        (["--style", "udnie", "--format", "gif"], "--format"),
-        (["--style", "udnie", "--provider", "abacus"], "abacus"),
-        ([], "give a --style: the_scream, udnie, starry_night, random or each"),
-    ],
-)
-def test_wrong_calls(
-    model: Path, photos: Path, tmp_path: Path, words: list[str], said: str
-) -> None:
-    out = tmp_path / "out"
-    result = run(photos, out, "--model", model, *words)
-    assert (result.exit_code, result.stderr.count("\n")) == (2, 1), result.output
-    assert said in result.stderr
-    assert not out.exists()
-
-
 def test_files_that_cannot_be_done(model: Path, photos: Path, tmp_path: Path) -> None:
     whole = save(tmp_path / "whole.jpg", 64, 64).read_bytes()
     (photos / "cut.jpg").write_bytes(whole[: len(whole) // 2])

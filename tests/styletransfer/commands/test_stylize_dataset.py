@@ -213,6 +213,32 @@ def test_the_stages_are_told(model: Path, photos: Path, tmp_path: Path) -> None:
     assert result.output == ""
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--style", "udni"], "did you mean udnie?"),
+        (["--style", "udnie", "--strength", "0.9..0.1"], "0.9..0.1"),
+        (["--style", "udnie", "--strength", "nan"], "nan"),
+        (["--style", "udnie", "--shard", "0/4"], "from 1/n to n/n"),
+        (["--style", "udnie", "--shard", "5/4"], "from 1/n to n/n"),
+        (["--style", "udnie", "--crop"], "--short-side"),
+        (["--style", "udnie", "--ray-address", "auto"], "--engine ray"),
+        (["--style", "udnie", "--style-from", __file__], "not both"),
+        (["--style", "udnie", "--format", "gif"], "--format"),
+        (["--style", "udnie", "--provider", "abacus"], "abacus"),
+        ([], "give a --style: the_scream, udnie, starry_night, random or each"),
+    ],
+)
+def test_wrong_calls(
+    model: Path, photos: Path, tmp_path: Path, words: list[str], said: str
+) -> None:
+    out = tmp_path / "out"
+    result = run(photos, out, "--model", model, *words)
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1), result.output
+    assert said in result.stderr
+    assert not out.exists()
+
+
 def test_the_same_from_python(model: Path, photos: Path, tmp_path: Path) -> None:
     options = {"style": "random", "strength": (0.25, 0.75), "short_side": 5, "format": "jpg"}
     outcome = stylize_dataset(photos, tmp_path / "out", model=model, **options)
