@@ -14,7 +14,7 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
     If the block fails or is interrupted, the temporary file is deleted and `path` stays as it was.
 
     Args:
-        path: The file to write. The temporary file lies in the same folder.
+        path: The file to write. The temporary file is in the same folder.
 
     Yields:
         The temporary file, open for writing in binary.

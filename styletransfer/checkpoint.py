@@ -3,10 +3,9 @@
 A checkpoint is what Lightning writes, and an entry `styletransfer` in plain types: with it, the
 network can be built again and taught another style. No pickled code is ever run.
 
-Changing the styles trains nothing. Of a style that stays, everything stays bit for bit: its rows,
-in the averaged network and in the one that training goes on with, and the optimizer's moments of
-them. So `export` takes the result, and so does `train fit --ckpt_path`, with a configuration that
-names the paintings in the new order.
+Changing the styles trains nothing. A style that stays keeps every bit: its rows in the averaged
+network and in the one that is trained, and the optimizer's moments of those rows. The result can be
+given to `export`, and to `train fit --ckpt_path` with the paintings in the new order.
 """
 
 import difflib
@@ -28,8 +27,8 @@ from styletransfer.style_names import check_style_name
 
 FORMAT = 2
 ENTRY = "styletransfer"
-# Lightning's names of the network's tensors begin so; `state_dict` holds the averaged ones, and
-# `current_model_state` those that training goes on with.
+# Lightning's names of the network's tensors begin with this. `state_dict` holds the averaged ones,
+# `current_model_state` those that are trained.
 PREFIX = "network."
 STATES = ("state_dict", "current_model_state")
 
@@ -54,14 +53,14 @@ def entry(
     objective: Objective,
     batches: int,
 ) -> dict[str, Any]:
-    """What a checkpoint says of its network.
+    """Return what a checkpoint says of its network.
 
     Args:
         name: The name for which `build_network` built the network.
         network: The network.
         styles: Names of its styles, the identity first.
-        trained_on: On which photographs it was trained, in a line.
-        objective: What it was trained for.
+        trained_on: A line that says on which photographs it was trained.
+        objective: What training minimized.
         batches: Number of batches that each process has seen.
     """
     return {
@@ -85,7 +84,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError(f"{path}: there is no such checkpoint")
     try:
         checkpoint: Checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    # Torch's reader answers bytes that are no checkpoint with almost any exception there is.
+    # For bytes that are no checkpoint, the reader of PyTorch raises almost any kind of exception.
     except Exception as error:
         reason = str(error).strip().partition("\n")[0]
         raise CheckpointError(
@@ -173,7 +172,7 @@ def load_checkpoint(path: Path) -> TrainedNetwork:
 def checkpoint_network(
     checkpoint: Checkpoint, state: str = "state_dict", source: str = "the checkpoint"
 ) -> StyleNetwork:
-    """The network of a checkpoint, in evaluation mode, with the weights of one of `STATES`.
+    """Return the network of a checkpoint, in evaluation mode, with the weights of a state.
 
     Raises:
         CheckpointError: The weights do not fit the network.
@@ -185,13 +184,13 @@ def checkpoint_network(
         if name.startswith(PREFIX)
     }
     try:
-        # First without memory: its options may ask for more than there is.
+        # First without memory: the options may describe a network that is larger than the memory.
         with torch.device("meta"):
             plan = build_network(ours["network"], len(ours["styles"]), **ours["options"])
         plan.load_state_dict({name: value.to("meta") for name, value in tensors.items()})
         network = build_network(ours["network"], len(ours["styles"]), **ours["options"])
         network.load_state_dict(tensors)
-    # Options of wrong kinds fail in as many ways as there are operators.
+    # Options of wrong types raise many kinds of exceptions.
     except (ArithmeticError, AttributeError, RuntimeError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise CheckpointError(
@@ -204,7 +203,7 @@ def checkpoint_network(
 
 
 def checkpoint_objective(checkpoint: Checkpoint, source: str = "the checkpoint") -> Objective:
-    """What the network of a checkpoint was trained for.
+    """Return the objective that the network of a checkpoint was trained with.
 
     Raises:
         CheckpointError: The entry is malformed.
@@ -218,9 +217,10 @@ def checkpoint_objective(checkpoint: Checkpoint, source: str = "the checkpoint")
 
 
 def select_styles(checkpoint: Checkpoint, names: Sequence[str]) -> Checkpoint:
-    """A copy of `checkpoint` with the styles `names` alone, in that order, the identity before.
+    """Return a copy of `checkpoint` with the identity and the styles `names`, in that order.
 
-    Raises StyleError for a name that is unknown or given twice, and for no name.
+    Raises:
+        StyleError: A name is unknown or given twice, or there is none.
     """
     old: list[str] = checkpoint[ENTRY]["styles"]
     painted = [name for name in names if name != IDENTITY]
@@ -239,13 +239,13 @@ def select_styles(checkpoint: Checkpoint, names: Sequence[str]) -> Checkpoint:
 def append_styles(
     checkpoint: Checkpoint, names: Sequence[str], start: Tensor | None = None
 ) -> Checkpoint:
-    """A copy of `checkpoint` with the styles `names` after those it has, to be trained further.
+    """Return a copy of `checkpoint` with more styles, which are to be trained.
 
-    Row i of `start` (new styles × paintings that there are) is the blend of paintings that the
-    i-th new style starts from; without it, each starts from the mean of all. The optimizer's
-    moments of a new style are the same blend of theirs.
+    A row of `start` is the blend of the old paintings that a new style starts from. None means the
+    mean of all. The optimizer's moments are blended in the same way.
 
-    Raises StyleError for a name that exists already.
+    Raises:
+        StyleError: There is already a style of that name.
     """
     old: list[str] = checkpoint[ENTRY]["styles"]
     check_new_names(names, old)

@@ -28,7 +28,7 @@ def _shard(_ctx: click.Context, _: click.Parameter, text: str) -> tuple[int, int
 @click.command(
     "stylize-dataset",
     cls=Command,
-    interrupted="the pictures written so far are whole; the same command goes on from there",
+    interrupted="the pictures written so far are complete; the same command continues from there",
 )
 @click.argument("src", type=options.Place())
 @click.argument("dst", type=options.Place())

@@ -152,7 +152,7 @@ class Stages:
         stylized = self._stylizer.stylize_tensor(images, np.stack(rows))
         results = (to_pixels(image) for image in stylized)
         return [
-            replace(picture, rgb=self._coloured(result, picture))
+            replace(picture, rgb=self._colored(result, picture))
             for result, (picture, _) in zip(results, batch, strict=True)
         ]
 
@@ -199,7 +199,7 @@ class Stages:
             tiles=self._tiles,
         )
 
-    def _coloured(self, stylized: Pixels, picture: Picture) -> Pixels:
+    def _colored(self, stylized: Pixels, picture: Picture) -> Pixels:
         return (
             preserve_colors(stylized, picture.rgb) if self._settings.preserve_colors else stylized
         )

@@ -37,7 +37,7 @@ from styletransfer.training.photographs import PhotographStream
 from styletransfer.training.styles import painting_notes, read_paintings
 
 CROP, BATCH = 192, 2
-# So many batches are at hand, 5.5 MB each, and come so often before there are new ones.
+# Number of batches in memory, 5.5 MB each, and how many times each of them is used.
 POOL, TIMES = 16, 4
 CPU = torch.device("cpu")
 LR = 0.03
@@ -53,18 +53,18 @@ class Crops(NamedTuple):
 
 
 class Painting:
-    """What one painting asks of an output: the objective, and the Gram matrices of the painting.
+    """The objective and the Gram matrices of one painting.
 
     Args:
         image: The file of the painting.
         objective: What the network was trained for.
         weights: Weights of the loss network, as `LossNetwork` takes them.
         precision: Precision of the network and the loss network. Gram matrices and losses are
-            float32 whatever it is.
+            always float32.
         device: Where to compute.
 
     Raises:
-        ImageError: The image can't be read.
+        ImageError: The image cannot be read.
         WeightsError: There are no such weights.
     """
 
@@ -83,7 +83,7 @@ class Painting:
         self.targets = self.critic.style_targets(read_paintings([image], objective.painting_size))
 
     def crops(self, images: Tensor) -> Crops:
-        """`images` with what their outputs are compared with."""
+        """Return photographs N×3×H×W in 0..1 with their content targets."""
         images = images.to(self.device)
         with self._precision():
             return Crops(
@@ -100,7 +100,7 @@ class Painting:
         drafting: bool,
         move: tuple[int, int] | None = None,
     ) -> Tensor:
-        """The mean total of what `network` paints of `crops` by `row`; see `batch_losses`."""
+        """Return the mean total loss of `crops` with the style row `row`; see `batch_losses`."""
         count = len(crops.images)
         targets = {
             scale: {tap: gram.expand(count, -1, -1) for tap, gram in grams.items()}
@@ -170,7 +170,11 @@ def add_painting(
 
 
 def find_photographs(folder: Path) -> list[Path]:
-    """The images below `folder`; TrainingDataError where there is none."""
+    """Return the images in `folder` and its subfolders.
+
+    Raises:
+        TrainingDataError: There is no such folder, or no image in it.
+    """
     if not folder.is_dir():
         raise TrainingDataError(f"{folder}: no such folder of photographs")
     if not (files := find_images(folder)):
@@ -187,14 +191,14 @@ def add_style(
     seed: int = 0,
     quiet: bool = False,
 ) -> Checkpoint:
-    """A copy of `checkpoint` with the new style `name` after the others, which stay bit for bit.
+    """Return a copy of `checkpoint` with one more style. The other styles stay bit for bit.
 
-    It is learnt on random crops of `photographs`, `steps` batches of 2; `seed` decides which.
+    The arguments are those of `add_painting`; `photographs` are files.
 
     Raises:
-        StyleError: there is a style of that name already.
-        TrainingDataError: no photograph holds a crop of 192 pixels.
-        DivergenceError: the loss became non-finite.
+        StyleError: There is already a style of that name.
+        TrainingDataError: No photograph is large enough for a crop of 192 pixels.
+        DivergenceError: The loss became infinite or not a number.
     """
     append_styles(checkpoint, [name])  # refuses the name before any work is done
     network = checkpoint_network(checkpoint).requires_grad_(False).to(painting.device)
@@ -213,9 +217,9 @@ def add_style(
 
 
 def crop_batches(painting: Painting, photographs: Sequence[Path], seed: int) -> Iterator[Crops]:
-    """Batches to learn on, without end: POOL new ones, those again until TIMES times, and so on.
+    """Yield batches without end: `POOL` new ones, each of them `TIMES` times, then new ones.
 
-    A photograph that is passed over is named once, on stderr.
+    A photograph that cannot be used is named once on stderr.
     """
     stream = PhotographStream(photographs, CROP, BATCH, sys.maxsize, seed=seed)
     told: set[str] = set()
@@ -234,7 +238,10 @@ def crop_batches(painting: Painting, photographs: Sequence[Path], seed: int) -> 
 
 
 def best_start(network: StyleNetwork, painting: Painting, batches: Sequence[Crops]) -> Tensor:
-    """The blend of the network's paintings to start from: one of them, or their mean."""
+    """Return the blend to start from: the painting with the least loss, or the mean of all.
+
+    It has a weight for each painting of the network.
+    """
     paintings = network.styles - 1
     candidates = torch.cat([torch.eye(paintings), torch.full((1, paintings), 1 / paintings)])
 
@@ -258,13 +265,15 @@ def learn_rows(
     seed: int = 0,
     quiet: bool = False,
 ) -> dict[str, Tensor]:
-    """Train a copy of `network` that has the one style alone; its rows, by entry of the state.
+    """Train a copy of `network` that has only the new style, which starts from the blend `start`.
 
-    It starts from the blend `start`; `batches` are `steps` in number. Where the network has a
-    coarse stage, that learns alone first, for `DRAFT_SHARE` of the steps.
+    If the network has a coarse stage, it is trained alone at first, for `DRAFT_SHARE` of the steps.
+
+    Returns:
+        The rows of the new style, by the names of their tensors.
 
     Raises:
-        DivergenceError: The loss became non-finite.
+        DivergenceError: The loss became infinite or not a number.
     """
     mixture = torch.zeros(2, 1 + len(start))
     mixture[0, 0] = 1

@@ -25,23 +25,22 @@ def batch_losses(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Paint `image` and compare the result with it and with the paintings.
 
-    Stability is how much the output changes, relative to it, with a photograph that has moved.
-    That of the first sample stands for all: it takes little time, and the styles take turns.
+    The stability loss is the relative change of the output if the photograph moves by some pixels.
+    To save time, it is computed for the first sample only: all styles get there in turn.
 
     Args:
-        network: What paints.
-        critic: What compares, with the loss network on the device of `image`.
+        network: The style network.
+        critic: Computes the losses. Its loss network is on the device of `image`.
         image: Photographs, N×3×H×W in 0..1.
         rows: Style rows, N×S.
-        targets: Those of the painting of each sample, by scale and tap.
+        targets: Gram matrices of the painting of each sample, by scale and tap.
         drafting: Paint with the coarse stage alone, on the photographs at half size.
-        content: The content target of the photographs, where it is known; at half size for
-            drafting.
-        move: By how many pixels of the photographs, down and right, they move for the stability
-            loss. None leaves it out, as does a weight of 0.
+        content: The content target of the photographs if it is known; at half size for drafting.
+        move: By how many pixels, down and right, the photographs move for the stability loss. It
+            is left out if this is None or its weight is 0.
 
     Returns:
-        What was painted, and each loss as N numbers, by name, with their total as "total".
+        The output, and the losses by name, N numbers each. "total" is their weighted sum.
     """
     size, paint = (DRAFT_SIZE, network.draft) if drafting else (1, network.__call__)
     image = averaged(image, size)
@@ -57,6 +56,6 @@ def batch_losses(
 
 
 def move_of_batch(seed: int, batch: int) -> tuple[int, int]:
-    """By how many pixels the photographs of a batch move, down and right: 0..7, not both 0."""
+    """Return by how many pixels a batch moves, down and right: each 0..7, not both 0."""
     which = 1 + int(np.random.default_rng([seed, batch]).integers(CELL**2 - 1))
     return divmod(which, CELL)

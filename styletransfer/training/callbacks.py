@@ -18,11 +18,11 @@ from styletransfer.training.photographs import Batch
 
 
 class TrainingMetrics(pl.Callback):
-    """Logs, every `log_every_n_steps` of the trainer, what the steps since then averaged.
+    """Logs the means over the last `log_every_n_steps` steps of the trainer.
 
-    Each loss (`train/style`, `train/content`, …), style and content also by painting
-    (`train/style/NAME`), `images_per_second`, `lr`, `skipped_files` and `refused_steps`. On
-    several devices, those of the first.
+    They are each loss (`train/style`, `train/content`, …), style and content also for each painting
+    (`train/style/NAME`), `images_per_second`, `lr`, `skipped_files` and `refused_steps`. On several
+    devices, they are those of the first.
     """
 
     def __init__(self) -> None:
@@ -71,10 +71,10 @@ class TrainingMetrics(pl.Callback):
 class SampleGrid(pl.Callback):
     """Writes, at each validation, a grid of held-out photographs (rows) in every style (columns).
 
-    To `samples/step-NNNNNN.jpg` in the run's folder, and to TensorBoard where that logs.
+    The grid is the file `samples/step-NNNNNN.jpg` in the run's folder. TensorBoard gets it as well.
 
     Args:
-        photographs: how many rows.
+        photographs: Number of photographs.
     """
 
     def __init__(self, photographs: int = 4) -> None:
@@ -82,7 +82,7 @@ class SampleGrid(pl.Callback):
         self._folder = Path()
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        # All processes must ask for it: `log_dir` is broadcast from the first.
+        # All processes have to read `log_dir`, because it is sent by the first of them.
         self._folder = Path(trainer.log_dir or trainer.default_root_dir) / "samples"
 
     @rank_zero_only

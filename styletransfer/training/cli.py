@@ -40,23 +40,23 @@ class SaveConfig(SaveConfigCallback):
 
 
 class TrainingCLI(LightningCLI):
-    """`fit` and `validate`, with what they are given checked before anything is written."""
+    """`fit` and `validate`. What they are given is checked before anything is written."""
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
-        """Leave out `test` and `predict`: `evaluate` and `stylize` do that."""
+        """Leave out `test` and `predict`: there are the commands `evaluate` and `stylize`."""
         offered = LightningCLI.subcommands()
         return {name: offered[name] for name in ("fit", "validate")}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Give the photographs and the paintings the names that they have in every command."""
+        """Add `--photographs` and `--paintings`, which have the same names in every command."""
         for name, what in FOLDERS.items():
             parser.add_argument(f"--{name}", type=Path, help=what)
         parser.link_arguments("photographs", "data.photographs", compute_fn=_photographs)
         parser.link_arguments("paintings", "model.paintings", compute_fn=_paintings)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        """Parse `args`; those of the process are not looked at.
+        """Parse `args`. The arguments of the process are ignored.
 
         Raises:
             RequestError: An option that is unknown or that has a value of the wrong kind.
@@ -67,12 +67,12 @@ class TrainingCLI(LightningCLI):
             raise RequestError(str(error)) from error
         wanted = self.config[self.config.subcommand].get("ckpt_path")
         if wanted not in (None, LAST):
-            read_checkpoint(Path(wanted))  # before Lightning reads it and does not say what it is
+            read_checkpoint(Path(wanted))  # its errors are clearer than those of Lightning
 
     def before_fit(self) -> None:
-        """Refuse what cannot be trained, before the run gets a folder; fit the rest to its length.
+        """Check everything before the run gets a folder, and adapt intervals to a short run.
 
-        There is a validation at the end at least, and drafting takes at most a third of the steps.
+        There is at least one validation, at the end. Drafting takes at most a third of the steps.
         """
         trainer = self.trainer
         if trainer.max_steps < 1:
@@ -89,11 +89,11 @@ class TrainingCLI(LightningCLI):
         self.model.setup("fit")
 
     def before_validate(self) -> None:
-        """Refuse what cannot be validated."""
+        """Check the checkpoint."""
         self._check_checkpoint()
 
     def _check_checkpoint(self) -> None:
-        """Find the checkpoint that `--ckpt_path last` means, and read the one that is given."""
+        """Find the file if `--ckpt_path` is `last`, and refuse a checkpoint that is malformed."""
         options = self.config_init[self.subcommand]
         options["weights_only"] = True  # no pickled code is ever run
         wanted = options.get("ckpt_path")
@@ -114,7 +114,7 @@ def run_training(words: Sequence[str]) -> None:
         ImageError: A painting cannot be read.
         DivergenceError: The loss stays infinite or not a number.
     """
-    # Lightning can't know that our stream begins at the trainer's step, whatever the worker.
+    # These warnings are wrong for our stream: it begins at the step of the trainer in every worker.
     for untrue in ("Your `IterableDataset` has `__len__`", ".* your dataloader is not resumable"):
         warnings.filterwarnings("ignore", untrue)
     strict: dict[str, Any] = {"exit_on_error": False}
@@ -140,7 +140,7 @@ def run_training(words: Sequence[str]) -> None:
                 },
                 auto_configure_optimizers=False,
             )
-    # What Lightning says of options that contradict each other.
+    # Lightning raises it for options that contradict each other.
     except MisconfigurationException as error:
         raise RequestError(str(error)) from error
 
@@ -158,7 +158,7 @@ def _paintings(folder: Path | None) -> Path:
 
 
 def _last_checkpoint(trainer: pl.Trainer) -> Path:
-    """Return the newest checkpoint of the runs that lie beside the coming one."""
+    """Return the newest checkpoint of the runs in the folder that the new run will be in."""
     logger = trainer.logger
     runs = Path(getattr(logger, "root_dir", None) or trainer.default_root_dir)
     found = [*runs.glob("version_*/checkpoints/*.ckpt"), *runs.glob("checkpoints/*.ckpt")]
@@ -168,7 +168,7 @@ def _last_checkpoint(trainer: pl.Trainer) -> Path:
 
 
 def recipes() -> dict[str, Path]:
-    """Return the recipes of this package, by name: from the wheel, else from the checkout."""
+    """Return the recipes by name: those of the installed package, or else of the checkout."""
     package = Path(styletransfer.__file__).parent
     installed = package / "configs"
     folder = installed if installed.is_dir() else package.parent / "configs"
@@ -176,7 +176,7 @@ def recipes() -> dict[str, Path]:
 
 
 def _with_recipes(words: Sequence[str]) -> list[str]:
-    """Put the path of a recipe in the place of its name, where no file has that name."""
+    """Replace the name of a recipe by its path, unless there is a file of that name."""
     named = recipes()
     found = list(words)
     for place, word in enumerate(found):

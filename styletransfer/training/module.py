@@ -35,7 +35,8 @@ class StyleTransferModule(pl.LightningModule):
     not exact, has pixel_weight·(relative squared error of the pixels) + content_weight·content.
 
     Args:
-        paintings: A folder of paintings, or a list of files. Their stems are the styles' names.
+        paintings: A folder of paintings, or a list of files. The names of the styles are those of
+            the files without suffixes.
         network: A name of `styletransfer.networks.NETWORKS`.
         network_options: Further arguments of that network.
         loss_network: Architecture of the loss network.
@@ -51,21 +52,21 @@ class StyleTransferModule(pl.LightningModule):
         grid_weight: Weight of the grid loss.
         stability_weight: Weight of the stability loss.
         pixel_weight: Weight of the pixels' error in samples of the identity.
-        per_painting: Factors of the style weight, by painting; 1 where none is given.
+        per_painting: Factors of the style weight, by painting; the default is 1.
         identity_share: Share of samples that train the identity; by default 0 for a network whose
             identity is exact, else 1/S.
         draft_steps: Number of steps, at the beginning, in which the coarse stage alone is trained,
             on photographs and paintings of half the size.
-        lr: Greatest learning rate. It warms up, stays, and falls along a cosine to 0, once while
-            drafting and once after.
-        style_lr: The same for what each style has for itself (γ, β and the like).
+        lr: Greatest learning rate. It warms up, stays constant, and falls along a cosine to 0: once
+            during drafting and once after it.
+        style_lr: The same for the parameters of single styles (γ, β and the like).
         warmup_steps: Length of each warm-up, in steps.
-        decay_share: The last share of the steps, in 0..1, in which the learning rate falls.
+        decay_share: Share of the steps, in 0..1, at the end, in which the learning rate falls.
         seed: Seed of the styles' order.
         trained_on: A line for the exported file: on which photographs this was trained.
 
     Raises:
-        TrainingDataError: The paintings, or a name or number given, can't be used.
+        TrainingDataError: The paintings, a name or a number cannot be used.
     """
 
     style_factors: Tensor
@@ -174,10 +175,10 @@ class StyleTransferModule(pl.LightningModule):
             self._critic = (critic,)
 
     def losses(self, image: Tensor, styles: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Stylize `image` (N×3×H×W) with `styles` (N indices); the output and its losses.
+        """Stylize `image` (N×3×H×W) with `styles` (N indices). Return the output and its losses.
 
-        Each loss is N numbers; `total` is their weighted sum, the one that training minimizes.
-        While drafting, the image is averaged first, and the output is as small.
+        Each loss is N numbers; training minimizes `total`, their weighted sum. During drafting, the
+        image and the output have half the size.
         """
         aim, critic = self.objective, self._critic[0]
         critic.loss_network.to(image.device)
@@ -201,7 +202,7 @@ class StyleTransferModule(pl.LightningModule):
             restored = self.pixel_weight * parts["pixel"] + aim.content_weight * parts["content"]
             total = torch.where(styles > 0, total, restored)
         if self.drafting and self.training:
-            # Distributed training wants a gradient of every parameter.
+            # Distributed training needs a gradient of every parameter.
             total = total + 0 * sum(p.sum() for p in self.network.parameters())
         return stylized, {**parts, "total": total}
 
@@ -211,10 +212,10 @@ class StyleTransferModule(pl.LightningModule):
         first = (self.batches * self.trainer.world_size + self.trainer.global_rank) * count
         dealt = self.deck.deal(first, count)
         _, parts = self.losses(batch.images, torch.tensor(dealt, device=self.device))
-        # Here, and not when the batch ends: a callback may save a checkpoint before that.
+        # Not when the batch ends: a callback may save a checkpoint before that.
         self.batches += 1
         loss = parts["total"].mean()
-        # All processes must agree, or the others wait for this one's gradients for ever.
+        # All processes must agree, or the others wait forever for the gradients of this one.
         bad = self.trainer.strategy.reduce((~loss.isfinite()).float(), reduce_op="sum")
         if bad > 0:
             finite = parts["total"].isfinite().tolist()
@@ -232,7 +233,7 @@ class StyleTransferModule(pl.LightningModule):
     ) -> None:
         grads = [p.grad for p in self.parameters() if p.grad is not None]
         scaled = getattr(self.trainer.precision_plugin, "scaler", None) is not None
-        # With 16-mixed, overflow is everyday and the scaler's own business.
+        # With 16-mixed, overflow is usual, and the scaler handles it.
         if grads and not scaled and not torch.nn.utils.get_total_norm(grads).isfinite():
             optimizer.zero_grad(set_to_none=True)
             self._refusals.refuse(self.global_step, [])
@@ -241,7 +242,7 @@ class StyleTransferModule(pl.LightningModule):
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         if self.drafting:
-            # Adam would count these steps for the revision, and then begin it in giant strides.
+            # Else Adam counts these steps for the fine stage, and its first updates are too large.
             for name, parameter in self.network.named_parameters():
                 if not self.network.is_coarse(name):
                     parameter.grad = None
@@ -256,7 +257,7 @@ class StyleTransferModule(pl.LightningModule):
                 rank_zero_warn(f"skipped {line}")
 
     def counters(self) -> Counter[str]:
-        """Files that could not be used so far, and steps refused for a non-finite loss."""
+        """Return the numbers of files that could not be used and of steps that were refused."""
         return Counter(skipped_files=len(self._warned), refused_steps=self._refusals.total)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -279,15 +280,15 @@ class StyleTransferModule(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": by_step}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what building the network again and teaching it a style need, in plain types only."""
-        # A step of the optimizer that is half done is done anew: its batches do not count.
+        """Add what is needed to build the network again and to add a style, in plain types only."""
+        # A half-done step of the optimizer is repeated after resuming: its batches do not count.
         begun = self.batches % self.trainer.accumulate_grad_batches
         forget_batches(checkpoint, begun)
         about = (self.network_name, self.network, self.style_names, self.trained_on)
         checkpoint[ENTRY] = entry(*about, self.objective, self.batches - begun)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse to go on with other styles, or in another order, than the checkpoint has."""
+        """Refuse a checkpoint whose styles, or their order, differ from the configuration."""
         check_format(checkpoint)
         self.batches = checkpoint[ENTRY]["batches"]
         theirs, ours = checkpoint[ENTRY]["styles"][1:], self.style_names[1:]

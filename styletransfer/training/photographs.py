@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_in
 from styletransfer.errors import ImageError, TrainingDataError
 from styletransfer.images import find_images, read_image, read_size
 
-# How many headers are read before the first step: enough to notice a folder of thumbnails.
+# Number of headers that are read before the first step, to notice a folder of thumbnails.
 LOOKED_AT = 200
 
 
@@ -27,28 +27,29 @@ class CountsBatches(Protocol):
 
 
 class Batch(NamedTuple):
-    """Photographs N×3×H×W in 0..1, and the files that could not be used in making the batch."""
+    """Photographs N×3×H×W in 0..1, and lines about files that could not be used for the batch."""
 
     images: Tensor
     skipped: list[str]
 
 
 class PhotographStream(IterableDataset[Batch]):
-    """Batches of random crops, the k-th of which depends on the seed and on k alone.
+    """Batches of random crops. Batch k depends only on the seed and on k.
 
-    So a run that was stopped goes on with exactly the batches that it would have seen, whatever
-    the number of worker processes. A sample takes the next photograph of a shuffle, scales it
-    at random between the smallest that holds the crop and twice that (never upwards), crops and
-    flips. A photograph that is corrupt or too small is named in `skipped`, and its neighbour in
-    the shuffle takes its place.
+    So a run that was stopped continues with exactly the batches that it would have seen, with any
+    number of worker processes. A sample is the next photograph of a shuffle. It is scaled at random
+    to a short side between the crop and twice the crop (never enlarged), cropped and flipped. If a
+    photograph is corrupt or too small, `skipped` names it, and the next one takes its place.
 
     Args:
-        files: the photographs.
-        crop: side of the crops in pixels.
-        batch_size: photographs a batch, on each device.
-        steps: length of the whole run, in batches.
-        start: the batch to begin with.
-        seed, rank, world_size: of the run, of this process and of all.
+        files: The photographs.
+        crop: Side of the crops in pixels.
+        batch_size: Number of photographs in a batch, on each device.
+        steps: Length of the whole run, in batches.
+        start: Number of the first batch.
+        seed: Seed of the shuffle, the scales, the crops and the flips.
+        rank: Number of this process.
+        world_size: Number of processes.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class PhotographStream(IterableDataset[Batch]):
             yield self.batch(step)
 
     def batch(self, step: int) -> Batch:
-        """The batch that this process sees at `step`."""
+        """Return batch `step` of this process."""
         base = (step * self.world_size + self.rank) * self.batch_size
         skipped: list[str] = []
         images = [self._sample(base + i, skipped) for i in range(self.batch_size)]
@@ -109,11 +110,13 @@ class PhotographStream(IterableDataset[Batch]):
             if rng.random() < 0.5:
                 pixels = pixels[:, ::-1]
             return _as_tensor(pixels)
-        raise TrainingDataError("no photograph can be read and holds a crop; see the warnings")
+        raise TrainingDataError(
+            "no photograph is readable and large enough for a crop; the warnings say why"
+        )
 
 
 class HeldOut(Dataset[Batch]):
-    """Batches of photographs for validation: short side scaled to the crop, the middle cut out.
+    """Batches of photographs for validation: the short side is scaled to the crop, and cropped.
 
     A photograph that cannot be read is named in `skipped`, and the batch is smaller.
     """
@@ -146,13 +149,13 @@ class PhotographDataModule(pl.LightningDataModule):
     """Photographs from a folder tree, some of them held out for validation.
 
     Args:
-        photographs: a folder; every image below it counts.
-        crop: side of the square crops, in pixels.
-        batch_size: crops a step, on each device.
+        photographs: A folder; images in its subfolders count as well.
+        crop: Side of the square crops, in pixels.
+        batch_size: Number of crops in a batch, on each device.
         held_out: Number of photographs, spread evenly over the sorted paths, that are kept from
             training and used for validation; at most half of them are.
-        workers: processes that decode.
-        seed: of the shuffle, the scales, the crops and the flips.
+        workers: Number of processes that decode photographs.
+        seed: Seed of the shuffle, the scales, the crops and the flips.
     """
 
     def __init__(
@@ -176,7 +179,7 @@ class PhotographDataModule(pl.LightningDataModule):
         """Find the photographs and split them.
 
         Raises:
-            TrainingDataError: a missing or empty folder, or a crop that no photograph holds.
+            TrainingDataError: The folder is missing or empty, or no photograph is large enough.
         """
         if not self.photographs.is_dir():
             raise TrainingDataError(

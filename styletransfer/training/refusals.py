@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from styletransfer.errors import DivergenceError
 
-# Refused steps in a row after which a run is hopeless.
+# Number of refusals in a row that end a run.
 PATIENCE = 10
 
 

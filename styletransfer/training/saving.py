@@ -1,4 +1,4 @@
-"""Checkpoints of a run: written whole, every so many steps, at the end, and when it is stopped."""
+"""Checkpoints of a run, at regular steps, at its end, and when it is stopped."""
 
 import io
 import os
@@ -21,10 +21,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class WholeCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint under a temporary name beside it; a kill leaves the one before.
+    """Writes a checkpoint under a temporary name in the same folder, then renames it.
 
-    Lightning's own writer moves the file from the folder for temporary files, which is a copy
-    where that is another file system.
+    So if the process is killed, the previous checkpoint is intact. Lightning's own writer uses the
+    folder for temporary files. If that is another file system, renaming is copying.
     """
 
     def save_checkpoint(
@@ -51,7 +51,7 @@ class WholeCheckpointIO(TorchCheckpointIO):
 class StopSignals(AbstractContextManager["StopSignals"]):
     """Notes Ctrl-C and SIGTERM, so that training saves a checkpoint before it stops.
 
-    Before training has begun there is nothing to save, and either of them stops the process.
+    Before training has begun there is nothing to save. Then the process stops at once.
     """
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class StopSignals(AbstractContextManager["StopSignals"]):
             signal.signal(number, handler)
 
     def listen(self) -> None:
-        """Take the signals, also from Lightning, whose handler for SIGTERM saves nothing."""
+        """Handle the signals here. Lightning's handler of SIGTERM would save nothing."""
         if threading.current_thread() is not threading.main_thread():
             return
         for number in SIGNALS:
@@ -109,7 +109,7 @@ class Checkpoints(Checkpoint):
         self._saved = -1
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Settle the folder: all processes ask for it, as the first one's is broadcast."""
+        """Find the folder. All processes have to read it, because it is sent by the first."""
         folder = Path(trainer.log_dir or trainer.default_root_dir)
         self._path = folder / "checkpoints" / "last.ckpt"
 
@@ -136,7 +136,7 @@ class Checkpoints(Checkpoint):
         if stop:
             raise StoppedError(
                 self.signals.received or signal.SIGTERM,
-                f"stopped at step {step}; --ckpt_path {self._path} goes on from there",
+                f"stopped at step {step}; --ckpt_path {self._path} continues from there",
             )
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -157,9 +157,9 @@ class Checkpoints(Checkpoint):
 
 
 def forget_batches(checkpoint: dict[str, Any], count: int) -> None:
-    """Take the last `count` batches out of Lightning's own counts in a checkpoint.
+    """Subtract the last `count` batches from Lightning's own counts in a checkpoint.
 
-    By these Lightning decides, when a run goes on, after which batch the optimizer steps.
+    From these, a resumed run knows after which batch the optimizer makes a step.
     """
     if count and "loops" in checkpoint:
         progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]

@@ -1,4 +1,4 @@
-"""Learning rates of a run: groups of parameters, warm-up, fall, and what drafting changes."""
+"""Learning rates of a run: groups of parameters, warm-up, decay, and drafting."""
 
 import math
 from collections.abc import Callable
@@ -7,21 +7,21 @@ from typing import Any
 from styletransfer.networks import StyleNetwork
 from styletransfer.networks.style_rows import shared_and_own
 
-# A coarse stage that has learned moves at this share of the rate while the revision is trained.
+# After drafting, the coarse stage is trained with this share of the learning rate.
 COARSE_SHARE = 0.1
 
 
 def parameter_groups(network: StyleNetwork, lr: float, style_lr: float) -> list[dict[str, Any]]:
-    """Return what all styles share, and what belongs to one, each with its learning rate.
+    """Return groups of parameters: those that all styles share, and those of single styles.
 
-    Each makes two groups: the coarse stage, where there is one, and the rest.
+    Each is two groups, that of the coarse stage, if there is one, and the rest.
     """
     parameters = dict(network.named_parameters())
     groups = []
     for names, rate in zip(shared_and_own(network), (lr, style_lr), strict=True):
         coarse = [name for name in names if network.is_coarse(name)]
         rest = [name for name in names if not network.is_coarse(name)]
-        # In this order, so that the optimizer's numbers are those of `shared_and_own`.
+        # In this order, the optimizer numbers the parameters as `shared_and_own` does.
         for part, is_coarse in ((coarse, True), (rest, False)):
             if part:
                 own = [parameters[name] for name in part]
@@ -32,13 +32,13 @@ def parameter_groups(network: StyleNetwork, lr: float, style_lr: float) -> list[
 def rate_factor(
     steps: int, draft_steps: int, warmup_steps: int, decay_share: float, coarse: bool
 ) -> Callable[[int], float]:
-    """Return what the learning rate of a group is multiplied by, as a function of the step.
+    """Return the factor of the learning rate of a group, as a function of the step.
 
     Args:
         steps: Length of the run.
-        draft_steps: Number of steps, at the beginning, that train the coarse stage alone.
+        draft_steps: Number of steps, at the beginning, in which only the coarse stage is trained.
         warmup_steps: Length of each warm-up, in steps.
-        decay_share: The last share of the steps in which the rate falls.
+        decay_share: Share of the steps, at the end, in which the rate falls.
         coarse: Whether the group is of the coarse stage.
     """
 

@@ -1,4 +1,4 @@
-"""The paintings that a network learns, and whose turn it is."""
+"""The paintings that a network learns, and which of them each sample gets."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,19 +16,21 @@ GRAY = 8
 
 
 def find_styles(source: Path | Sequence[Path]) -> dict[str, Path]:
-    """Name (the file's stem) and path of each style image, in a folder or a list of files.
+    """Return the name and the path of each painting, in a folder or a list of files.
+
+    The name is that of the file without its suffix.
 
     Raises:
-        TrainingDataError: no image there, two of the same name, or a name that is refused.
+        TrainingDataError: There is no image, two have the same name, or a name is not allowed.
     """
     if isinstance(source, Path):
         if not source.is_dir():
-            raise TrainingDataError(f"{source}: no such folder of style images")
+            raise TrainingDataError(f"{source}: no such folder of paintings")
         files: Sequence[Path] = find_images(source)
     else:
         files = [Path(path) for path in source]
     if not files:
-        raise TrainingDataError(f"{source}: no style images in it; add at least one painting")
+        raise TrainingDataError(f"{source}: no image in it; add at least one painting")
     styles: dict[str, Path] = {}
     for path in files:
         try:
@@ -42,28 +44,29 @@ def find_styles(source: Path | Sequence[Path]) -> dict[str, Path]:
 
 
 def read_paintings(files: Sequence[Path], size: int) -> list[Tensor]:
-    """Read style images with a short side of `size` pixels: each 1×3×H×W in 0..1.
+    """Read paintings, scaled to a short side of `size` pixels: each 1×3×H×W in 0..1.
 
     Raises:
-        ImageError: A style image can't be read.
+        ImageError: A painting cannot be read.
     """
     return [torch.from_numpy(to_tensor(read_image(path, short_side=size).rgb)) for path in files]
 
 
 def painting_notes(image: Path, size: int) -> tuple[str, ...]:
-    """What a user should know who wants `image` as a style at short side `size`.
+    """Return what the user should know of a painting that is scaled to a short side of `size`.
 
-    Raises ImageError where it can't be read.
+    Raises:
+        ImageError: The painting cannot be read.
     """
     picture = read_image(image)
     notes = list(picture.notes)
     short = min(picture.rgb.shape[:2])
     if short < size:
-        notes.append(f"short side of {short} pixels, scaled up to {size}: its strokes will be soft")
+        notes.append(f"short side of {short} pixels, enlarged to {size}: its strokes will be soft")
     if np.ptp(picture.rgb.astype(np.int16), axis=2).max() <= GRAY:
-        notes.append("it is grey, and so will be what is painted with it")
+        notes.append("the painting is gray, so what is painted with it will be gray")
     if picture.alpha is not None and picture.alpha.min() < 255:
-        notes.append("transparent parts count as well, with the colour that they have in the file")
+        notes.append("its transparent parts count as well, with the colors near them")
     return tuple(notes)
 
 
@@ -71,9 +74,9 @@ class StyleDeck:
     """Deals a style to each sample: each painting equally often, in a seeded order.
 
     Args:
-        styles: S, the identity (style 0) counted.
-        identity_share: the share of samples that get the identity.
-        seed: of the order.
+        styles: Number of styles, the identity (style 0) included.
+        identity_share: Share of the samples that get the identity, in 0..1.
+        seed: Seed of the order.
     """
 
     def __init__(self, styles: int, identity_share: float, seed: int) -> None:
@@ -82,7 +85,7 @@ class StyleDeck:
         self.seed = seed
 
     def deal(self, first: int, count: int) -> list[int]:
-        """The styles of the samples `first` … `first + count − 1` of the run."""
+        """Return the styles of the samples `first` … `first + count − 1` of the run."""
         return [self._one(index) for index in range(first, first + count)]
 
     def _one(self, index: int) -> int:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from styletransfer.errors import StyleError
@@ -23,6 +23,7 @@ def test_names_that_the_options_use_are_refused(name: str) -> None:
         check_style_name(name)
 
 
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.text(max_size=12))
 def test_a_name_that_is_accepted_is_understood_everywhere(name: str) -> None:
     try:

@@ -93,8 +93,8 @@ def test_a_seed_repeats_exactly(call: list[object], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        ("tiny", "short side of 20 pixels, scaled up to 32"),
-        ("gray", "it is gr"),
+        ("tiny", "short side of 20 pixels, enlarged to 32"),
+        ("gray", "is gray"),
         ("alpha", "transparent parts"),
     ],
 )
@@ -144,7 +144,7 @@ def test_wrong_calls(
     assert "of `train`" in refused(ckpt=tmp_path / "other.ckpt", status=1)
     assert "is the input" in refused("-o", checkpoint, "--overwrite")
     small = save_noise(tmp_path / "small" / "p.png", 20, 20, 0)
-    assert "holds a crop" in refused("--photographs", small.parent)
+    assert "large enough for a crop" in refused("--photographs", small.parent)
     assert not out.exists()
     out.write_text("precious")
     assert "exists already" in refused()

@@ -151,12 +151,12 @@ def test_crop_is_the_middle(model: Path, tmp_path: Path) -> None:
 
 
 def test_colors_are_preserved(model: Path, tmp_path: Path) -> None:
-    grey = tmp_path / "photos" / "grey.png"
-    grey.parent.mkdir()
-    Image.fromarray(np.full((8, 8, 3), 128, np.uint8)).save(grey)
+    gray = tmp_path / "photos" / "gray.png"
+    gray.parent.mkdir()
+    Image.fromarray(np.full((8, 8, 3), 128, np.uint8)).save(gray)
     for out, options in (("plain", ()), ("kept", ("--preserve-colors",))):
-        run(grey.parent, tmp_path / out, "--style", "the_scream", *options, "--model", model)
-    plain, kept = load(tmp_path / "plain" / "grey.png"), load(tmp_path / "kept" / "grey.png")
+        run(gray.parent, tmp_path / out, "--style", "the_scream", *options, "--model", model)
+    plain, kept = load(tmp_path / "plain" / "gray.png"), load(tmp_path / "kept" / "gray.png")
     assert np.ptp(plain, axis=2).max() > 50  # this style tints
     assert np.ptp(kept, axis=2).max() == 0
 

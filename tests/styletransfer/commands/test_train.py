@@ -72,7 +72,7 @@ def test_tensorboard_gets_the_losses_and_the_samples(tmp_path: Path) -> None:
     [
         (["--data.crop", "64"], "a crop of 64 pixels is larger than the photographs"),
         (["--photographs", "EMPTY"], "0 photographs"),
-        (["--paintings", "EMPTY"], "no style images"),
+        (["--paintings", "EMPTY"], "no image in it"),
         (["--model.loss_weights", "EMPTY/vgg.pth"], "no such file of weights"),
         (["--trainer.max_steps", "-1"], "give --trainer.max_steps"),
     ],

@@ -102,3 +102,24 @@ def test_any_picture_with_any_metadata_is_written_and_read(
         shows = pixels[..., 3] > 0
         assert np.array_equal(picture.rgb[shows], pixels[shows][:, :3])
         assert picture.alpha is not None and np.array_equal(picture.alpha, pixels[..., 3])
+
+
+@SEEDED
+@given(
+    shape=st.tuples(st.integers(1, 60), st.integers(1, 60)),
+    short_side=st.integers(1, 90),
+    crop=st.booleans(),
+    suffix=st.sampled_from([".png", ".jpg"]),
+)
+def test_any_picture_is_scaled_to_any_short_side(
+    shape: tuple[int, int], short_side: int, crop: bool, suffix: str
+) -> None:
+    file = io.BytesIO()
+    encode_image(file, Picture(noise(*shape, channels=3)), suffix)
+    file.seek(0)
+    picture = decode_image(file, name="a", short_side=short_side, crop=crop)
+    height, width = picture.rgb.shape[:2]
+    assert min(height, width) == short_side
+    long = short_side if crop else max(shape) * short_side / min(shape)
+    assert abs(max(height, width) - long) <= 0.5
+    assert crop or (height <= width) == (shape[0] <= shape[1]) or height == width

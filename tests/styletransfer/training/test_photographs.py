@@ -99,7 +99,7 @@ def test_nothing_usable_is_an_error_not_an_endless_loop(tmp_path: Path) -> None:
         next(iter(stream([small])))
 
 
-def test_held_out_photographs_are_centre_crops(tmp_path: Path) -> None:
+def test_held_out_photographs_are_center_crops(tmp_path: Path) -> None:
     pixels = np.zeros((32, 64, 3), np.uint8)
     pixels[:, 16:48] = 255
     Image.fromarray(pixels).save(tmp_path / "bar.png")

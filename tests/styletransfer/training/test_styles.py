@@ -23,7 +23,7 @@ def test_style_folders_that_do_not_do(tmp_path: Path) -> None:
     with pytest.raises(TrainingDataError, match="no such folder"):
         find_styles(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(TrainingDataError, match="no style images"):
+    with pytest.raises(TrainingDataError, match="no image in it"):
         find_styles(tmp_path / "empty")
     twins = [save_noise(tmp_path / d / "twin.png", 8, 8, 0) for d in "ab"]
     with pytest.raises(TrainingDataError, match="one name"):
