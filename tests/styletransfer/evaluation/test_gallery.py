@@ -9,7 +9,7 @@ from torch import Tensor
 
 from styletransfer.evaluation.judge import Judge
 from styletransfer.evaluation.measures import flat_areas, frame, grid, tone_correlation
-from styletransfer.evaluation.photographs import find_paintings
+from styletransfer.evaluation.photographs import find_paintings, find_photographs, read_photograph
 from styletransfer.evaluation.report import paint
 from styletransfer.inference import Stylizer
 from styletransfer.inference.blend import parse_blend
@@ -46,19 +46,22 @@ def test_a_bright_sky_stays_bright(gallery: Pairs) -> None:
     assert failing({style: -value for style, value in correlations.items()}, -0.5) == {}
 
 
-@pytest.mark.parametrize("figure", ["mean", "spread"])
-def test_no_frame(gallery: Pairs, figure: str) -> None:
-    """The border differs from what is next to it as in the photograph, to 10 %."""
-    excess = {
-        style: statistics.mean(
-            getattr(frame(output), figure) - getattr(frame(photo), figure)
-            for photo, output in pairs
-        )
-        for style, pairs in gallery.items()
-    }
-    sizes = {style: abs(value) for style, value in excess.items()}
-    assert failing(sizes, 0.1) == {}
-    assert abs(statistics.mean(excess.values())) <= 0.1
+def test_no_frame(gallery: Pairs) -> None:
+    """The border differs from what is next to it as in the photograph, to 10 %.
+
+    A network's frame is the same in all pictures. What a photograph shows at its border is not,
+    and the strokes follow it, so the mean is over ten photographs.
+    """
+    stylizer = Stylizer(shipped("gallery.onnx"), threads=1)
+    more = [read_photograph(path) for path in find_photographs(asset("images/content"))]
+    excess = {}
+    for style, pairs in gallery.items():
+        every = [*pairs, *((photo, paint(stylizer, photo, style)) for photo in more)]
+        apart = torch.tensor([frame(output) for _, output in every])
+        apart -= torch.tensor([frame(photo) for photo, _ in every])
+        excess[style] = apart.mean(0)
+    assert failing({style: e.abs().max().item() for style, e in excess.items()}, 0.1) == {}
+    assert torch.stack(list(excess.values())).mean(0).abs().max() <= 0.1
 
 
 @pytest.mark.parametrize("figure", ["period 2", "period 4"])
