@@ -15,7 +15,6 @@ from styletransfer.images import (
     write_image,
 )
 from styletransfer.inference.blend import parse_blend
-from styletransfer.inference.contact_sheet import contact_sheet
 from styletransfer.inference.limits import parse_tiles
 from styletransfer.inference.masks import Region, masks_in, parse_masks, read_masks
 from styletransfer.inference.outputs import check_targets, gather, is_picture_name, plan_outputs
@@ -207,6 +206,8 @@ def write_contact_sheet(
         RequestError: The call is wrong; nothing was written.
         ImageError: The sheet cannot be written.
     """
+    from styletransfer.inference.contact_sheet import contact_sheet  # with Pillow's fonts
+
     shown = styles or stylizer.styles[1:]
     for style in shown:
         parse_blend(style, stylizer.styles)

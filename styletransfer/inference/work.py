@@ -4,9 +4,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TextIO
-
-from tqdm import tqdm
+from typing import TYPE_CHECKING, Any, TextIO
 
 from styletransfer.errors import ImageError, OutputError, StyleTransferError, one_line
 from styletransfer.images import DEFAULT_MAX_PIXELS, Picture, read_image, read_size, write_image
@@ -15,12 +13,28 @@ from styletransfer.inference.outputs import Task
 from styletransfer.inference.painter import Painter
 from styletransfer.inference.stylizer import Stylizer
 
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+
+class NoBar:
+    """A progress bar that shows nothing. To import tqdm would take a sixth of a short run."""
+
+    def __enter__(self) -> "NoBar":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def update(self, n: float = 1) -> None:
+        """Do nothing."""
+
 
 def stylize_task(
     painter: Painter,
     task: Task,
     short_side: int | None,
-    bar: "tqdm[Any]",
+    bar: "tqdm[Any] | NoBar",
     *,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     strip: bool = False,
@@ -71,7 +85,11 @@ def stylize_task(
 
 
 def stylize_row(
-    stylizer: Stylizer, source: Path, styles: Sequence[str], short_side: int, bar: "tqdm[Any]"
+    stylizer: Stylizer,
+    source: Path,
+    styles: Sequence[str],
+    short_side: int,
+    bar: "tqdm[Any] | NoBar",
 ) -> list[Picture]:
     """Return a photograph and its stylizations, in the order of `styles`."""
     row = [_read(source, short_side)]
@@ -117,17 +135,23 @@ def one_picture(path: Path) -> Iterator[None]:
         report(f"Error: {path}: not enough memory; a smaller --short-side takes less")
 
 
-def progress(total: int, *, quiet: bool) -> "tqdm[Any]":
+def progress(total: int, *, quiet: bool) -> "tqdm[Any] | NoBar":
     """Open a progress bar. It appears after two seconds, and only on a terminal."""
-    hidden = quiet or not _is_open(sys.stderr) or not sys.stderr.isatty()
-    return tqdm(total=total, unit="picture", delay=2, disable=hidden)
+    if quiet or not _is_open(sys.stderr) or not sys.stderr.isatty():
+        return NoBar()
+    from tqdm import tqdm
+
+    return tqdm(total=total, unit="picture", delay=2)
 
 
 def report(line: str) -> None:
     """Write a line to stderr, above the progress bar."""
     if _is_open(sys.stderr):
         with suppress(OSError):  # the disk may be full
-            tqdm.write(one_line(line), file=sys.stderr)
+            if tqdm := sys.modules.get("tqdm"):  # a bar may be shown
+                tqdm.tqdm.write(one_line(line), file=sys.stderr)
+            else:
+                print(one_line(line), file=sys.stderr)
 
 
 def _is_open(stream: TextIO | None) -> bool:
