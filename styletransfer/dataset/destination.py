@@ -136,6 +136,18 @@ class Destination:
         """Return the name of the file that an output is, or of the tar file that it is in."""
         return output.partition("/")[0] if self.tars else output
 
+    def has_unrecorded(self) -> bool:
+        """Tell whether a store holds an output without an entry. Its listing is read again."""
+        if is_local(self.folder):
+            return False
+        self.files.refresh()
+        records = self.records()
+        if self.tars:
+            present = filter(self.files.present, self.tars)
+            return any(next(records.entries(f"{name}/"), None) is None for name in present)
+        names = (name for name in self.files.names() if not is_own(name))
+        return any(records.entry(name) is None for name in names)
+
     def conclude(self) -> "Outcome":
         """Merge all journals into the manifest, the failures and the record.
 

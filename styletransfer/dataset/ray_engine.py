@@ -3,7 +3,8 @@
 Each actor is a process with an open model. It writes its outputs and its journal itself, as the
 local engine does. When an actor dies, Ray gives its portion to another one, which continues it
 like any other run. The source, the destination and the model must be on storage that all machines
-share.
+share. For a destination in a store, an actor sends the lines of its journal to the driver. The
+lines of an actor that died are lost; then the driver looks at the outputs once more.
 """
 
 import logging
@@ -27,7 +28,7 @@ from styletransfer.dataset.progress import Progress
 from styletransfer.dataset.run import Call, Run
 from styletransfer.dataset.stages import fatal_faults
 from styletransfer.dataset.storage import is_local, place
-from styletransfer.errors import DataSetError, DestinationError, WorkError
+from styletransfer.errors import DestinationError, WorkError
 from styletransfer.inference.model import gallery_path
 from styletransfer.inference.providers import CPU
 
@@ -45,8 +46,6 @@ def stylize_on_ray(
     """
     call = _absolute(replace(call, workers=1))
     run = Run(call, progress)
-    if not is_local(run.layout.destination.folder):
-        raise DataSetError("--engine ray needs a destination on storage that all machines share")
     gpus = 0 if run.stylizer.provider == CPU else 1
     call = replace(call, settings=replace(call.settings, provider=run.stylizer.provider))
     with run.begun() as journal:
@@ -54,7 +53,11 @@ def stylize_on_ray(
         if portions:
             with _cluster(address, workers) as resources:
                 count = workers or int(resources.get("GPU" if gpus else "CPU", 1))
-                _spread(portions, call, progress, min(count, len(portions)), gpus)
+                _spread(portions, call, progress, journal, min(count, len(portions)), gpus)
+            if run.layout.destination.has_unrecorded():
+                quiet = Progress(quiet=True)
+                for portion in run.layout.portions(call.shard, journal, quiet):
+                    run.layout.write(portion, journal, progress, run.pipe(journal))
     return run.outcome
 
 
@@ -78,13 +81,20 @@ class Actor:
                     run.layout.write(portion, journal, self._progress, run.pipe(journal))
             except DestinationError as error:
                 stop = str(error)
-        failed = [line["failed"] for line in read_lines(journal.path) if "failed" in line]
-        result = (self._progress.counts["written"] - before, failed, stop)
+        lines = list(read_lines(journal.path))
+        failed = [line["failed"] for line in lines if "failed" in line]
+        kept = [] if is_local(destination.folder) else lines
+        result = (self._progress.counts["written"] - before, failed, kept, stop)
         return {"portion": [pickle.dumps(portion)], "result": [pickle.dumps(result)]}
 
 
 def _spread(
-    portions: Sequence[Any], call: Call, progress: Progress, actors: int, gpus: int
+    portions: Sequence[Any],
+    call: Call,
+    progress: Progress,
+    journal: Journal,
+    actors: int,
+    gpus: int,
 ) -> None:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
@@ -101,7 +111,9 @@ def _spread(
     )
     for row in dataset.iter_rows():
         portion = pickle.loads(row["portion"])
-        written, failed, stop = pickle.loads(row["result"])
+        written, failed, lines, stop = pickle.loads(row["result"])
+        if lines:
+            journal.append(*lines)
         for source, reason in failed:
             progress.failed(source, reason)
         files = len(portion) if isinstance(portion, tuple) else 0

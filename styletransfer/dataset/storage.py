@@ -144,6 +144,9 @@ class OutputFolder:
         """Remove an output, if there is one. Raises OSError."""
         (self.root / name).unlink(missing_ok=True)
 
+    def refresh(self) -> None:
+        """Forget what is known of the outputs: other processes have written some."""
+
     def names(self) -> Iterator[str]:
         """Yield all files below the folder, hidden ones too."""
         for parent, _, files in os.walk(self.root):
@@ -173,6 +176,10 @@ class OutputStore(OutputFolder):
             with reached(self.root) as store:
                 store.rm_file((self.root / name).path)  # type: ignore[attr-defined]
             self._names.discard(name)
+
+    def refresh(self) -> None:
+        """Forget which outputs there are, because other processes have written some."""
+        self.__dict__.pop("_names", None)
 
     def names(self) -> Iterator[str]:
         """Yield all files below the folder."""

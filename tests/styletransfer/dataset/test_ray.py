@@ -1,6 +1,7 @@
 """The Ray engine on clusters of this machine: the bytes of the local engine, dead workers too."""
 
 import os
+import pickle
 import re
 import secrets
 import subprocess
@@ -8,8 +9,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
+import fsspec
 import pytest
 
 # A secret that no file holds lets nobody else into the clusters, and must be there from the start.
@@ -17,6 +20,8 @@ os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token"}
 os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 ray = pytest.importorskip("ray", reason="pip install 'painterly[ray]' brings it")
 
+from styletransfer.dataset import ray_engine  # noqa: E402
+from styletransfer.dataset.records import LOCK_FILE, RECORD  # noqa: E402
 from tests.styletransfer.dataset.data_set import data_set, run, tree  # noqa: E402
 
 WORKERS = 2
@@ -92,3 +97,47 @@ def test_no_cluster_at_the_address(
     result = run(photos, out, *words, "--model", model)
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
     assert "127.0.0.1:1: no Ray cluster can be reached there" in result.stderr
+
+
+class Cluster:
+    """What the engine uses of a dataset of Ray, in this process."""
+
+    def __init__(self, items: list[dict[str, bytes]], **_: object) -> None:
+        self.items = items
+
+    def map_batches(self, actor: type, **_: object) -> "Cluster":
+        self.actor = actor()
+        return self
+
+    def iter_rows(self) -> Iterator[dict[str, bytes]]:
+        for number, item in enumerate(self.items):
+            found = self.actor({"portion": [item["portion"]]})
+            if number == 0:  # as if this actor had died, and another one had found its outputs
+                written, failed, _, stop = pickle.loads(found["result"][0])
+                found["result"] = [pickle.dumps((written, failed, [], stop))]
+            yield {name: values[0] for name, values in found.items()}
+
+
+@pytest.mark.parametrize("name", ["", "{0..2}.tar"])
+def test_a_store_and_an_actor_whose_journal_is_lost(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(ray.data, "from_items", Cluster)
+    monkeypatch.setattr(ray_engine, "_cluster", lambda *_: nullcontext({"CPU": 2}))
+    monkeypatch.setattr(ray_engine, "PORTION", 5)
+    photos = data_set(tmp_path / "photos", 12)
+    options = ("--style", "random", "--model", model)
+    run(photos, tmp_path / "whole" / name, *options)
+    out = f"memory://{tmp_path.name}/{name}".rstrip("/")
+    result = run(photos, out, *options, "--engine", "ray")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("wrote 12 pictures")
+    store, path = fsspec.core.url_to_fs(f"memory://{tmp_path.name}")
+    found = {place.removeprefix(f"{path}/"): store.cat_file(place) for place in store.find(path)}
+    expected = tree(tmp_path / "whole")
+    for own in (LOCK_FILE, RECORD):
+        expected.pop(own)
+        found.pop(own, None)
+    assert found == expected
+    assert run(photos, out, *options).stdout.startswith("wrote 0 pictures")
+    store.rm(path, recursive=True)
