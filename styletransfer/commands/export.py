@@ -1,6 +1,8 @@
 """`styletransfer export`."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -8,6 +10,20 @@ from styletransfer.commands import options
 from styletransfer.commands.command_line import Command
 from styletransfer.commands.extras import extra
 from styletransfer.commands.written import check_output
+
+
+class SizeOf(click.ParamType[tuple[int, int]]):
+    """A width and height such as `1280x720`, as height and width."""
+
+    name = "size"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        size = re.fullmatch(r"([1-9][0-9]{0,5})[x×]([1-9][0-9]{0,5})", str(value))
+        if size is None:
+            self.fail(f"{value!r} is no width and height in pixels; write 1280x720", param, ctx)
+        return int(size[2]), int(size[1])
 
 
 @click.command(cls=Command, interrupted="nothing was written")
@@ -25,6 +41,26 @@ from styletransfer.commands.written import check_output
     "Folder of photographs on which to compare fp16 with fp32; the default is smooth noise.",
     required=False,
 )
+@click.option(
+    "--size",
+    metavar="WxH",
+    type=SizeOf(),
+    help="The only width and height in pixels that the file accepts, for runtimes that need fixed "
+    "shapes; the default is any. Example: --size 1280x720",
+)
+@click.option(
+    "--batch",
+    type=click.IntRange(min=1),
+    help="With --size: number of images that the file accepts at once; the default is 1. Example: "
+    "--batch 4",
+)
+@click.option(
+    "--opset",
+    type=click.IntRange(15, 20),
+    default=20,
+    show_default=True,
+    help="Version of the ONNX operators, for older runtimes. Example: --opset 17",
+)
 @options.overwrite
 @options.quiet
 def export(
@@ -32,6 +68,9 @@ def export(
     output: Path,
     precision: str,
     photographs: Path | None,
+    size: tuple[int, int] | None,
+    batch: int | None,
+    opset: int,
     overwrite: bool,
     quiet: bool,
 ) -> None:
@@ -45,11 +84,20 @@ def export(
     check_output(output, overwrite=overwrite, inputs=[checkpoint])
     if photographs and precision == "fp32":
         raise click.UsageError("--photographs needs --precision fp16")
+    if batch and not size:
+        raise click.UsageError("--batch needs --size, such as --size 1280x720")
     with extra("train"):
         from styletransfer.export.export import export_checkpoint
     from styletransfer.atomic import written_whole
 
-    done = export_checkpoint(checkpoint, precision=precision, photographs=photographs, quiet=quiet)
+    done = export_checkpoint(
+        checkpoint,
+        precision=precision,
+        photographs=photographs,
+        size=(batch or 1, *size) if size else None,
+        opset=opset,
+        quiet=quiet,
+    )
     with written_whole(output) as file:
         file.write(done.content)
     if not quiet:

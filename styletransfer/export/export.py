@@ -16,8 +16,8 @@ from styletransfer.export.deviation import (
     deviation,
     photograph_feeds,
 )
-from styletransfer.export.graph import build_graph
-from styletransfer.export.parity import Difference, check_parity, seeded_feeds
+from styletransfer.export.graph import OPSET, Size, build_graph
+from styletransfer.export.parity import SIZES, Difference, check_parity, seeded_feeds
 from styletransfer.export.precision import rounded, to_half
 
 
@@ -59,6 +59,8 @@ def export_checkpoint(
     *,
     precision: str = "fp32",
     photographs: Path | None = None,
+    size: Size | None = None,
+    opset: int = OPSET,
     quiet: bool = True,
 ) -> Exported:
     """Export the network of a checkpoint, and compare it with ONNX Runtime's output.
@@ -68,6 +70,9 @@ def export_checkpoint(
         precision: "fp32" or "fp16".
         photographs: Folder of photographs on which fp16 is compared with fp32; None uses smooth
             noise.
+        size: The only number, height and width of images that the file accepts, for runtimes that
+            need fixed shapes; None for any.
+        opset: Version of the ONNX operators, from 15 to 20, for older runtimes.
         quiet: Whether to hide the progress bar.
 
     Raises:
@@ -79,28 +84,29 @@ def export_checkpoint(
     trained = load_checkpoint(checkpoint)
     styles = len(trained.styles)
     pictures = choose_pictures(photographs, styles) if photographs else []
-    graph = build_graph(trained)
+    graph = build_graph(trained, size, opset)
     half, over = None, ""
     if precision == "fp16":
         over = "smooth noise in random blends"
         if pictures:
             count = len({path for path, _ in pictures})
             over = f"{len(pictures)} pictures: {count} photographs of short side {SIDE}"
-        graph, half = _in_half(graph, styles, pictures, quiet)
+        # The pictures are of several sizes.
+        half = _in_half(build_graph(trained) if size else graph, styles, pictures, quiet)
+        graph = to_half(graph)
         difference = {"max": half.greatest, "mean": half.mean, "over": over}
         for key, value in {"precision": "fp16", "difference_to_fp32": difference}.items():
             text = value if isinstance(value, str) else json.dumps(value)
             graph.metadata_props.add(key=f"styletransfer.{key}", value=text)
-    differences = check_parity(trained, graph, precision)
+    differences = check_parity(trained, graph, precision, sizes=[size] if size else SIZES)
     return Exported(graph.SerializeToString(), trained.styles, differences, half, over)
 
 
 def _in_half(
     graph: onnx.ModelProto, styles: int, pictures: list[tuple[Path, int]], quiet: bool
-) -> tuple[onnx.ModelProto, Deviation]:
-    """Convert a graph to fp16, and compare its pictures with those of fp32."""
-    half = to_half(graph)
+) -> Deviation:
+    """Compare the pictures of a graph in fp16 with those in fp32."""
     feeds = photograph_feeds(pictures, styles) if pictures else iter(seeded_feeds(styles))
     hidden = quiet or not sys.stderr.isatty()
     with tqdm(feeds, total=len(pictures) or None, unit="picture", delay=2, disable=hidden) as bar:
-        return half, deviation(graph, rounded(half), bar)
+        return deviation(graph, rounded(to_half(graph)), bar)

@@ -6,6 +6,7 @@ import warnings
 
 import onnx
 import torch
+from onnx import version_converter
 from onnxscript import optimizer
 
 from styletransfer.checkpoint import TrainedNetwork
@@ -13,18 +14,28 @@ from styletransfer.export import FORMAT, INPUTS, OUTPUT
 from styletransfer.export.memory import bytes_per_pixel
 
 OPSET = 20
+# ONNX cannot convert our graphs to older operators than these.
+LEAST_OPSET = 15
+# Number, height and width of images.
+Size = tuple[int, int, int]
 # Greatest number of elements of constants that are computed now, not when the file is opened.
 FOLDED = 1 << 30
 
 
-def build_graph(trained: TrainedNetwork) -> onnx.ModelProto:
-    """Export a network to ONNX.
+def build_graph(
+    trained: TrainedNetwork, size: Size | None = None, opset: int = OPSET
+) -> onnx.ModelProto:
+    """Export a network to ONNX, with the inputs, output and metadata of `styletransfer.export`.
 
-    The graph accepts any number and size of images. Its inputs, output and metadata are those of
-    `styletransfer.export`.
+    Args:
+        trained: The network.
+        size: The only number, height and width of images that the graph accepts; None for any.
+        opset: Version of the operators, from `LEAST_OPSET` to `OPSET`.
     """
     dynamic = torch.export.Dim.DYNAMIC
-    example = (torch.rand(2, 3, 48, 64), torch.eye(len(trained.styles))[[0, -1]])
+    shapes = None if size else ({0: dynamic, 2: dynamic, 3: dynamic}, {0: dynamic})
+    count, height, width = size or (2, 48, 64)
+    example = (torch.rand(count, 3, height, width), torch.eye(len(trained.styles))[[-1] * count])
     with warnings.catch_warnings(), torch.no_grad():
         # Hide the deprecation warnings and progress reports of the exporter.
         warnings.simplefilter("ignore")
@@ -35,7 +46,7 @@ def build_graph(trained: TrainedNetwork) -> onnx.ModelProto:
             dynamo=True,
             input_names=list(INPUTS),
             output_names=[OUTPUT],
-            dynamic_shapes=({0: dynamic, 2: dynamic, 3: dynamic}, {0: dynamic}),
+            dynamic_shapes=shapes,
             opset_version=OPSET,
             verbose=False,
         )
@@ -43,8 +54,11 @@ def build_graph(trained: TrainedNetwork) -> onnx.ModelProto:
         # The exporter does not fold large constants, such as the matrices of many styles.
         optimizer.optimize_ir(program.model, input_size_limit=FOLDED, output_size_limit=FOLDED)
     graph = program.model_proto
+    if opset != OPSET:
+        graph = version_converter.convert_version(graph, opset)
     _forget_sources(graph)
-    _name_dimensions(graph)
+    if size is None:
+        _name_dimensions(graph)
     receptive_field = trained.network.receptive_field
     assert isinstance(receptive_field, int)
     onnx.helper.set_model_props(

@@ -14,8 +14,8 @@ ALLOCATOR = 4 / 3
 def bytes_per_pixel(graph: onnx.ModelProto) -> int:
     """Estimate the peak memory of a run of a graph, in bytes per pixel of the image.
 
-    This computes all values of the graph for a small image, and adds up the sizes of those that
-    are needed at the same time.
+    This computes all values of the graph for a small image, or for images of the only size that it
+    accepts, and adds up the sizes of those that are needed at the same time.
     """
     whole = onnx.ModelProto()
     whole.CopyFrom(graph)
@@ -25,9 +25,15 @@ def bytes_per_pixel(graph: onnx.ModelProto) -> int:
     session = onnxruntime.InferenceSession(
         whole.SerializeToString(), providers=["CPUExecutionProvider"]
     )
-    (styles,) = (i.shape[1] for i in session.get_inputs() if i.name == INPUTS[1])
-    image = np.zeros((1, 3, SIDE, SIDE), np.float32)
-    feed = {INPUTS[0]: image, INPUTS[1]: np.eye(1, styles, dtype=np.float32)}
+    shapes = {i.name: i.shape for i in session.get_inputs()}
+    # A dimension that may be any number has a name.
+    count, _, height, width = (
+        dim if isinstance(dim, int) else any_size
+        for dim, any_size in zip(shapes[INPUTS[0]], (1, 3, SIDE, SIDE), strict=True)
+    )
+    image = np.zeros((count, 3, height, width), np.float32)
+    row = np.eye(1, shapes[INPUTS[1]][1], dtype=np.float32)
+    feed = {INPUTS[0]: image, INPUTS[1]: row.repeat(count, axis=0)}
     sizes = {name: v.nbytes for name, v in zip(names, session.run(names, feed), strict=True)}
     last_use = {name: i for i, node in enumerate(nodes) for name in node.input}
     alive: dict[str, int] = {}
@@ -36,4 +42,4 @@ def bytes_per_pixel(graph: onnx.ModelProto) -> int:
         alive |= {name: sizes[name] for name in node.output}
         peak = max(peak, sum(alive.values()))
         alive = {k: v for k, v in alive.items() if k == OUTPUT or last_use.get(k, -1) > i}
-    return round((image.nbytes + peak) * ALLOCATOR / SIDE**2)
+    return round((image.nbytes + peak) * ALLOCATOR / (count * height * width))

@@ -1,5 +1,6 @@
 """Check that an ONNX graph computes the same as its network, on several sizes of images."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +38,11 @@ class Difference:
 
 
 def check_parity(
-    trained: TrainedNetwork, graph: onnx.ModelProto, precision: str = "fp32", seed: int = 0
+    trained: TrainedNetwork,
+    graph: onnx.ModelProto,
+    precision: str = "fp32",
+    seed: int = 0,
+    sizes: Sequence[tuple[int, int, int]] = SIZES,
 ) -> list[Difference]:
     """Run a network and its graph on `seeded_feeds` on the CPU, and compare the outputs.
 
@@ -48,6 +53,7 @@ def check_parity(
         graph: Its graph.
         precision: Precision of the graph, "fp32" or "fp16"; it decides the tolerance.
         seed: Seed of the images and style rows.
+        sizes: Numbers, heights and widths of images to compare.
 
     Raises:
         ParityError: The outputs differ by more than the tolerance.
@@ -56,7 +62,7 @@ def check_parity(
         graph.SerializeToString(), providers=["CPUExecutionProvider"]
     )
     differences = []
-    for image, rows in seeded_feeds(len(trained.styles), seed):
+    for image, rows in seeded_feeds(len(trained.styles), seed, sizes):
         with torch.no_grad():
             expected = trained.network(torch.from_numpy(image), torch.from_numpy(rows)).numpy()
         (actual,) = session.run([OUTPUT], dict(zip(INPUTS, (image, rows), strict=True)))
@@ -73,11 +79,13 @@ def check_parity(
     return differences
 
 
-def seeded_feeds(styles: int, seed: int = 0) -> list[tuple[Array, Array]]:
-    """Return smooth noise N×3×H×W in 0..1 for each of `SIZES`, and random style rows."""
+def seeded_feeds(
+    styles: int, seed: int = 0, sizes: Sequence[tuple[int, int, int]] = SIZES
+) -> list[tuple[Array, Array]]:
+    """Return smooth noise N×3×H×W in 0..1 for each of `sizes`, and random style rows."""
     generator = torch.Generator().manual_seed(seed)
     feeds = []
-    for n, h, w in SIZES:
+    for n, h, w in sizes:
         coarse = torch.rand(n, 3, 2 + h // 8, 2 + w // 8, generator=generator)
         image = torch.nn.functional.interpolate(coarse, (h, w), mode="bilinear")
         rows = torch.rand(n, styles, generator=generator)

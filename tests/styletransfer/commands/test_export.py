@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from styletransfer.errors import ModelError
 from styletransfer.export import deviation, export, parity
 from styletransfer.export.graph import build_graph
 from styletransfer.export.parity import SIZES
@@ -32,7 +33,7 @@ def checkpoint(tmp_path: Path) -> Path:
 @pytest.fixture
 def built(graph: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the command the graph of `randomized()` without the seconds that it takes."""
-    monkeypatch.setattr(export, "build_graph", lambda trained: onnx.ModelProto.FromString(graph))
+    monkeypatch.setattr(export, "build_graph", lambda *_: onnx.ModelProto.FromString(graph))
 
 
 def test_a_checkpoint_becomes_a_file_that_stylizes(checkpoint: Path, tmp_path: Path) -> None:
@@ -146,3 +147,36 @@ def test_wrong_precision_calls_leave_no_file(
     (tmp_path / "empty").mkdir()
     assert said in refused("export", checkpoint, "o.onnx", *options)
     assert not (tmp_path / "o.onnx").exists()
+
+
+@pytest.mark.parametrize("precision, atol", [("fp32", 1e-5), ("fp16", 2e-2)])
+def test_a_fixed_size_and_older_operators(
+    checkpoint: Path, tmp_path: Path, precision: str, atol: float
+) -> None:
+    options = ("--size", "40x24", "--batch", 2, "--opset", 17, "--precision", precision)
+    result = run("export", checkpoint, tmp_path / "o.onnx", *options)
+    assert result.exit_code == 0, result.output
+    assert result.output.count("differs by at most") == 1
+    graph = onnx.load(tmp_path / "o.onnx")
+    assert [item.version for item in graph.opset_import if item.domain == ""] == [17]
+    for value in (graph.graph.input[0], graph.graph.output[0]):
+        assert [dim.dim_value for dim in value.type.tensor_type.shape.dim] == [2, 3, 24, 40]
+    image = np.random.default_rng(0).random((2, 3, 24, 40), dtype=np.float32)
+    rows = np.array([[0, 0.25, 0.75], [0.5, 0.5, 0]], np.float32)
+    expected = randomized().network(torch.from_numpy(image), torch.from_numpy(rows))
+    stylizer = Stylizer(tmp_path / "o.onnx")
+    np.testing.assert_allclose(
+        stylizer.stylize_tensor(image, rows), expected.detach().numpy(), atol=atol
+    )
+    with pytest.raises(ModelError, match="40×24"):
+        stylizer.stylize_tensor(image[..., :20], rows)
+
+
+@pytest.mark.parametrize("size", ["40", "40x", "0x24", "40x-1", "40x24x2", "x", "1e3x2"])
+def test_what_is_no_size(checkpoint: Path, tmp_path: Path, size: str) -> None:
+    line = refused("export", checkpoint, tmp_path / "o.onnx", "--size", size)
+    assert f"{size!r} is no width and height in pixels" in line
+
+
+def test_a_batch_needs_a_size(checkpoint: Path, tmp_path: Path) -> None:
+    assert "--batch needs --size" in refused("export", checkpoint, tmp_path / "o", "--batch", 2)
