@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import binary_fill_holes, gaussian_filter
 from torch import nn
 
 from interp.figures import table
@@ -93,11 +93,13 @@ def seeds(saliency: npt.NDArray[np.floating]) -> tuple[Mask, Mask]:
     """The pixels of an H×W map that are surely object, and those that are surely not.
 
     They are those above its 90th percentile and those below its 30th, after a wide blur, because
-    a network looks at the edges of an object and not at the plain parts between them.
+    a network looks at the edges of an object and not at the plain parts between them. What is low
+    but enclosed is not background.
     """
     smooth = _smoothed(saliency)
     low, high = np.percentile(smooth, [BACKGROUND, FOREGROUND])
-    return smooth > high, smooth < low
+    # A hole in an object is a part that the network does not look at, not background.
+    return smooth > high, ~binary_fill_holes(smooth >= low)
 
 
 def segment(photograph: Pixels, saliency: npt.NDArray[np.floating]) -> Mask:

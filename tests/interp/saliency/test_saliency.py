@@ -406,5 +406,9 @@ def test_grabcut_finds_a_planted_blob() -> None:
     mask = segment(photograph, saliency)
     assert (mask & blob).sum() / (mask | blob).sum() > 0.97
     assert np.array_equal(mask, segment(photograph, saliency))
+    # A map that sees the rim alone: what it encloses is not background.
+    distance = np.hypot((rows - 40) / 30, (columns - 55) / 20)
+    mask = segment(photograph, np.exp(-(((distance - 0.8) / 0.15) ** 2)))
+    assert (mask & blob).sum() / (mask | blob).sum() > 0.97
     with pytest.raises(RequestError, match="flat"):
         segment(photograph, np.zeros((96, 96)))
