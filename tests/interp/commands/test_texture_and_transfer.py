@@ -133,7 +133,10 @@ def test_an_interrupt_writes_what_there_is(files: Path, monkeypatch: pytest.Monk
         (["texture", "one.png", *TEXTURE, "--taps", ","], "at least one tap"),
         (["texture", "one.png", *TEXTURE, "--model", "vgg"], "no loss network is called 'vgg'"),
         (["texture", "one.png", *TEXTURE, "--weights", "x.pth"], "x.pth: no such file"),
-        (["texture", "one.png", *TEXTURE, "--weights", "damaged.pth"], "not a file of weights"),
+        (
+            ["texture", "one.png", *TEXTURE, "--weights", "damaged.pth"],
+            "this file of weights cannot be read",
+        ),
         (["texture", "one.png", *TEXTURE, "--weights", "empty.pth"], "; name shallower taps"),
         (["transfer", "photo.png", *TRANSFER], "start from noise"),
         (["transfer", "photo.png", "one.png", *TRANSFER, "--blend", "1,2"], "there are 1"),

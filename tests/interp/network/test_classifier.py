@@ -143,7 +143,7 @@ def test_files_that_hold_no_weights(tmp_path: Path) -> None:
     damaged, other = tmp_path / "w.safetensors", tmp_path / "w.pth"
     damaged.write_bytes(b"nothing of the kind")
     torch.save([1, 2], other)
-    for path, said in ((damaged, "can be read"), (other, "state dict")):
+    for path, said in ((damaged, "cannot be read"), (other, "state dict")):
         with pytest.raises(WeightsError, match=said):
             load_classifier("squeezenet1_0", path)
     with pytest.raises(WeightsError, match="no such file"):

@@ -24,7 +24,9 @@ def rgba(rgb: Pixels, alpha: Pixels) -> Image.Image:
     return Image.fromarray(np.dstack([rgb, alpha]))
 
 
-@pytest.mark.parametrize("options", [{}, {"size": 40}, {"size": 40, "crop": True}, {"size": 300}])
+@pytest.mark.parametrize(
+    "options", [{}, {"short_side": 40}, {"short_side": 40, "crop": True}, {"short_side": 300}]
+)
 def test_a_cut_out_over_a_photograph_is_one_over_black(
     tmp_path: Path, options: dict[str, int]
 ) -> None:
