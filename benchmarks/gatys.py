@@ -1,4 +1,4 @@
-"""The feed-forward gallery against Gatys' optimisation, as in Johnson 2016, table 1.
+"""The feed-forward gallery against Gatys' optimization, as in Johnson 2016, table 1.
 
 One photograph in one style at several sizes: seconds of each, how many times faster the network
 is, and the loss 100·style + content of both pictures, each rounded to 8 bits. Loss and start are
@@ -90,22 +90,22 @@ def feed_forward(stylizer: Stylizer, style: str, photograph: Pixels) -> tuple[fl
 
 
 @dataclass(frozen=True)
-class Optimised:
-    """What the optimiser made, the total before each iteration, and the seconds of all of them."""
+class Optimized:
+    """What the optimizer made, the total before each iteration, and the seconds of all of them."""
 
     pixels: Pixels
     totals: list[float]
     seconds: float
 
 
-def optimise(
+def optimize(
     network: LossNetwork,
     photograph: Tensor,
     painting: Tensor,
     iterations: int,
     limit: float,
     save: Path | None,
-) -> Optimised:
+) -> Optimized:
     start = time.perf_counter()
     ends: list[float] = []
     with tqdm(total=iterations, unit="iteration", delay=2, disable=None) as bar:
@@ -126,7 +126,7 @@ def optimise(
     # The first also has the Gram matrices of the painting to find.
     rest = (ends[-1] - ends[0]) / max(1, len(ends) - 1)
     totals = [terms["style"] + terms["content"] for terms in made.history]
-    return Optimised(pixels, totals, ends[0] + (iterations - 1) * rest)
+    return Optimized(pixels, totals, ends[0] + (iterations - 1) * rest)
 
 
 def machine(threads: int) -> str:
@@ -148,7 +148,7 @@ def machine(threads: int) -> str:
 @click.option("--loss-weights", default="default")
 @click.option("--sizes", default="256,512,1024")
 @click.option("--iterations", default=100, type=click.IntRange(min=1))
-@click.option("--limit", default=900.0, help="Seconds of the optimiser at each size.")
+@click.option("--limit", default=900.0, help="Seconds of the optimizer at each size.")
 @click.option("--threads", type=click.IntRange(min=1))
 @click.option("--save", type=click.Path(file_okay=False, path_type=Path), help="Of the pictures.")
 def main(
@@ -176,8 +176,8 @@ def main(
         save.mkdir(parents=True, exist_ok=True)
     print(f"{style}, {iterations} iterations; {machine(torch.get_num_threads())}\n")
     print(
-        "| side | network ms | optimiser s | times faster | photograph's loss | network's loss "
-        "| optimiser's loss | ratio of losses | network as good as |"
+        "| side | network ms | optimizer s | times faster | photograph's loss | network's loss "
+        "| optimizer's loss | ratio of losses | network as good as |"
     )
     print("| --- " * 9 + "|")
     for side in map(int, sizes.split(",")):
@@ -187,9 +187,9 @@ def main(
         fast, output = feed_forward(stylizer, style, pixels)
         if save is not None:
             Image.fromarray(output).save(save / f"network-{side}.png")
-        slow = optimise(
+        slow = optimize(
             *(network, image, painted, iterations, limit),
-            save=None if save is None else save / f"optimiser-{side}.png",
+            save=None if save is None else save / f"optimizer-{side}.png",
         )
         done = len(slow.totals)
         about = "" if done == iterations else "~"

@@ -1,4 +1,4 @@
-"""The losses of an output, with the same objective for every model: that of the gallery."""
+"""Compute the losses of an output. The objective is that of the gallery for every model."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ OBJECTIVE = Objective()
 
 
 class Judge:
-    """Knows the paintings, and tells how far an output is from one, and from its photograph.
+    """Compares an output with a painting and with its photograph.
 
     Args:
         paintings: The image of each style, by name.

@@ -1,4 +1,4 @@
-"""What the losses do not see: tone, frame, grid and flicker."""
+"""Measure faults that the losses do not count: tone, frame, grid and flicker."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -27,16 +27,16 @@ NOISE = 2 / 255
 
 
 def luminance(image: Tensor) -> Tensor:
-    """The luminance (Rec. 709) of `image`, 1×3×H×W in 0..1: H×W in float64."""
+    """Return the luminance (Rec. 709) of `image`, 1×3×H×W in 0..1, as H×W in float64."""
     weights = torch.tensor(LUMINANCE, dtype=torch.float64, device=image.device)
     return torch.einsum("chw,c->hw", image[0].double(), weights)
 
 
 def tone_correlation(output: Tensor, photograph: Tensor) -> float:
-    """Spearman's rank correlation of the two luminances, both blurred with σ = 8 pixels: −1..1.
+    """Return Spearman's rank correlation of two luminances, blurred with σ = 8 pixels: −1..1.
 
-    Tells whether what was bright in the photograph is still brighter than what was dark. Both are
-    1×3×H×W in 0..1. 0 where one of them is wholly flat.
+    It is high if bright areas of the photograph are bright in the output too. Both are 1×3×H×W in
+    0..1. It is 0 if one of them has a single color.
     """
     first, second = (_blurred(image) for image in (output, photograph))
     if first.min() == first.max() or second.min() == second.max():
@@ -53,11 +53,14 @@ def _blurred(image: Tensor) -> NDArray[np.float64]:
 
 
 class Frame(NamedTuple):
-    """How much more the outer 8 pixels have than the next 24, as a share: 0.1 is 10 % more.
+    """How the outer 8 pixels of a picture differ from the next 24: 0.1 is 10 % more.
 
-    `mean` of luminance, `spread` of its standard deviation. A photograph has its own, so what
-    matters is how far an output's are from them; the sign is kept, since a network's frame is
-    the same in all pictures, and their mean shows it.
+    A photograph has such differences too, so compare an output with its photograph. A network
+    paints the same frame in all pictures, so the mean over pictures shows it.
+
+    Attributes:
+        mean: Difference of the mean luminance.
+        spread: Difference of its standard deviation.
     """
 
     mean: float
@@ -68,7 +71,7 @@ def frame(image: Tensor) -> Frame:
     """Measure `image`, 1×3×H×W in 0..1.
 
     Raises:
-        ValueError: a side is shorter than twice 32 pixels and one more.
+        ValueError: A side is shorter than 65 pixels.
     """
     light = luminance(image)
     height, width = light.shape
@@ -96,14 +99,14 @@ def _share(value: float, reference: float) -> float:
 
 
 class Grid(NamedTuple):
-    """Energy at period 2 and at period 4 by that of their neighbours: 1 is no grid."""
+    """Energy at period 2 and at period 4, divided by that of nearby periods: 1 is no grid."""
 
     period2: float
     period4: float
 
 
 def flat_areas(photograph: Tensor) -> list[tuple[int, int]]:
-    """Top and left of the flattest 32×32 areas of a 1×3×H×W photograph; none if none is flat."""
+    """Return top and left of the flattest 32×32 areas of a photograph, 1×3×H×W in 0..1."""
     spread = area_spread(photograph.double())[0]
     order = spread.flatten().argsort(stable=True)[:MOST].tolist()
     places = [divmod(index, spread.shape[1]) for index in order]
@@ -111,9 +114,10 @@ def flat_areas(photograph: Tensor) -> list[tuple[int, int]]:
 
 
 def grid(image: Tensor, areas: list[tuple[int, int]]) -> Grid | None:
-    """Measure a 1×3×H×W `image` in `areas`, those `flat_areas` found in its photograph.
+    """Measure a 1×3×H×W `image` in `areas`, which `flat_areas` found in its photograph.
 
-    The direction in which a period stands out most decides. None where `areas` is empty.
+    For each period, the direction in which it is strongest counts. Returns None if `areas` is
+    empty.
     """
     if not areas:
         return None
@@ -122,12 +126,12 @@ def grid(image: Tensor, areas: list[tuple[int, int]]) -> Grid | None:
 
 
 def flicker(paint: Callable[[Tensor], Tensor], photograph: Tensor, seed: int = 0) -> float:
-    """The change of the output between two frames by that of the frames, motion undone.
+    """Return how much more the output changes between two frames than the frames do.
 
-    A frame is `photograph` (1×3×H×W in 0..1) but for a margin of 3 pixels; the next one is
-    moved and has noise. Each is painted by itself, the motion is undone, and the ratio of the
-    root mean squares of the two changes is returned, the mean over two motions: 1 is as steady
-    as the film, 0 as steady as can be.
+    The first frame is `photograph` (1×3×H×W in 0..1) without a margin of 3 pixels. The second is
+    moved and has noise. Each is painted by itself, and the motion is undone. The result is the
+    ratio of the root mean squares of both changes, averaged over two motions: 1 means that the
+    output is as steady as the film, and 0 that it does not change.
     """
     generator = torch.Generator().manual_seed(seed)
     margin = max(max(shift) for shift in SHIFTS)
@@ -145,7 +149,7 @@ def flicker(paint: Callable[[Tensor], Tensor], photograph: Tensor, seed: int = 0
 
 
 def _change(first: Tensor, second: Tensor, down: int, across: int) -> float:
-    """Root mean square difference where both frames show the same."""
+    """Return the root mean square difference where both frames show the same."""
     height, width = first.shape[2:]
     same = second[..., : height - down, : width - across]
     return (first[..., down:, across:] - same).square().mean().sqrt().item()

@@ -14,9 +14,15 @@ from styletransfer.evaluation.judge import Judge
 
 @dataclass(frozen=True)
 class Equivalent:
-    """`iterations` until the total loss was at most `target`; None if `cap` were too few.
+    """How L-BFGS came down to the loss of a network.
 
-    `reached` is the least loss found, `start` that of the photograph.
+    Attributes:
+        iterations: Number of iterations until the total was at most `target`; None if `cap`
+            iterations did not reach it.
+        cap: Greatest number of iterations.
+        target: Total of the network.
+        start: Total of the photograph.
+        reached: Least total found.
     """
 
     iterations: int | None
@@ -27,19 +33,21 @@ class Equivalent:
 
 
 class _Reached(Exception):
-    """The loss is low enough; raised out of the optimizer, which knows no other way to stop."""
+    """The loss is low enough. L-BFGS can only be stopped by an exception."""
 
 
 def equivalent_iterations(
     judge: Judge, photograph: Tensor, style: str, target: float, cap: int, quiet: bool = False
 ) -> Equivalent:
-    """Optimize the pixels of `photograph` (1×3×H×W) for `style` down to the loss `target`.
+    """Count the L-BFGS iterations that bring `photograph` (1×3×H×W) down to the loss `target`.
 
-    Gatys, Ecker and Bethge 2016, with the objective of `judge` and L-BFGS from the photograph.
-    Counted are iterations of L-BFGS, each with as many evaluations as its line search takes:
-    strong Wolfe, since without a line search its first steps on this loss can go anywhere, and
-    an iteration with one does more, which is to the optimizer's advantage. So is that the pixels
-    may leave 0..1, which those of a network may not.
+    The pixels are optimized from the photograph, with the objective of `judge`. An iteration
+    includes all evaluations of its line search (strong Wolfe); without one, the first steps can
+    diverge. Two things favor the optimizer: such an iteration does more than a plain step, and
+    its pixels may leave 0..1.
+
+    Reference:
+        Gatys, Ecker and Bethge 2016, "Image Style Transfer Using Convolutional Neural Networks".
     """
     content = judge.content_target(photograph)
     pixels = photograph.clone().requires_grad_()

@@ -1,4 +1,4 @@
-"""All figures of a model, by style, and how they are shown."""
+"""Measure a model in every style, and print the figures as a table."""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,12 +22,17 @@ TOTAL = f"{OBJECTIVE.style_weight:g}·style + content"
 
 @dataclass(frozen=True)
 class Figures:
-    """One output, or the mean of several. None is what could not be measured.
+    """The figures of one output, or the mean figures of several.
 
-    `style_1`, `style_2` and `style_4` are the style losses by scale, `style` is their mean;
-    `content` and `total` are losses too. `total_variation` is by that of the photograph, the
-    others are as `styletransfer.evaluation.measures` defines them, and `milliseconds` is the time
-    of one stylization.
+    Attributes:
+        style_1, style_2, style_4: Style loss at full size, at a half and at a quarter.
+        style: Mean of these three.
+        content: Content loss.
+        total: Total of the objective.
+        total_variation: Total variation, divided by that of the photograph.
+        tone, frame_mean, frame_spread, flicker: See `styletransfer.evaluation.measures`.
+        grid_2, grid_4: Grid of period 2 and 4; None for a photograph without flat areas.
+        milliseconds: Time of one stylization; None for a photograph.
     """
 
     style_1: float
@@ -48,7 +53,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class StyleReport:
-    """A style's mean over all photographs: of its outputs, and of the photographs untouched."""
+    """Mean figures of one style over all photographs: of the outputs, and of the photographs."""
 
     output: Figures
     photograph: Figures
@@ -56,7 +61,7 @@ class StyleReport:
 
 @dataclass(frozen=True)
 class Yardstick:
-    """The optimiser's equivalent of the model on one photograph in one style."""
+    """How many L-BFGS iterations the model is worth on one photograph in one style."""
 
     photograph: str
     style: str
@@ -64,7 +69,7 @@ class Yardstick:
 
 
 def paint(stylizer: Stylizer, photograph: Tensor, style: str) -> Tensor:
-    """`photograph` (1×3×H×W in 0..1) in one of the model's styles."""
+    """Stylize `photograph` (1×3×H×W in 0..1) in one of the model's styles."""
     row = np.zeros((1, len(stylizer.styles)), np.float32)
     row[0, stylizer.styles.index(style)] = 1
     pixels = np.ascontiguousarray(photograph.numpy())
@@ -75,7 +80,7 @@ def paint(stylizer: Stylizer, photograph: Tensor, style: str) -> Tensor:
 def measure(
     stylizer: Stylizer, judge: Judge, photograph: Tensor, styles: Sequence[str], bar: "tqdm[Any]"
 ) -> dict[str, StyleReport]:
-    """All figures of each of `styles` on one photograph."""
+    """Measure each of `styles` on one photograph."""
     areas = flat_areas(photograph)
     content = judge.content_target(photograph)
 
@@ -109,7 +114,7 @@ def measure(
 
 
 def average(reports: Sequence[StyleReport]) -> StyleReport:
-    """The mean of each figure; what is None in all stays so, else the others count."""
+    """Average each figure over the reports that have it."""
     return StyleReport(
         _mean([report.output for report in reports]),
         _mean([report.photograph for report in reports]),
@@ -117,7 +122,7 @@ def average(reports: Sequence[StyleReport]) -> StyleReport:
 
 
 def table(reports: Mapping[str, StyleReport]) -> str:
-    """A Markdown table, a row each; the untouched photograph's value in brackets."""
+    """Return a Markdown table with a row for each style; photographs' figures are in brackets."""
     head = (
         *("name", "style", "at 1/2", "at 1/4", "content", TOTAL, "TV", "tone"),
         *("frame mean", "frame spread", "grid 2", "grid 4", "flicker", "ms"),
@@ -149,7 +154,7 @@ def table(reports: Mapping[str, StyleReport]) -> str:
 
 
 def yardstick_table(yardsticks: Sequence[Yardstick]) -> str:
-    """A Markdown table of the optimiser's equivalents, their mean last; ">" marks a bound."""
+    """Return a Markdown table of iterations, with the mean last; ">" marks a lower bound."""
     head = ("photograph", "style", TOTAL, "L-BFGS iterations to reach it")
     lines = [_line(head), _line(["---"] * len(head))]
     for one in yardsticks:

@@ -1,4 +1,4 @@
-"""Judging a model: every photograph in every style, and the yardstick."""
+"""Measure a model: every photograph in every style, then its worth in L-BFGS iterations."""
 
 import sys
 from collections.abc import Sequence
@@ -28,11 +28,11 @@ from styletransfer.inference import Stylizer
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured of a model.
+    """The measurements of a model.
 
     Attributes:
-        reports: By style, the mean over all photographs.
-        yardsticks: The iterations of L-BFGS that do as well, for some pairs.
+        reports: Mean over all photographs for each style.
+        yardsticks: Number of L-BFGS iterations that reach the same loss, for some pictures.
         photographs: Names of the photographs that could be read.
     """
 
@@ -47,7 +47,7 @@ class Evaluation:
         return f"{text}\n\n{yardstick_table(self.yardsticks)}" if self.yardsticks else text
 
     def figures(self) -> dict[str, Any]:
-        """Return all of it in plain types."""
+        """Return the measurements in plain types, for JSON."""
         about = {"photographs": self.photographs, "style_weight": OBJECTIVE.style_weight}
         return as_json(self.reports, self.yardsticks, **about)
 
@@ -92,9 +92,12 @@ def evaluate(
 def judge_styles(
     stylizer: Stylizer, judge: Judge, photographs: Sequence[Path], quiet: bool = False
 ) -> tuple[dict[str, StyleReport], list[Path]]:
-    """The figures of every painted style, each the mean over all photographs that can be read.
+    """Measure every painted style on all photographs that can be read.
 
-    Those are returned too. The others are named on stderr.
+    Stderr names those that cannot.
+
+    Returns:
+        The mean report of each style, and the photographs that were read.
 
     Raises:
         EvaluationDataError: No photograph can be read.
@@ -127,9 +130,9 @@ def judge_by_optimizer(
     cap: int,
     quiet: bool = False,
 ) -> list[Yardstick]:
-    """The optimizer's equivalent for `pairs` of photograph and style, spread evenly over both.
+    """Count L-BFGS iterations for `pairs` pairs of a photograph and a style, at most `cap` each.
 
-    Each gets at most `cap` iterations.
+    The pairs are spread evenly over the photographs and the styles.
     """
     styles = stylizer.styles[1:]
     result = []

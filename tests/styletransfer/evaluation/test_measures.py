@@ -167,7 +167,7 @@ class TestGrid:
         if kind != "points":  # points have a harmonic
             assert after[1 - index] == pytest.approx(before[1 - index], rel=0.1)
 
-    def test_a_grid_in_one_colour_that_luminance_hardly_has(self, photo: Tensor) -> None:
+    def test_a_grid_in_one_color_that_luminance_hardly_has(self, photo: Tensor) -> None:
         blue = photo.clone()
         blue[:, 2] += 6 / 255 * planted(4, "columns", *photo.shape[2:])
         measured = grid(blue, flat_areas(photo))

@@ -77,7 +77,7 @@ def test_what_is_never_reached_has_no_number(judge: Judge, photo: Tensor) -> Non
 
 
 def test_the_count_is_that_of_the_iterations(judge: Judge, photo: Tensor) -> None:
-    """As many as torch's own optimiser needs that is allowed just so many, and one fewer not."""
+    """As many as torch's own optimizer needs that is allowed just so many, and one fewer not."""
 
     def least(iterations: int) -> float:
         return equivalent(judge, photo, target=0, cap=iterations).reached
