@@ -1,5 +1,6 @@
-"""One thread for all tests, and an interrupt that their processes hear."""
+"""One thread and one seed for all tests, and an interrupt that their processes hear."""
 
+import random
 import signal
 from collections.abc import Iterator
 
@@ -18,3 +19,10 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def one_seed() -> None:
+    """A test draws the same numbers alone, after others, and beside others."""
+    random.seed(0)
+    torch.manual_seed(0)
