@@ -64,6 +64,7 @@ def test_without_a_stderr_that_takes_text(
     with progress(3, quiet=False) as bar:
         bar.update(3)
     report("a line")
+    assert isinstance(bar, NoBar)
 
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (80, 70, 3), dtype=np.uint8)
