@@ -23,7 +23,7 @@ from styletransfer.evaluation.measures import flat_areas, flicker, frame, grid, 
 from styletransfer.evaluation.photographs import read_photograph
 from styletransfer.training.module import StyleTransferModule
 from styletransfer.training.photographs import PhotographDataModule, PhotographStream
-from styletransfer.training.schedule import parameter_groups
+from styletransfer.training.schedule import adam, rate_groups
 
 NETWORKS = ("johnson", "compact")
 BATCH, CLIP = 4, 10.0
@@ -39,9 +39,9 @@ class Contestant:
             network=name, lr=lr, style_lr=2 * lr, identity_share=0.0, **options
         )
         self.module.setup("fit")
-        groups = parameter_groups(self.module.network, lr, 2 * lr)
-        rates = [group["lr"] for group in groups]
-        self.optimizer = torch.optim.Adam(groups)
+        groups = rate_groups(self.module.network, lr, 2 * lr)
+        rates = [group.lr for group in groups]
+        self.optimizer = adam(groups)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer, rates, total_steps=steps, pct_start=0.05, cycle_momentum=False
         )

@@ -22,7 +22,7 @@ from styletransfer.training.batch_losses import DRAFT_SIZE, batch_losses, move_o
 from styletransfer.training.photographs import Batch
 from styletransfer.training.refusals import Refusals
 from styletransfer.training.saving import forget_batches
-from styletransfer.training.schedule import parameter_groups, rate_factor
+from styletransfer.training.schedule import adam, rate_factor, rate_groups
 from styletransfer.training.styles import StyleDeck, find_styles, read_paintings
 
 
@@ -272,9 +272,10 @@ class StyleTransferModule(pl.LightningModule):
             self.log(f"val/{name}", values.mean(), batch_size=count, sync_dist=True)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        optimizer = torch.optim.Adam(parameter_groups(self.network, self.lr, self.style_lr))
+        groups = rate_groups(self.network, self.lr, self.style_lr)
+        optimizer = adam(groups)
         run = (self.trainer.max_steps, self.draft_steps, self.warmup_steps, self.decay_share)
-        factors = [rate_factor(*run, group["coarse"]) for group in optimizer.param_groups]
+        factors = [rate_factor(*run, group.coarse) for group in groups]
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factors)
         by_step: LRSchedulerConfigType = {"scheduler": schedule, "interval": "step"}
         return {"optimizer": optimizer, "lr_scheduler": by_step}

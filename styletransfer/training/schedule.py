@@ -2,7 +2,10 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import NamedTuple
+
+import torch
+from torch import nn
 
 from styletransfer.networks import StyleNetwork
 from styletransfer.networks.style_rows import shared_and_own
@@ -11,7 +14,15 @@ from styletransfer.networks.style_rows import shared_and_own
 COARSE_SHARE = 0.1
 
 
-def parameter_groups(network: StyleNetwork, lr: float, style_lr: float) -> list[dict[str, Any]]:
+class RateGroup(NamedTuple):
+    """Parameters with one learning rate, and whether they belong to the coarse stage."""
+
+    params: list[nn.Parameter]
+    lr: float
+    coarse: bool
+
+
+def rate_groups(network: StyleNetwork, lr: float, style_lr: float) -> list[RateGroup]:
     """Return groups of parameters: those that all styles share, and those of single styles.
 
     Each is two groups, that of the coarse stage, if there is one, and the rest.
@@ -19,14 +30,16 @@ def parameter_groups(network: StyleNetwork, lr: float, style_lr: float) -> list[
     parameters = dict(network.named_parameters())
     groups = []
     for names, rate in zip(shared_and_own(network), (lr, style_lr), strict=True):
-        coarse = [name for name in names if network.is_coarse(name)]
-        rest = [name for name in names if not network.is_coarse(name)]
+        coarse = [parameters[name] for name in names if network.is_coarse(name)]
+        rest = [parameters[name] for name in names if not network.is_coarse(name)]
         # In this order, the optimizer numbers the parameters as `shared_and_own` does.
-        for part, is_coarse in ((coarse, True), (rest, False)):
-            if part:
-                own = [parameters[name] for name in part]
-                groups.append({"params": own, "lr": rate, "coarse": is_coarse})
-    return groups
+        groups += [RateGroup(coarse, rate, True), RateGroup(rest, rate, False)]
+    return [group for group in groups if group.params]
+
+
+def adam(groups: list[RateGroup]) -> torch.optim.Adam:
+    """Return the optimizer of these groups."""
+    return torch.optim.Adam([{"params": group.params, "lr": group.lr} for group in groups])
 
 
 def rate_factor(

@@ -1,6 +1,7 @@
 """Malformed parts of a checkpoint that Lightning would restore: each is refused by its name."""
 
 import copy
+import shutil
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from pytorch_lightning.callbacks import EMAWeightAveraging
 
 from styletransfer.checkpoint import Checkpoint, append_styles, read_checkpoint, select_styles
@@ -51,6 +53,17 @@ def test_whole_ones_are_taken(path: Path) -> None:
     check(select_styles(append_styles(checkpoint, ["a"]), ["a"]), path, *files[:1])
     without = {"current_model_state", "averaging_state", "callbacks"}
     check({key: value for key, value in checkpoint.items() if key not in without}, path)
+
+
+def test_the_gallery_is_taken(tmp_path: Path) -> None:
+    gallery = Path("checkpoints/gallery.ckpt")
+    checkpoint = read_checkpoint(gallery)
+    Image.new("RGB", (8, 8)).save(tmp_path / "painting.png")
+    names = checkpoint["styletransfer"]["styles"][1:]
+    paintings = [shutil.copy(tmp_path / "painting.png", tmp_path / f"{name}.png") for name in names]
+    ours = StyleTransferModule([Path(painting) for painting in paintings])
+    ours.trainer = trainer(tmp_path, 9, [EMAWeightAveraging(decay=0.5)])
+    check_restorable(checkpoint, ours, ours.trainer, gallery)
 
 
 def places(value: Any, where: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
