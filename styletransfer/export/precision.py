@@ -135,10 +135,8 @@ def _half_tensors(graph: onnx.GraphProto, floats: set[str]) -> set[str]:
     half: set[str] = set()
     for node in graph.node:
         name = node.output[0]
-        # A Shape does not make the node after it normalized. A Clip gives the draft, which is a
-        # photograph to the stage that revises it.
         if node.op_type == NORM or (
-            node.op_type not in ("Shape", "Clip") and after_a_norm.intersection(node.input)
+            after_a_norm.intersection(node.input) and not _begins_anew(node)
         ):
             after_a_norm.add(name)
         computes = node.op_type in CONVOLUTIONS or name in before_a_convolution
@@ -151,6 +149,17 @@ def _half_tensors(graph: onnx.GraphProto, floats: set[str]) -> set[str]:
         ):
             half.add(name)
     return half
+
+
+def _begins_anew(node: onnx.NodeProto) -> bool:
+    """Tell whether what comes out of a node counts as not normalized, whatever goes in.
+
+    The draft, which a Clip gives, and the maps that are added by the layer "guide" are new to the
+    norms of the stage that revises the draft. A Shape has no values of the image.
+    """
+    if node.op_type in CONVOLUTIONS:
+        return node.input[1].endswith(".guide.weight")
+    return node.op_type in ("Shape", "Clip")
 
 
 def _halved(tensor: onnx.TensorProto, name: str) -> onnx.TensorProto:

@@ -53,6 +53,7 @@ class Objective:
         tv_weight: Weight of the total variation.
         grid_weight: Weight of the grid loss.
         stability_weight: Weight of the stability loss.
+        draft_weight: Weight of the losses of the draft, for a network that revises one.
     """
 
     loss_network: str = "vgg19"
@@ -66,6 +67,7 @@ class Objective:
     tv_weight: float = 0.0
     grid_weight: float = 0.0
     stability_weight: float = 0.0
+    draft_weight: float = 0.0
 
     @property
     def taps(self) -> list[str]:

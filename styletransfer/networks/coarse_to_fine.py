@@ -1,8 +1,10 @@
 """The network of the gallery: a coarse stage drafts the painting, and a fine stage revises it.
 
 The draft has half the size, and shows the planes and the large shapes. It is trained first and
-alone, when a step takes little time. The revision sees the photograph and the draft, and adds
-edges and brush marks.
+alone, when a step takes little time. The revision sees the photograph, the draft and the maps that
+the draft was painted from, and adds edges and brush marks. The draft keeps its own losses when both
+stages are trained: without them, the fine stage soon painted all by itself, in strokes of one
+width.
 
 The design makes the network fast and prevents grid patterns:
 
@@ -29,6 +31,7 @@ Reference:
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -63,6 +66,18 @@ class SeparableBlock(nn.Module):
         return y + change
 
 
+class Painted(NamedTuple):
+    """What a stage returns.
+
+    Args:
+        picture: The painting, N×3×H×W, which may have some extra rows and columns at its end.
+        maps: The maps from which its cells of 2×2 pixels were computed, N×`head`×(H/2+2)×(W/2+2).
+    """
+
+    picture: Tensor
+    maps: Tensor
+
+
 class Stage(nn.Module):
     """A stage: two strided convolutions, blocks at a quarter of the size, and upsampling.
 
@@ -73,8 +88,8 @@ class Stage(nn.Module):
         stem: Channels of the first convolution.
         head: Channels of the maps at half size, before the last convolution.
         kernels: Kernel size of the depthwise convolution of each block, odd and at least 3.
-        revises: Whether the stage also takes a draft at half of its size, and adds its change to
-            the enlarged draft.
+        revises: Whether the stage also takes what a stage painted at half of its size, and adds
+            its change to the enlarged draft. That stage must have the same `head`.
     """
 
     def __init__(
@@ -105,16 +120,18 @@ class Stage(nn.Module):
         if revises:
             # Even like the kernel of the stem, so that both are centered between the same pixels.
             self.draft_stem = nn.Conv2d(3, stem, 2, bias=False)
+            self.guide = nn.Conv2d(head, channels, 2, bias=False)
             self.enlarge = UpsampleConv2d(3, 3)
             self.enlarge.start_bilinear()
             # At first, the revision nearly returns the draft.
+            nn.init.zeros_(self.guide.weight)
             with torch.no_grad():
                 self.paint.weight.mul_(0.05)
         # Padding that the layers need on each side, in pixels of the input: 2 for the two strided
         # convolutions together, 4 for `grow`, 2 for `paint`, and that of the blocks.
         self.margin = 8 + 4 * sum(kernel // 2 for kernel in kernels)
 
-    def forward(self, padded: Tensor, blend: Tensor, draft: Tensor | None = None) -> Tensor:
+    def forward(self, padded: Tensor, blend: Tensor, draft: Painted | None = None) -> Painted:
         """Paint a padded photograph.
 
         Args:
@@ -122,15 +139,15 @@ class Stage(nn.Module):
                 or more behind it.
             blend: Shares of the paintings, N×(S−1).
             draft: The draft, half the size of `padded`, if the stage revises.
-
-        Returns:
-            The painting, which may have some extra rows and columns at its end.
         """
         fine = self.stem(padded)
         if draft is not None:
-            fine = fine + crop(self.draft_stem(draft), fine)
+            fine = fine + crop(self.draft_stem(draft.picture), fine)
         fine = F.relu(fine)
-        y = F.relu(self.shrink(fine))
+        y = self.shrink(fine)
+        if draft is not None:
+            y = y + crop(self.guide(draft.maps), y, 1)
+        y = F.relu(y)
         for block in self.blocks:
             y = block(y, blend)
         y = self.grow(self.reduce_norm(self.reduce(y), blend))
@@ -140,8 +157,9 @@ class Stage(nn.Module):
         y = F.relu(y + self.skip(gain * crop(fine, y, start)))
         phases = self.paint.phases(y)
         if draft is not None:
-            phases = phases + self.enlarge.phases(crop(draft, y, self.margin // 2 - 1))
-        return self.paint.placed(phases) + (blend @ self.tint)[:, :, None, None]
+            phases = phases + self.enlarge.phases(crop(draft.picture, y, self.margin // 2 - 1))
+        picture = self.paint.placed(phases) + (blend @ self.tint)[:, :, None, None]
+        return Painted(picture, y)
 
 
 class CoarseToFine(StyleNetwork):
@@ -203,20 +221,37 @@ class CoarseToFine(StyleNetwork):
 
     def forward(self, image: Tensor, style_weights: Tensor) -> Tensor:
         strength, blend = _strength_and_blend(style_weights)
+        painting, _ = self._stages(image, blend)
+        return clamp_unit(style_weights[:, :1, None, None] * image + strength * painting)
+
+    def with_draft(self, image: Tensor, style_weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the output and the draft that it revises, which has half the size."""
+        strength, blend = _strength_and_blend(style_weights)
+        painting, draft = self._stages(image, blend)
+        identity = style_weights[:, :1, None, None]
+        half = F.avg_pool2d(image, 2)
+        return (
+            clamp_unit(identity * image + strength * painting),
+            identity * half + strength * crop(draft, half, self.fine.margin // 2),
+        )
+
+    def _stages(self, image: Tensor, blend: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the painting, and the draft with its padding."""
         far = 2 * self.coarse.margin
         near = self.fine.margin
         # More at the end, so that the strides lose no pixel for any size: 3 for the fine stage, and
         # 3 at half size for the coarse stage.
         wide = odd_reflect_pad(image, far + near, far + near + 9)
-        draft = clamp_unit(self.coarse(F.avg_pool2d(wide, 2), blend))
-        painting = crop(self.fine(inner(wide, far, far + 6), blend, draft), image)
-        return clamp_unit(style_weights[:, :1, None, None] * image + strength * painting)
+        coarse = self.coarse(F.avg_pool2d(wide, 2), blend)
+        draft = Painted(clamp_unit(coarse.picture), coarse.maps)
+        painting = self.fine(inner(wide, far, far + 6), blend, draft).picture
+        return crop(painting, image), draft.picture
 
     def draft(self, image: Tensor, style_weights: Tensor) -> Tensor:
         """Paint `image`, half the size of the photograph, with the coarse stage only."""
         strength, blend = _strength_and_blend(style_weights)
         padded = odd_reflect_pad(image, self.coarse.margin, self.coarse.margin + 3)
-        draft = clamp_unit(crop(self.coarse(padded, blend), image))
+        draft = clamp_unit(crop(self.coarse(padded, blend).picture, image))
         return style_weights[:, :1, None, None] * image + strength * draft
 
 

@@ -43,6 +43,14 @@ class StyleNetwork(nn.Module, ABC):
         """
         raise TypeError(f"{type(self).__name__} has no coarse stage")
 
+    def with_draft(self, image: Tensor, style_weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the output and the draft that it revises, which has half the size.
+
+        Raises:
+            TypeError: The network does not have one; see `has_draft`.
+        """
+        raise TypeError(f"{type(self).__name__} has no coarse stage")
+
     @staticmethod
     def is_coarse(parameter: str) -> bool:
         """Tell whether the parameter of that name belongs to the coarse stage."""

@@ -45,11 +45,10 @@ DRAFT_SHARE = 0.5
 
 
 class Crops(NamedTuple):
-    """Photographs N×3×H×W in 0..1, and their content targets, whole and at half size."""
+    """Photographs N×3×H×W in 0..1, and their content targets at size 1 and `DRAFT_SIZE`."""
 
     images: Tensor
-    content: Tensor
-    half_content: Tensor
+    content: dict[int, Tensor]
 
 
 class Painting:
@@ -86,10 +85,9 @@ class Painting:
         """Return photographs N×3×H×W in 0..1 with their content targets."""
         images = images.to(self.device)
         with self._precision():
+            sizes = (1, DRAFT_SIZE)
             return Crops(
-                images,
-                self.critic.content_target(images),
-                self.critic.content_target(averaged(images, DRAFT_SIZE)),
+                images, {n: self.critic.content_target(averaged(images, n)) for n in sizes}
             )
 
     def loss(
@@ -114,7 +112,7 @@ class Painting:
                 row.expand(count, -1),
                 targets,
                 drafting=drafting,
-                content=crops.half_content if drafting else crops.content,
+                content=crops.content,
                 move=move,
             )
         return losses["total"].mean()

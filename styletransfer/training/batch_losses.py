@@ -1,5 +1,7 @@
 """The losses of one batch in training: what the network paints, judged by the objective."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from torch import Tensor
 
@@ -20,13 +22,15 @@ def batch_losses(
     targets: StyleTargets,
     *,
     drafting: bool = False,
-    content: Tensor | None = None,
+    content: Mapping[int, Tensor] | None = None,
     move: tuple[int, int] | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Paint `image` and compare the result with it and with the paintings.
 
     The stability loss is the relative change of the output if the photograph moves by some pixels.
-    To save time, it is computed for the first sample only: all styles get there in turn.
+    To save time, it is computed for the first sample only: all styles get there in turn. The draft
+    loss is the total of the draft that the output revises, compared with the photograph at half
+    size. It is computed in training only.
 
     Args:
         network: The style network.
@@ -35,23 +39,33 @@ def batch_losses(
         rows: Style rows, N×S.
         targets: Gram matrices of the painting of each sample, by scale and tap.
         drafting: Paint with the coarse stage alone, on the photographs at half size.
-        content: The content target of the photographs if it is known; at half size for drafting.
+        content: The content targets of the photographs, at size 1 and `DRAFT_SIZE`, if they are
+            known.
         move: By how many pixels, down and right, the photographs move for the stability loss. It
             is left out if this is None or its weight is 0.
 
     Returns:
         The output, and the losses by name, N numbers each. "total" is their weighted sum.
     """
+    aim, known = critic.objective, content or {}
     size, paint = (DRAFT_SIZE, network.draft) if drafting else (1, network.__call__)
-    image = averaged(image, size)
-    painted: Tensor = paint(image, rows)
-    losses = critic.losses(painted, image, targets, content, size)
-    if critic.objective.stability_weight and move:
+    half = averaged(image, DRAFT_SIZE)
+    photograph = half if drafting else image
+    draft = None
+    if aim.draft_weight and network.training and not drafting:
+        painted, draft = network.with_draft(image, rows)
+    else:
+        painted = paint(photograph, rows)
+    losses = critic.losses(painted, photograph, targets, known.get(size), size)
+    if draft is not None:
+        parts = critic.losses(draft, half, targets, known.get(DRAFT_SIZE), DRAFT_SIZE)
+        losses["draft"] = aim.total(parts)
+    if aim.stability_weight and move:
         down, right = (max(pixels // size, 1) for pixels in move)
-        moved = paint(image[:1, :, down:, right:], rows[:1])
+        moved = paint(photograph[:1, :, down:, right:], rows[:1])
         change = content_loss(moved, painted[:1, :, down:, right:])
         losses["stability"] = change.expand(len(image))
-    losses["total"] = critic.objective.total(losses)
+    losses["total"] = aim.total(losses)
     return painted, losses
 
 

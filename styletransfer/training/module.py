@@ -51,6 +51,7 @@ class StyleTransferModule(pl.LightningModule):
         tv_weight: Weight of the total variation.
         grid_weight: Weight of the grid loss.
         stability_weight: Weight of the stability loss.
+        draft_weight: Weight of the losses of the draft, while both stages are trained.
         pixel_weight: Weight of the pixels' error in samples of the identity.
         per_painting: Factors of the style weight, by painting; the default is 1.
         identity_share: Share of samples that train the identity; by default 0 for a network whose
@@ -88,6 +89,7 @@ class StyleTransferModule(pl.LightningModule):
         tv_weight: float = 0.0,
         grid_weight: float = 0.0,
         stability_weight: float = 0.0,
+        draft_weight: float = 0.0,
         pixel_weight: float = 10.0,
         per_painting: dict[str, float] | None = None,
         identity_share: float | None = None,
@@ -121,18 +123,23 @@ class StyleTransferModule(pl.LightningModule):
             tv_weight=tv_weight,
             grid_weight=grid_weight,
             stability_weight=stability_weight,
+            draft_weight=draft_weight,
         )
         self.loss_weights = loss_weights
         self.pixel_weight = pixel_weight
         if identity_share is None:
             identity_share = 0.0 if self.network.exact_identity else 1 / len(self.style_names)
         self.deck = StyleDeck(len(self.style_names), identity_share, seed)
-        if draft_steps and not self.network.has_draft:
-            raise TrainingDataError(
-                f"the network {network!r} has no coarse stage to draft with; set draft_steps to 0"
-            )
-        if draft_steps and max(scales) < DRAFT_SIZE:
-            raise TrainingDataError("drafting needs a style loss at half size: add 2 to scales")
+        for option, value in (("draft_steps", draft_steps), ("draft_weight", draft_weight)):
+            if value and not self.network.has_draft:
+                raise TrainingDataError(
+                    f"the network {network!r} has no coarse stage to draft with; set {option} to 0"
+                )
+            if value and max(scales) < DRAFT_SIZE:
+                raise TrainingDataError(
+                    f"a draft needs a style loss at half size: add 2 to scales, or set {option} "
+                    "to 0"
+                )
         self.draft_steps = draft_steps
         self.lr = lr
         self.style_lr = style_lr

@@ -11,7 +11,7 @@ from styletransfer.networks import StyleNetwork
 from styletransfer.networks.style_rows import shared_and_own
 
 # After drafting, the coarse stage is trained with this share of the learning rate.
-COARSE_SHARE = 0.1
+COARSE_SHARE = 0.5
 
 
 class RateGroup(NamedTuple):

@@ -21,6 +21,9 @@ Tensor = NDArray[np.float32]
 OPTIONS = {**SMALL, "coarse_channels": 16, "fine_channels": 16}
 STYLES = ("identity", "a", "b")
 
+# The weights of the layer through which the maps of the draft come.
+GUIDE = "fine.guide.weight_float"
+
 
 @pytest.fixture(scope="module")
 def trained() -> TrainedNetwork:
@@ -71,21 +74,22 @@ def test_convolutions_behind_the_first_norm_of_a_stage_run_in_half(half: onnx.Mo
     found = types(half)
     normed: set[str] = set()
     for node in half.graph.node:
-        # A draft, clipped to 0..1, is a photograph to the stage behind it.
-        if node.op_type in ("Shape", "Clip"):
+        # A draft, clipped to 0..1, is a photograph to the stage behind it; so are its maps.
+        if node.op_type in ("Shape", "Clip") or GUIDE in node.input:
             continue
         if node.op_type == "InstanceNormalization" or normed.intersection(node.input):
             normed.update(node.output)
     convolutions = [node for node in half.graph.node if node.op_type == "Conv"]
-    behind = [node for node in convolutions if node.input[0] in normed]
+    guide = [node for node in convolutions if GUIDE in node.input]
+    behind = [node for node in convolutions if node.input[0] in normed and node not in guide]
     # Two in each of three blocks, the second block's depthwise one, and at the end of both stages
     # the one that reduces and the two that enlarge.
     assert len(behind) == 2 * 3 + 1 + 2 * 3
     assert {found[name] for node in behind for name in node.input} == {TensorProto.FLOAT16}
     # Of both stages the two strided ones, the first block's depthwise one, and the one that skips
-    # all norms; and the two on the draft.
-    others = [node for node in convolutions if node.input[0] not in normed]
-    assert len(others) == 2 * 4 + 2
+    # all norms; and the two on the draft. The one on the draft's maps gets them in float32.
+    others = [node for node in convolutions if node not in behind]
+    assert len(others) == 2 * 4 + 2 + 1
     assert {found[name] for node in others for name in node.input} == {TensorProto.FLOAT}
 
 
@@ -113,8 +117,9 @@ def test_no_needless_casts(half: onnx.ModelProto) -> None:
     # Two for each norm but the first of either stage, which float32 reaches. One for what leaves
     # each stage. Between, what was never normalized enters sums: in both stages the residual one
     # and that with the skip connection, the coarse one's tint, and the fine one's enlarged draft.
+    # And one for the maps of the draft.
     stages = 2
-    assert len(casts) - weights == 2 * norms - stages + stages + 2 * 2 + 2
+    assert len(casts) - weights == 2 * norms - stages + stages + 2 * 2 + 2 + 1
 
 
 def test_the_fp32_graph_is_untouched(full: onnx.ModelProto) -> None:

@@ -69,6 +69,8 @@ def test_a_network_without_a_coarse_stage_cannot_draft() -> None:
     assert not network.has_draft and build_network("compact", 2).has_draft
     with pytest.raises(TypeError, match="Johnson has no coarse stage"):
         network.draft(torch.rand(1, 3, 8, 8), torch.eye(2)[1:])
+    with pytest.raises(TypeError, match="no coarse stage"):
+        network.with_draft(torch.rand(1, 3, 8, 8), torch.eye(2)[1:])
 
 
 def test_unknown_name_is_told_the_choices() -> None:

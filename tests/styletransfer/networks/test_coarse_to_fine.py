@@ -27,8 +27,10 @@ def surrounded(image: Tensor, before: int, after: int) -> Tensor:
     return torch.from_numpy(x)
 
 
-def plain_stage(stage: Stage, padded: Tensor, blend: Tensor, draft: Tensor | None = None) -> Tensor:
-    """What `stage` paints for one row, in plain operators.
+def plain_stage(
+    stage: Stage, padded: Tensor, blend: Tensor, draft: tuple[Tensor, Tensor] | None = None
+) -> tuple[Tensor, Tensor]:
+    """What `stage` paints for one row, and its last maps, in plain operators.
 
     torch's instance norm, and 5×5 convolutions of really enlarged maps.
     """
@@ -42,9 +44,14 @@ def plain_stage(stage: Stage, padded: Tensor, blend: Tensor, draft: Tensor | Non
     fine = F.conv2d(padded, stage.stem.weight, stage.stem.bias, stride=2)
     if draft is not None:
         height, width = fine.shape[2:]
-        fine = fine + F.conv2d(draft, stage.draft_stem.weight)[:, :, :height, :width]
+        fine = fine + F.conv2d(draft[0], stage.draft_stem.weight)[:, :, :height, :width]
     fine = F.relu(fine)
-    y = F.relu(F.conv2d(fine, stage.shrink.weight, stage.shrink.bias, stride=2))
+    y = F.conv2d(fine, stage.shrink.weight, stage.shrink.bias, stride=2)
+    if draft is not None:
+        height, width = y.shape[2:]
+        guide = F.conv2d(draft[1][:, :, 1:, 1:], stage.guide.weight)
+        y = y + guide[:, :, :height, :width]
+    y = F.relu(y)
     for block in stage.blocks:
         y = F.conv2d(y, block.depthwise.weight, groups=y.shape[1])
         z = F.relu(F.conv2d(norm(block.norm, y), block.widen.weight, block.widen.bias))
@@ -60,9 +67,9 @@ def plain_stage(stage: Stage, padded: Tensor, blend: Tensor, draft: Tensor | Non
     if draft is not None:
         # An enlarged pixel lies where that of the padded photograph does, but for the kernel.
         top, (height, width) = stage.margin - 2, painted.shape[2:]
-        grown = enlarged(draft, stage.enlarge.weight)
+        grown = enlarged(draft[0], stage.enlarge.weight)
         painted = painted + grown[:, :, top : top + height, top : top + width]
-    return painted
+    return painted, y
 
 
 def reference(network: CoarseToFine, image: Tensor, row: Tensor) -> Tensor:
@@ -72,9 +79,10 @@ def reference(network: CoarseToFine, image: Tensor, row: Tensor) -> Tensor:
     height, width = image.shape[2:]
     far, near = 2 * network.coarse.margin, network.fine.margin
     wide = surrounded(image, far + near, far + near + 9)
-    draft = plain_stage(network.coarse, F.avg_pool2d(wide, 2), blend).clamp(0, 1)
+    draft, maps = plain_stage(network.coarse, F.avg_pool2d(wide, 2), blend)
     close = wide[:, :, far : -far - 6, far : -far - 6]
-    painting = plain_stage(network.fine, close, blend, draft)[:, :, :height, :width]
+    painting, _ = plain_stage(network.fine, close, blend, (draft.clamp(0, 1), maps))
+    painting = painting[:, :, :height, :width]
     return (row[0] * image + strength * painting).clamp(0, 1)
 
 
@@ -97,8 +105,29 @@ def test_a_draft_is_the_coarse_stage_alone(height: int, width: int) -> None:
     margin = network.coarse.margin
     with torch.no_grad():
         padded = surrounded(half, margin, margin + 3)
-        expected = plain_stage(network.coarse, padded, row[1:])[:, :, :height, :width].clamp(0, 1)
+        painted, _ = plain_stage(network.coarse, padded, row[1:])
+        expected = painted[:, :, :height, :width].clamp(0, 1)
         assert_close(network.draft(half, row[None]), expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("row", [(0, 1, 0), (0.2, 0.3, 0.5)])
+@pytest.mark.parametrize("height, width", [(40, 52), (33, 26)])
+def test_the_draft_beside_the_output_is_the_one_that_is_revised(
+    height: int, width: int, row: tuple[float, ...]
+) -> None:
+    network = randomized("compact")
+    image, weights = torch.rand(1, 3, height, width), torch.tensor([row], dtype=torch.float32)
+    margin = 2 * network.coarse.margin + network.fine.margin
+    with torch.no_grad():
+        output, draft = network.with_draft(image, weights)
+        assert torch.equal(output, network(image, weights))
+        wide = F.avg_pool2d(surrounded(image, margin, margin + 9), 2)
+        painted, _ = plain_stage(network.coarse, wide, weights[0, 1:] / weights[0, 1:].sum())
+        start = network.fine.margin // 2
+        painted = painted[:, :, start : start + height // 2, start : start + width // 2]
+        half = F.avg_pool2d(image, 2)
+        expected = row[0] * half + (1 - row[0]) * painted.clamp(0, 1)
+        assert_close(draft, expected, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("height, width", SIZES)
@@ -178,7 +207,7 @@ def test_the_fine_stage_starts_from_the_draft_enlarged() -> None:
         network.fine.paint.weight.zero_()
         far, near = 2 * network.coarse.margin, network.fine.margin
         wide = surrounded(image, far + near, far + near + 9)
-        draft = network.coarse(F.avg_pool2d(wide, 2), row[:, 1:])
+        draft = network.coarse(F.avg_pool2d(wide, 2), row[:, 1:]).picture
         enlarged = F.interpolate(draft, scale_factor=2, mode="bilinear")
         expected = enlarged[:, :, near : near + 40, near : near + 48]
         assert_close(network(image, row), expected, atol=1e-5, rtol=0)

@@ -32,6 +32,7 @@ def averaging(name: str, **options: object) -> nn.Module:
             # The draft and the painting stay between the clamps.
             network.coarse.paint.weight /= 1000
             network.fine.paint.weight /= 1000
+            network.fine.guide.weight /= 1000
     return network
 
 

@@ -411,6 +411,29 @@ def test_a_draft_is_judged_at_half_size(folders: dict[str, Path]) -> None:
     torch.testing.assert_close(ours(image, torch.eye(3)[styles]), shown)
 
 
+def test_the_draft_has_losses_of_its_own_beside_those_of_the_painting(
+    folders: dict[str, Path],
+) -> None:
+    image, styles = torch.rand(2, 3, 64, 48), torch.tensor([1, 2])
+    ours, without = (
+        module(folders["paintings"], draft_weight=weight, tone_weight=0.5) for weight in (0.25, 0.0)
+    )
+    for each in (ours, without):
+        each.setup("fit")
+    painted, parts = ours.losses(image, styles)
+    expected, plain = without.losses(image, styles)
+    assert torch.equal(painted, expected)
+    rows = torch.eye(3)[styles]
+    draft = ours.network.with_draft(image, rows)[1]
+    alone = ours._critic[0].losses(draft, averaged(image, 2), ours._targets, size=2)
+    total = 20 * (alone["style_2"] + alone["style_4"]) / 2 + alone["content"] + alone["tone"] / 2
+    torch.testing.assert_close(parts["draft"], total)
+    torch.testing.assert_close(parts["total"], plain["total"] + total / 4)
+    assert "draft" not in plain
+    # Validation judges what is painted.
+    assert "draft" not in ours.eval().losses(image, styles)[1]
+
+
 def test_the_coarse_stage_learns_alone_and_then_both(
     folders: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -442,9 +465,9 @@ def test_the_learning_rate_warms_up_and_falls_for_the_draft_too(
         )
         if group["lr"] < 1
     )
-    # The coarse stage, once it has learned, moves at a tenth of the rate of the revision.
+    # The coarse stage, once it has learned, moves at half the rate of the revision.
     assert coarse[:10] == fine[:10]
-    assert coarse[10:] == pytest.approx([0.1 * factor for factor in fine[10:]])
+    assert coarse[10:] == pytest.approx([0.5 * factor for factor in fine[10:]])
     factors = fine
     for first, last in ((0, 10), (10, 30)):
         part = factors[first:last]
@@ -454,6 +477,7 @@ def test_the_learning_rate_warms_up_and_falls_for_the_draft_too(
         assert 0 < part[-1] < 0.15
 
 
+@pytest.mark.parametrize("option", ["draft_steps", "draft_weight"])
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -462,7 +486,7 @@ def test_the_learning_rate_warms_up_and_falls_for_the_draft_too(
     ],
 )
 def test_what_cannot_draft_is_told_so(
-    folders: dict[str, Path], changes: dict[str, Any], said: str
+    folders: dict[str, Path], changes: dict[str, Any], said: str, option: str
 ) -> None:
-    with pytest.raises(TrainingDataError, match=said):
-        module(folders["paintings"], draft_steps=4, **changes)
+    with pytest.raises(TrainingDataError, match=f"{said}.*set {option} to 0"):
+        module(folders["paintings"], **{option: 1}, **changes)
