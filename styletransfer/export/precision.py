@@ -158,7 +158,8 @@ def _begins_anew(node: onnx.NodeProto) -> bool:
     norms of the stage that revises the draft. A Shape has no values of the image.
     """
     if node.op_type in CONVOLUTIONS:
-        return node.input[1].endswith(".guide.weight")
+        kernel: str = node.input[1]
+        return kernel.endswith(".guide.weight")
     return node.op_type in ("Shape", "Clip")
 
 

@@ -24,13 +24,18 @@ PHONE = {"width": 390, "height": 844}
 PAYLOAD = (".onnx", ".wasm", ".mjs", ".jpg")
 
 
-def test_the_page_itself_is_small() -> None:
+def page_bytes() -> int:
+    """The bytes of the page, compressed, without its payload."""
     parts = [
         path
         for path in PAGE.rglob("*")
         if path.is_file() and path.suffix not in PAYLOAD and not path.name.startswith("ort.")
     ]
-    assert sum(len(gzip.compress(path.read_bytes())) for path in parts) <= 60_000
+    return sum(len(gzip.compress(path.read_bytes())) for path in parts)
+
+
+def test_the_page_itself_is_small() -> None:
+    assert page_bytes() <= 60_000
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
