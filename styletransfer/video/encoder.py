@@ -11,7 +11,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
 from styletransfer.errors import OutputError
 from styletransfer.images import WRITABLE, Pixels
-from styletransfer.video.source import is_pattern
+from styletransfer.video.pictures import is_pattern
 
 DEFAULT_CRF = {"libx264": 18, "libvpx-vp9": 30}
 _CODECS = {".mp4": "libx264", ".mkv": "libx264", ".webm": "libvpx-vp9"}

@@ -19,9 +19,11 @@ from styletransfer.video.ahead import ahead
 from styletransfer.video.encoder import Encoding, PieceEncoder, check_crf, choose_codec
 from styletransfer.video.frames import checked_stability, paint_steadily
 from styletransfer.video.join import Cut, join, streams_to_copy
+from styletransfer.video.opening import open_film
 from styletransfer.video.painting import FilmPainter, with_moments
+from styletransfer.video.pictures import is_pattern, numbered
 from styletransfer.video.pieces import LENGTH, Piece, Pieces
-from styletransfer.video.source import Film, Frame, is_pattern, numbered, open_film
+from styletransfer.video.source import Film, Frame
 from styletransfer.video.stability import Stabilizer
 from styletransfer.video.timeline import parse_timeline
 

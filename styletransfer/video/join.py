@@ -15,8 +15,9 @@ from PIL import Image
 from styletransfer.errors import OutputError
 from styletransfer.images import Picture, Pixels, write_image
 from styletransfer.video.encoder import ANIMATIONS
+from styletransfer.video.pictures import is_pattern
 from styletransfer.video.pieces import Piece
-from styletransfer.video.source import is_pattern
+from styletransfer.video.times import Times, runs_by_clock
 
 _FORMATS = {".mp4": "mp4", ".mkv": "matroska", ".webm": "webm"}
 _OWN_METADATA = ("major_brand", "minor_version", "compatible_brands", "encoder", "creation_time")
@@ -148,18 +149,26 @@ def _copied_packets(
     read: Any, streams: dict[int, Any], cut: Cut
 ) -> Iterator[tuple[float, int, Any]]:
     """Yield the packets of copied streams within the cut, with sort keys."""
-    if cut.start:
+    if cut.start and not runs_by_clock(read):
         read.seek(int(cut.start * av.time_base))
+    times = {index: Times(read, read.streams[index].time_base) for index in streams}
+    last: dict[int, int] = {}
     for packet in read.demux([read.streams[index] for index in streams]):
         if packet.dts is None or packet.pts is None:
             continue
-        now = float(packet.pts * packet.time_base)
-        if now < cut.start or (cut.end is not None and now >= cut.end):
+        index, base = packet.stream.index, packet.time_base
+        dts = times[index](packet.dts, packet.duration or 0)
+        pts = dts + packet.pts - packet.dts
+        # Sound may begin a little before 0: with samples that only fill the decoder.
+        early = bool(cut.start) and pts * base < cut.start
+        late = cut.end is not None and pts * base >= cut.end
+        if early or late or dts < last.get(index, dts):
             continue
-        shift = round(Fraction(cut.start) / packet.time_base)
-        packet.stream = streams[packet.stream.index]
-        packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
-        yield float(packet.dts * packet.time_base), 1, packet
+        last[index] = dts
+        shift = round(Fraction(cut.start) / base)
+        packet.stream = streams[index]
+        packet.pts, packet.dts = pts - shift, dts - shift
+        yield float(packet.dts * base), 1, packet
 
 
 def _like(film: Any, stream: Any) -> Any:

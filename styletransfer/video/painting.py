@@ -12,7 +12,8 @@ from styletransfer.images import Picture, Pixels, image_suffixes, to_pixels, to_
 from styletransfer.inference import Stylizer
 from styletransfer.inference.blend import parse_blend
 from styletransfer.inference.masks import Region, read_masks, stylize_regions
-from styletransfer.video.source import Frame, open_film
+from styletransfer.video.opening import open_film
+from styletransfer.video.source import Frame
 from styletransfer.video.timeline import Row, Timeline
 
 

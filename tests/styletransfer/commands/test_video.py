@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -15,7 +16,7 @@ from PIL import Image
 
 from styletransfer.commands.main import cli
 from tests.styletransfer.tiny_model import tiny_model
-from tests.styletransfer.video.films import packets, pan, read_film, texture, write_film
+from tests.styletransfer.video.films import copied, packets, pan, read_film, texture, write_film
 
 
 @pytest.fixture
@@ -169,14 +170,55 @@ def test_a_rotated_film_is_upright(model: Path, tmp_path: Path) -> None:
 
 
 def test_broken_packets_are_counted(model: Path, tmp_path: Path) -> None:
-    source = write_film(tmp_path / "in.avi", pan(30), codec="mpeg4")
-    content = bytearray(source.read_bytes())
-    for place in range(len(content) // 3, len(content) // 2, 97):
-        content[place : place + 40] = bytes(40)
-    source.write_bytes(content)
+    source = write_film(tmp_path / "in.mkv", pan(30), codec="mpeg4")
+    source = copied(
+        source, tmp_path / "broken.mkv", lambda n, whole: bytes(40) if n in (11, 17) else whole
+    )
     result = done(source, "-o", tmp_path / "out.mp4", "--style", "identity", "--model", model)
-    assert len(read_film(tmp_path / "out.mp4")[0]) >= 15
-    assert "wrote" in result.stdout
+    assert "wrote 28 frames" in result.stdout
+    assert "2 broken packets were skipped" in result.stderr
+    assert len(read_film(tmp_path / "out.mp4")[0]) == 28
+
+
+def test_sound_of_joined_recordings_goes_on(model: Path, tmp_path: Path) -> None:
+    parts = [write_film(tmp_path / f"{n}.ts", pan(30), sound="mp2") for n in (1, 2)]
+    source, out = tmp_path / "joined.ts", tmp_path / "out.mkv"
+    source.write_bytes(b"".join(part.read_bytes() for part in parts))
+    words = ["--style", "identity", "--stability", 0, "--model", model]
+    done(source, "-o", out, *words)
+    assert packets(out, "audio") == packets(source, "audio")
+    with av.open(str(out)) as film:
+        times = [
+            float(packet.pts * packet.time_base) for packet in film.demux(audio=0) if packet.size
+        ]
+    assert np.diff(times).max() < 0.05
+    assert np.diff(times).min() > 0
+    assert times[-1] == pytest.approx(2.4, abs=0.1)
+
+
+def test_subtitles_and_chapters_are_copied(model: Path, film: Path, tmp_path: Path) -> None:
+    source = tmp_path / "in.mkv"
+    with av.open(str(film)) as read, av.open(str(source), "w") as written:
+        copy = written.add_stream_from_template(read.streams.video[0])
+        words = written.add_mux_stream("subrip")
+        written.set_chapters(
+            [{"id": 1, "start": 0, "end": 200, "time_base": Fraction(1, 1000), "metadata": {}}]
+        )
+        for packet in read.demux(video=0):
+            if packet.size:
+                packet.stream = copy
+                written.mux(packet)
+        said = av.Packet(b"Look, a pan!")
+        said.pts, said.dts, said.duration, said.time_base = 40, 40, 200, Fraction(1, 1000)
+        said.stream = words
+        written.mux(said)
+    out = tmp_path / "out.mkv"
+    done(source, "-o", out, "--style", "identity", "--model", model)
+    assert packets(out, "subtitle") == [b"Look, a pan!"]
+    with av.open(str(out)) as opened:
+        assert [chapter["end"] for chapter in opened.chapters()] == [200 * 10**6]
+    left_out = done(source, "-o", tmp_path / "out.mp4", "--style", "identity", "--model", model)
+    assert ".mp4 cannot contain subtitles in subrip" in left_out.stderr
 
 
 def test_refusals(model: Path, film: Path, tmp_path: Path) -> None:

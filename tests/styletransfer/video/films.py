@@ -1,6 +1,6 @@
 """Films whose motion, colors, times and sound a test knows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Frames = Sequence[NDArray[np.uint8]]
+_TAGS = {1: 1, 5: 6, 9: 9}  # how a film tells the matrix
 
 
 def texture(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
@@ -36,25 +37,41 @@ def write_film(
     full: bool = False,
     sound: str | None = None,
     lossless: bool = False,
+    form: str = "yuv420p",
+    aspect: Fraction | None = None,
+    transfer: int = 2,
+    primaries: int = 2,
 ) -> Path:
-    """Write frames whose times are in milliseconds; 25 a second by default."""
+    """Write frames whose times are in milliseconds; 25 a second by default.
+
+    Matrix, transfer and primaries are FFmpeg's numbers; 2 is unknown.
+    """
     height, width = frames[0].shape[:2]
     with av.open(str(path), "w") as film:
         film.metadata["title"] = "A pan"
         stream: Any = film.add_stream(codec, 25)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = width, height, form
         if codec == "libx264":
             stream.options = {"qp": "1"} if lossless else {"crf": "12"}
+        if codec == "libx265":
+            stream.options = {"x265-params": "lossless=1:log-level=none"}
         context = stream.codec_context
         context.time_base = Fraction(1, 1000)
-        context.color_range, context.colorspace = (2 if full else 1), (1 if matrix == 1 else 6)
+        context.color_trc, context.color_primaries = transfer, primaries
+        if form.startswith("yuv"):
+            context.color_range, context.colorspace = (2 if full else 1), _TAGS[matrix]
+        if aspect:
+            context.sample_aspect_ratio = aspect
         audio: Any = film.add_stream(sound, 44100) if sound else None
         if audio:
             audio.layout = "mono"
         for number, pixels in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(
-                format="yuv420p", dst_colorspace=matrix, dst_color_range=2 if full else 1
-            )
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            if form.startswith("yuv"):
+                words = {"dst_colorspace": matrix, "dst_color_range": 2 if full else 1}
+                frame = frame.reformat(format=form, **words)
+            else:
+                frame = frame.reformat(format=form)
             frame.pts = 40 * number if times is None else times[number]
             frame.time_base = Fraction(1, 1000)
             film.mux(stream.encode(frame))
@@ -91,3 +108,17 @@ def packets(path: Path, kind: str) -> list[bytes]:
     with av.open(str(path)) as film:
         stream = next(stream for stream in film.streams if stream.type == kind)
         return [bytes(packet) for packet in film.demux(stream) if packet.size]
+
+
+def copied(source: Path, target: Path, change: Callable[[int, bytes], bytes]) -> Path:
+    """Copy the video of a film, each packet as `change` makes it from its number and content."""
+    with av.open(str(source)) as read, av.open(str(target), "w") as written:
+        stream = written.add_stream_from_template(read.streams.video[0])
+        packets = (packet for packet in read.demux(video=0) if packet.size)
+        for number, packet in enumerate(packets):
+            new = av.Packet(change(number, bytes(packet)))
+            new.pts, new.dts, new.duration = packet.pts, packet.dts, packet.duration
+            new.time_base, new.is_keyframe = packet.time_base, packet.is_keyframe
+            new.stream = stream
+            written.mux(new)
+    return target
