@@ -106,11 +106,20 @@ def sharpness(frames: Frames) -> float:
 
 
 def trail(frames: Frames, fresh: Frames) -> float:
-    """Mean difference to a fresh painting where the square was three, not two frames ago."""
+    """Mean difference to a fresh painting where the square was three, not two frames ago.
+
+    Fresh is each painting since then, and that of the next frames up to the painted one. Of them,
+    moved by the true motion, the nearest counts: paintings of two frames differ among themselves.
+    """
     apart = []
     for t in range(3, len(frames)):
         left = in_square(t - 3, X, Y) & ~in_square(t - 2, X, Y) & ~in_square(t, X, Y)
-        apart.append(np.abs(frames[t][left].astype(int) - fresh[t][left]).mean())
+        differences = []
+        for s in range(t - 2, min(t + 4, len(frames))):
+            x, y = moved(np.linalg.inv(camera(s)) @ camera(t))
+            there = cv2.remap(fresh[s].astype(np.float32), x, y, cv2.INTER_CUBIC)
+            differences.append(np.abs(frames[t][left] - there[left]).mean())
+        apart.append(min(differences))
     return float(np.mean(apart))
 
 

@@ -1,9 +1,11 @@
-"""Stylize frames: every second one is painted, and those between are moved copies."""
+"""Stylize frames: every fourth one is painted, and those between are moved copies."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate, islice
 from typing import TypeVar
 
+import cv2
 import numpy as np
 
 from styletransfer.errors import StyleError
@@ -12,12 +14,23 @@ from styletransfer.inference import Stylizer
 from styletransfer.inference.blend import parse_blend
 from styletransfer.inference.color import preserve_colors as with_colors_of
 from styletransfer.video.ahead import ahead
-from styletransfer.video.motion import Flow, MotionFinder, Movable, reduced, trusted
+from styletransfer.video.motion import (
+    Motion,
+    MotionFinder,
+    Movable,
+    Plane,
+    chained,
+    no_motion,
+    reduced,
+)
 from styletransfer.video.stability import Stabilizer
 
 Info = TypeVar("Info")  # what a painter needs to know about a frame
 
-_SIMILAR = 0.7  # least fraction of a frame that the next one shows, so that it is not painted
+_EVERY = 4  # frames from one painted frame to the next
+_SIMILAR = 0.7  # least share of a frame that the next painted one shows, so that it is not painted
+_OBJECT = (15, 15)  # pixels of the reduced frame
+_HIDDEN = 0.8  # share of such a part that must be new, so that the frame is painted
 
 
 @dataclass(frozen=True)
@@ -27,12 +40,18 @@ class _Planned:
     Attributes:
         photograph: The frame, uint8 H×W×3.
         info: What the painter needs to know about it.
-        to_next: Motion to the next frame, whose painting is moved; None to paint the frame.
+        small: The frame, reduced.
+        to_last: Motion to the frame before; None if there is none of this size.
+        from_last: Motion from the frame before.
+        to_painted: Motion to the next painted frame, which is moved; None to paint the frame.
     """
 
     photograph: Pixels
     info: object
-    to_next: Flow | None = None
+    small: Plane
+    to_last: Motion | None = None
+    from_last: Motion | None = None
+    to_painted: Motion | None = None
 
 
 def stylize_frames(
@@ -100,53 +119,83 @@ def paint_steadily(
         The photograph, the painted frame, and the information.
     """
     if stabilizer.stability == 0:
-        planned: Iterator[_Planned] = (_Planned(*frame) for frame in ahead(frames))
-    else:
-        planned = ahead(_plan(ahead(frames)))
+        for photograph, info, painting in ahead(_each(ahead(frames), paint)):
+            yield photograph, painting, info
+        return
+    planned = ahead(_plan(_measured(ahead(frames), stabilizer.photograph)))
     for plan, painting in ahead(_painted(planned, paint)):
-        yield plan.photograph, stabilizer(plan.photograph, painting), plan.info  # type: ignore[misc]
+        stable = stabilizer(plan.small, painting, plan.to_last)
+        yield plan.photograph, stable, plan.info  # type: ignore[misc]
 
 
-def _plan(frames: Iterable[tuple[Pixels, Info]]) -> Iterator[_Planned]:
-    """Decide which frames are painted: every second one, and those that the next does not show."""
+def _each(
+    frames: Iterable[tuple[Pixels, Info]], paint: Callable[[Pixels, Info], Pixels]
+) -> Iterator[tuple[Pixels, Info, Pixels]]:
+    for photograph, info in frames:
+        yield photograph, info, paint(photograph, info)
+
+
+def _measured(frames: Iterable[tuple[Pixels, Info]], last: Plane | None) -> Iterator[_Planned]:
+    """Measure the motion between each frame and the one before."""
     find = MotionFinder()
-    between: tuple[Pixels, Info] | None = None
-    painted_last = False
-    for frame in frames:
-        if between is not None:
-            yield _Planned(*between, _motion(find, between[0], frame[0]))
-            between = None
-            painted_last = False
-        if painted_last:
-            between = frame
-        else:
-            yield _Planned(*frame)
-            painted_last = True
-    if between is not None:
-        yield _Planned(*between)
+    for photograph, info in frames:
+        small, to_last, from_last = reduced(photograph), None, None
+        if last is not None and last.shape == small.shape:
+            to_last, from_last = find(small, last)
+        yield _Planned(photograph, info, small, to_last, from_last)
+        last = small
 
 
-def _motion(find: MotionFinder, photograph: Pixels, following: Pixels) -> Flow | None:
-    """Return the motion to the next frame, or None if that shows too little of this one."""
-    if photograph.shape != following.shape:
-        return None
-    frame, other = reduced(photograph), reduced(following)
-    back, forth = find(frame, other), find(other, frame)
-    return back if trusted(frame, other, back, forth).mean() >= _SIMILAR else None
+def _plan(frames: Iterable[_Planned]) -> Iterator[_Planned]:
+    """Decide which frames are painted: every fourth, and those of which too much is new."""
+    frames = iter(frames)
+    yield from islice(frames, 1)
+    while group := list(islice(frames, _EVERY)):
+        seen = list(accumulate(group, _seen_before, initial=_all_of(group[0])))[1:]
+        planned, way = [group[-1]], _all_of(group[-1])
+        for frame, after, before in zip(group[-2::-1], group[:0:-1], seen[-2::-1], strict=True):
+            next_one = after.from_last and chained(after.from_last, way)
+            if next_one is not None and _suffices(next_one, before):
+                way = next_one
+                planned.append(replace(frame, to_painted=way))
+            else:
+                way = _all_of(frame)
+                planned.append(frame)
+        yield from reversed(planned)
+
+
+def _all_of(frame: _Planned) -> Motion:
+    return no_motion(*frame.small.shape)
+
+
+def _seen_before(way: Motion, frame: _Planned) -> Motion:
+    """Return the motion from a frame to the last painted one, given that from the frame before."""
+    return _all_of(frame) if frame.to_last is None else chained(frame.to_last, way)
+
+
+def _suffices(after: Motion, before: Motion) -> bool:
+    """Tell whether the painted frames after and before a frame show all of it.
+
+    Scattered pixels do not matter, but an object of which neither shows anything does.
+    """
+    hidden = 1 - np.maximum(after.trust, before.trust)
+    return after.share >= _SIMILAR and float(cv2.blur(hidden, _OBJECT).max()) < _HIDDEN
 
 
 def _painted(
     planned: Iterable[_Planned], paint: Callable[[Pixels, Info], Pixels]
 ) -> Iterator[tuple[_Planned, Pixels]]:
     """Give every frame its painting; one between two is that of the next, moved."""
-    held: _Planned | None = None
+    held: list[_Planned] = []
     for plan in planned:
-        if plan.to_next is not None:
-            held = plan
+        if plan.to_painted is not None:
+            held.append(plan)
             continue
         painting = paint(plan.photograph, plan.info)  # type: ignore[arg-type]
-        if held is not None and held.to_next is not None:
-            moved = Movable(painting).moved(held.to_next)
-            yield held, np.clip(np.rint(moved), 0, 255).astype(np.uint8)
-            held = None
+        if held:
+            movable = Movable(painting, fine=False)
+            for between in held:
+                moved = movable.moved(between.to_painted.flow)  # type: ignore[union-attr]
+                yield between, np.clip(np.rint(moved), 0, 255).astype(np.uint8)
+            held = []
         yield plan, painting

@@ -1,5 +1,6 @@
 """Measure the motion between frames, and where it can be trusted."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -12,12 +13,35 @@ Plane = NDArray[Any]
 Float = NDArray[np.float32]
 Flow = Float  # h×w×2: motion to the right and down, in pixels of the reduced frame
 
-_SHORT_SIDE = 180  # short side of the reduced frames, in which motion is measured
+_AROUND = (31, 31)  # pixels
+_SQUARE, _LEAST = np.ones((3, 3), np.uint8), np.ones((5, 5), np.uint8)
+# Motion is measured in frames reduced to this share, but with at least this short side.
+_SHARE, _SHORT_SIDE = 0.4, 144
 # Forward and backward motion may differ by this many squared pixels, and by this fraction of the
 # squared motion besides.
 _APART, _APART_SHARE = 0.9, 0.01
-_DIFFERENT = 20  # gray levels by which a pixel may change while it moves
+# Gray levels by which a pixel may change while it moves; at edges, where a small error of the
+# motion changes much, this fraction of the contrast besides, up to a bound.
+_DIFFERENT, _DIFFERENT_SHARE, _MOST_DIFFERENT = 10, 0.35, 35
 _FINE_PIXELS = 2_100_000  # larger pictures are not doubled in size for finer sampling
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Motion from one reduced frame to another.
+
+    Attributes:
+        flow: Where each pixel goes, float32 h×w×2: to the right and down, in pixels.
+        trust: Where that is known, float32 h×w: from 0 (hidden or changed) to 1.
+    """
+
+    flow: Flow
+    trust: Float
+
+    @property
+    def share(self) -> float:
+        """Share of the frame that the other one shows, in 0..1."""
+        return float(self.trust.mean())
 
 
 class MotionFinder:
@@ -29,26 +53,46 @@ class MotionFinder:
 
     def __init__(self) -> None:
         self._search: Any = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-        self._search.setFinestScale(1)
+        self._search.setFinestScale(0)
+        self._search.setPatchStride(5)
         self._search.setGradientDescentIterations(12)
         self._search.setVariationalRefinementIterations(3)
 
-    def __call__(self, frame: Plane, other: Plane, guess: Flow | None = None) -> Flow:
-        """Return the motion of each pixel from `frame` to `other`.
+    def __call__(self, frame: Plane, other: Plane) -> tuple[Motion, Motion]:
+        """Return the motion from `frame` to `other`, and that from `other` to `frame`.
 
         Args:
             frame: A frame from `reduced`.
-            other: The other frame from `reduced`.
-            guess: Motion to start from.
+            other: The other frame from `reduced`, of the same size.
         """
-        flow: Flow = self._search.calc(frame, other, None if guess is None else guess.copy())
-        return flow
+        there: Flow = self._search.calc(frame, other, None)
+        back: Flow = self._search.calc(other, frame, None)
+        trust = _trust(frame, other, there, back)
+        trust_back = _trust(other, frame, back, there)
+        return Motion(_filled(there, trust), trust), Motion(_filled(back, trust_back), trust_back)
+
+
+def no_motion(height: int, width: int) -> Motion:
+    """Return the motion from a reduced frame to itself."""
+    return Motion(np.zeros((height, width, 2), np.float32), np.ones((height, width), np.float32))
+
+
+def chained(first: Motion, second: Motion) -> Motion:
+    """Return the motion from A to C, given that from A to B and that from B to C.
+
+    It is more precise than a measured one: steps are small, and what moves past is seen moving.
+    """
+    places = first.flow + _grid(*first.trust.shape)
+    return Motion(
+        first.flow + _sampled(second.flow, places),
+        np.minimum(first.trust, _sampled(second.trust, places)),
+    )
 
 
 def reduced(photograph: Pixels) -> Plane:
-    """Return a photograph in gray, uint8, with a short side of at most 180 pixels."""
+    """Return a photograph in gray, uint8, reduced for `MotionFinder`."""
     gray: Plane = cv2.cvtColor(photograph, cv2.COLOR_RGB2GRAY)
-    scale = _SHORT_SIDE / min(gray.shape)
+    scale = max(_SHARE, _SHORT_SIDE / min(gray.shape))
     if scale >= 1:
         return gray
     height, width = (max(1, round(side * scale)) for side in gray.shape)
@@ -56,36 +100,37 @@ def reduced(photograph: Pixels) -> Plane:
     return result
 
 
-def trusted(frame: Plane, other: Plane, back: Flow, ahead: Flow) -> Flow:
-    """Return where the motion from `frame` to `other` can be trusted.
+def _trust(frame: Plane, other: Plane, there: Flow, back: Flow) -> Float:
+    """Return where the motion from `frame` to `other` can be trusted, with soft borders.
 
     A pixel can be trusted if the motion to `other` and back ends where it began, if its color is
     similar in both frames, and if it is inside `other`.
-
-    Args:
-        frame: A reduced frame.
-        other: The other reduced frame.
-        back: Motion from `frame` to `other`.
-        ahead: Motion from `other` to `frame`.
-
-    Returns:
-        float32 h×w, from 0 (hidden or changed) to 1, with soft borders.
 
     Reference:
         Sundaram, Brox and Keutzer 2010, Dense Point Trajectories by GPU-Accelerated Large
         Displacement Optical Flow.
     """
     height, width = frame.shape
-    places = back + _grid(height, width)
+    places = there + _grid(height, width)
     x, y = places[..., 0], places[..., 1]
-    returned = cv2.remap(ahead, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    apart = _squared(back + returned)
-    allowed = _APART_SHARE * (_squared(back) + _squared(returned)) + _APART
+    returned = _sampled(back, places)
+    apart = _squared(there + returned)
+    allowed = _APART_SHARE * (_squared(there) + _squared(returned)) + _APART
     inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
-    before = cv2.remap(other, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    alike = cv2.blur(cv2.absdiff(before, frame), (3, 3)) < _DIFFERENT
+    contrast = cv2.morphologyEx(frame, cv2.MORPH_GRADIENT, _SQUARE)
+    change = cv2.blur(cv2.absdiff(_sampled(other, places), frame), (3, 3))
+    alike = change < np.minimum(_DIFFERENT + _DIFFERENT_SHARE * contrast, _MOST_DIFFERENT)
     good = ((apart < allowed) & inside & alike).astype(np.float32)
-    result: Float = cv2.blur(cv2.erode(good, np.ones((3, 3))), (3, 3))
+    good = cv2.morphologyEx(good, cv2.MORPH_OPEN, _LEAST)  # what is thin is there by chance
+    result: Float = cv2.blur(cv2.erode(good, _LEAST), (3, 3))
+    return result
+
+
+def _filled(flow: Flow, trust: Float) -> Flow:
+    """Replace motion that cannot be trusted by the mean of that around it."""
+    around = cv2.blur(trust, _AROUND)[..., np.newaxis] + 1e-3
+    mean = cv2.blur(flow * trust[..., np.newaxis], _AROUND) / around
+    result: Flow = mean + trust[..., np.newaxis] * (flow - mean)
     return result
 
 
@@ -100,11 +145,15 @@ class Movable:
 
     It is doubled in size, unless it is large. Then cubic interpolation is nearly ideal. Without
     doubling, it would lose a third of the finest detail.
+
+    Args:
+        painting: The painting, uint8 H×W×3.
+        fine: Whether to double it.
     """
 
-    def __init__(self, painting: Pixels) -> None:
+    def __init__(self, painting: Pixels, *, fine: bool = True) -> None:
         self.height, self.width = painting.shape[:2]
-        self._times = 2 if self.height * self.width <= _FINE_PIXELS else 1
+        self._times = 2 if fine and self.height * self.width <= _FINE_PIXELS else 1
         self._fine = painting.astype(np.float32)
         if self._times == 2:
             size = (2 * self.width, 2 * self.height)
@@ -121,6 +170,12 @@ class Movable:
         border = cv2.BORDER_REPLICATE
         result: Flow = cv2.remap(self._fine, flow, None, cv2.INTER_CUBIC, borderMode=border)
         return result
+
+
+def _sampled(plane: Plane, places: Flow) -> Plane:
+    border = cv2.BORDER_REPLICATE
+    result: Plane = cv2.remap(plane, places, None, cv2.INTER_LINEAR, borderMode=border)
+    return result
 
 
 def _grid(height: int, width: int) -> Flow:

@@ -1,9 +1,10 @@
 """Stabilize the paintings of a film, so that strokes move with the objects.
 
-One painting, the anchor, is moved with the motion of the photographs. It is always sampled from
-the original anchor, because repeated sampling would blur it. Areas that the anchor does not show
-come from the painting of the frame. When too much of the anchor is lost, a new one is set. Strokes
-are never averaged; only the tone of large areas is.
+One painting, the anchor, is moved with the motion of the photographs, which is the sum of the
+motions from frame to frame. It is always sampled from the original anchor, because repeated
+sampling would blur it. Areas that the anchor does not show come from the painting of the frame.
+When too much of the anchor is lost, a new one is set. Strokes are never averaged; only the tone of
+large areas is.
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from styletransfer.images import Pixels
-from styletransfer.video.motion import Flow, MotionFinder, Movable, enlarged, reduced, trusted
+from styletransfer.video.motion import Motion, Movable, Plane, chained, enlarged, no_motion
 
 Float = NDArray[np.float32]
 
@@ -31,77 +32,73 @@ class Stabilizer:
 
     Args:
         stability: From 0 (each frame by itself) to 1.
+
+    Attributes:
+        photograph: The last frame of the film, from `reduced`; None before the first.
     """
 
     def __init__(self, stability: float = 1.0) -> None:
         self.stability = stability
-        self._find = MotionFinder()
+        self.photograph: Plane | None = None
         self._anchor: Pixels | None = None
         self._movable: Movable | None = None
-        self._photograph: NDArray[Any] | None = None
-        self._back: Flow | None = None
-        self._ahead: Flow | None = None
+        self._way: Motion | None = None
         self._tone: Float | None = None
         self._age, self._first = 0, 1.0
 
-    def __call__(self, photograph: Pixels, painting: Pixels) -> Pixels:
+    def __call__(self, photograph: Plane, painting: Pixels, motion: Motion | None) -> Pixels:
         """Return the next stabilized painting, uint8 H×W×3.
 
         Args:
-            photograph: The frame of the film, uint8 H×W×3.
+            photograph: The frame of the film, from `reduced`.
             painting: The painting of this frame, uint8 H×W×3.
+            motion: Motion from this frame to the one before; None if there is none.
         """
-        if self.stability == 0:
-            return painting
-        small = reduced(photograph)
-        if self._movable is None or self._photograph is None or self._anchor is None:
-            return self._start(small, painting)
-        if self._anchor.shape != painting.shape:
-            return self._start(small, painting)
-        self._back = self._find(small, self._photograph, self._back)
-        self._ahead = self._find(self._photograph, small, self._ahead)
-        trust = trusted(small, self._photograph, self._back, self._ahead)
-        share = float(trust.mean())
-        if share < _CUT:
-            return self._start(small, painting)
-        carried = self._movable.moved(self._back)
+        self.photograph = photograph
+        if self._movable is None or self._way is None or motion is None or motion.share < _CUT:
+            return self._start(painting)
+        self._way = chained(motion, self._way)
+        carried = self._movable.moved(self._way.flow)
         height, width = painting.shape[:2]
-        weight = enlarged(trust * np.float32(self.stability), height, width)
+        weight = enlarged(self._way.trust * np.float32(self.stability), height, width)
         self._tone = _tone(self._tone, carried, painting, weight)
         result = _blend(carried, self._tone, painting, weight)
+        share = self._way.share
         self._age += 1
         self._first = share if self._age == 1 else self._first
         if self._age >= _SPAN or self._first - share > _LOST:
-            self._start(small, result)
+            self._start(result)
         return result
 
     @property
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything on which the next frame depends, as arrays."""
-        if self._anchor is None or self._photograph is None:
+        if self._anchor is None or self.photograph is None or self._way is None:
             return {}
         state = {
             "anchor": self._anchor,
-            "photograph": self._photograph,
+            "photograph": self.photograph,
+            "flow": self._way.flow,
+            "trust": self._way.trust,
             "age": np.array(self._age),
             "first": np.array(self._first),
         }
-        if self._back is not None and self._ahead is not None and self._tone is not None:
-            state |= {"back": self._back, "ahead": self._ahead, "tone": self._tone}
-        return state
+        return state if self._tone is None else state | {"tone": self._tone}
 
     @state.setter
     def state(self, state: Mapping[str, NDArray[Any]]) -> None:
         if not state:
             return
-        self._start(state["photograph"], state["anchor"])
+        self.photograph = state["photograph"]
+        self._start(state["anchor"])
+        self._way = Motion(state["flow"], state["trust"])
         self._age, self._first = int(state["age"]), float(state["first"])
-        self._back, self._ahead = state.get("back"), state.get("ahead")
         self._tone = state.get("tone")
 
-    def _start(self, small: NDArray[Any], painting: Pixels) -> Pixels:
-        self._anchor, self._movable, self._photograph = painting, Movable(painting), small
-        self._back = self._ahead = self._tone = None
+    def _start(self, painting: Pixels) -> Pixels:
+        assert self.photograph is not None
+        self._anchor, self._movable = painting, Movable(painting)
+        self._way, self._tone = no_motion(*self.photograph.shape), None
         self._age, self._first = 0, 1.0
         return painting
 

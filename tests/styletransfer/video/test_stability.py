@@ -11,7 +11,7 @@ from styletransfer.errors import StyleError
 from styletransfer.inference import Stylizer
 from styletransfer.video import stylize_frames
 from styletransfer.video.frames import paint_steadily
-from styletransfer.video.motion import MotionFinder, Movable, reduced, trusted
+from styletransfer.video.motion import MotionFinder, Movable, chained, no_motion, reduced
 from styletransfer.video.stability import Stabilizer
 from tests.styletransfer.tiny_model import tiny_model
 from tests.styletransfer.video.films import Frames, pan, texture
@@ -96,12 +96,23 @@ def test_tone_follows_the_light() -> None:
 
 def test_motion_is_found_and_its_border_is_not_trusted() -> None:
     first, second = (reduced(frame) for frame in pan(2, 180, 320, step=6))
-    find = MotionFinder()
-    back, ahead = find(second, first), find(first, second)
-    np.testing.assert_allclose(np.median(back, axis=(0, 1)), [6, 0], atol=0.2)
-    trust = trusted(second, first, back, ahead)
-    assert trust[:, 10:-20].mean() > 0.9
-    assert trust[:, -3:].mean() < 0.2
+    motion, back = MotionFinder()(second, first)
+    scale = second.shape[0] / 180
+    np.testing.assert_allclose(np.median(motion.flow, axis=(0, 1)), [6 * scale, 0], atol=0.1)
+    np.testing.assert_allclose(np.median(back.flow, axis=(0, 1)), [-6 * scale, 0], atol=0.1)
+    assert motion.trust[:, 10:-20].mean() > 0.9
+    assert motion.trust[:, -3:].mean() < 0.2
+
+
+def test_steps_are_chained() -> None:
+    frames = [reduced(frame) for frame in pan(9, 180, 320, step=6)]
+    find, way = MotionFinder(), no_motion(*frames[0].shape)
+    for before, after in pairwise(frames):
+        way = chained(find(after, before)[0], way)
+    np.testing.assert_allclose(np.median(way.flow, axis=(0, 1)), [8 * 6 * 0.8, 0], atol=0.3)
+    gone = round(8 * 6 * 0.8)
+    assert way.trust[:, 10 : -gone - 5].mean() > 0.9
+    assert way.trust[:, -gone:].mean() < 0.1
 
 
 @pytest.mark.parametrize("places", [1, 4])
@@ -117,14 +128,18 @@ def test_whole_pixels_are_moved_exactly(places: int) -> None:
 def test_work_that_goes_on_is_the_same() -> None:
     photographs = pan(20, 120, 200)
     paintings = flickering(photographs)
-    whole, first, second = Stabilizer(), Stabilizer(), Stabilizer()
-    expected = [whole(p, n) for p, n in zip(photographs, paintings, strict=True)]
-    for number in range(7):
-        first(photographs[number], paintings[number])
-    second.state = {name: array.copy() for name, array in first.state.items()}
-    for number in range(7, 20):
-        frame = second(photographs[number], paintings[number])
-        np.testing.assert_array_equal(frame, expected[number])
+
+    def done(stabilizer: Stabilizer, first: int, last: int) -> Frames:
+        pairs = ((photographs[number], number) for number in range(first, last))
+        painted = paint_steadily(pairs, lambda _, number: paintings[number], stabilizer)
+        return [frame for _, frame, _ in painted]
+
+    whole, begun, resumed = Stabilizer(), Stabilizer(), Stabilizer()
+    expected = done(whole, 0, 7) + done(whole, 7, 20)
+    frames = done(begun, 0, 7)
+    resumed.state = {name: array.copy() for name, array in begun.state.items()}
+    frames += done(resumed, 7, 20)
+    np.testing.assert_array_equal(frames, expected)
 
 
 def test_stylize_frames_is_lazy(tmp_path) -> None:  # type: ignore[no-untyped-def]
