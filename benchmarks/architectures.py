@@ -131,7 +131,7 @@ def main(
     folder.mkdir(parents=True, exist_ok=True)
     data = PhotographDataModule(photographs, crop=crop, held_out=held_out)
     data.setup("fit")
-    stream = PhotographStream(data.training_files, crop, BATCH, steps)
+    stream = PhotographStream(data.source, crop, BATCH, steps)
     options: dict[str, Any] = {
         "paintings": paintings,
         "loss_weights": loss_weights,
@@ -156,7 +156,8 @@ def main(
     names = contestants["compact"].module.style_names[1:]
     files = contestants["compact"].module.painting_files
     judge = Judge(dict(zip(names, files, strict=True)), loss_weights)
-    results = {name: judged(one, judge, data.validation_files) for name, one in contestants.items()}
+    held = [Path(data.validation.name(number)) for number in range(len(data.validation))]
+    results = {name: judged(one, judge, held) for name, one in contestants.items()}
     columns = list(next(iter(results.values())))
     precision = "bf16-mixed" if bf16 else "float32"
     print(

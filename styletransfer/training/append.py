@@ -34,6 +34,7 @@ from styletransfer.networks import StyleNetwork
 from styletransfer.networks.style_rows import restyled, style_tables
 from styletransfer.training.batch_losses import DRAFT_SIZE, batch_losses, move_of_batch
 from styletransfer.training.photographs import PhotographStream
+from styletransfer.training.sources import Files
 from styletransfer.training.styles import painting_notes, read_paintings
 
 CROP, BATCH = 192, 2
@@ -219,7 +220,7 @@ def crop_batches(painting: Painting, photographs: Sequence[Path], seed: int) -> 
 
     A photograph that cannot be used is named once on stderr.
     """
-    stream = PhotographStream(photographs, CROP, BATCH, sys.maxsize, seed=seed)
+    stream = PhotographStream(Files(photographs), CROP, BATCH, sys.maxsize, seed=seed)
     told: set[str] = set()
     for first in count(step=POOL):
         pool: list[Crops] = []

@@ -25,10 +25,8 @@ from styletransfer.training.restoring import check_restorable
 from styletransfer.training.saving import Checkpoints, WholeCheckpointIO
 
 LAST = "last"
-FOLDERS = {
-    "photographs": "Folder of photographs to learn on.",
-    "paintings": "Folder of paintings, the styles.",
-}
+PHOTOGRAPHS = "Folder of photographs to learn on, or tar files of them: photos/{000..099}.tar."
+PAINTINGS = "Folder of paintings, the styles."
 
 
 class SaveConfig(SaveConfigCallback):
@@ -50,8 +48,9 @@ class TrainingCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add `--photographs` and `--paintings`, which have the same names in every command."""
-        for name, what in FOLDERS.items():
-            parser.add_argument(f"--{name}", type=Path, help=what)
+        # A text, for a Path would merge the two slashes of a URL.
+        parser.add_argument("--photographs", type=str, help=PHOTOGRAPHS)
+        parser.add_argument("--paintings", type=Path, help=PAINTINGS)
         parser.link_arguments("photographs", "data.photographs", compute_fn=_photographs)
         parser.link_arguments("paintings", "model.paintings", compute_fn=_paintings)
 
@@ -145,10 +144,10 @@ def run_training(words: Sequence[str]) -> None:
         raise RequestError(str(error)) from error
 
 
-def _photographs(folder: Path | None) -> Path:
-    if folder is None:
+def _photographs(place: str | None) -> str:
+    if place is None:
         raise RequestError("give a folder of photographs to learn on: --photographs DIR")
-    return folder
+    return place
 
 
 def _paintings(folder: Path | None) -> Path:

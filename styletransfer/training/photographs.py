@@ -1,19 +1,25 @@
 """The photographs that a network learns on: an endless, seeded, resumable stream of crops."""
 
 import random
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
 from styletransfer.errors import ImageError, TrainingDataError
-from styletransfer.images import find_images, read_image, read_size
+from styletransfer.images import find_images
+from styletransfer.training.sources import (
+    Files,
+    Photographs,
+    Source,
+    middle_crop,
+    random_crop,
+    short_side,
+)
 
 # Number of headers that are read before the first step, to notice a folder of thumbnails.
 LOOKED_AT = 200
@@ -34,15 +40,14 @@ class Batch(NamedTuple):
 
 
 class PhotographStream(IterableDataset[Batch]):
-    """Batches of random crops. Batch k depends only on the seed and on k.
+    """Batches of random crops. Batch k depends only on the seed, on k and on the source.
 
-    So a run that was stopped continues with exactly the batches that it would have seen, with any
-    number of worker processes. A sample is the next photograph of a shuffle. It is scaled at random
-    to a short side between the crop and twice the crop (never enlarged), cropped and flipped. If a
-    photograph is corrupt or too small, `skipped` names it, and the next one takes its place.
+    So a run that was stopped continues with exactly the batches that it would have seen. A sample
+    is the next photograph of a shuffle; see `random_crop`. If a photograph is corrupt or too small,
+    `skipped` names it, and the next one takes its place.
 
     Args:
-        files: The photographs.
+        source: The photographs. With `Files`, the number of worker processes changes nothing.
         crop: Side of the crops in pixels.
         batch_size: Number of photographs in a batch, on each device.
         steps: Length of the whole run, in batches.
@@ -50,11 +55,12 @@ class PhotographStream(IterableDataset[Batch]):
         seed: Seed of the shuffle, the scales, the crops and the flips.
         rank: Number of this process.
         world_size: Number of processes.
+        workers: Number of processes that decode photographs for each of them.
     """
 
     def __init__(
         self,
-        files: Sequence[Path],
+        source: Source,
         crop: int,
         batch_size: int,
         steps: int,
@@ -62,8 +68,9 @@ class PhotographStream(IterableDataset[Batch]):
         seed: int = 0,
         rank: int = 0,
         world_size: int = 1,
+        workers: int = 1,
     ) -> None:
-        self.files = files
+        self.source = source
         self.crop = crop
         self.batch_size = batch_size
         self.steps = steps
@@ -71,6 +78,7 @@ class PhotographStream(IterableDataset[Batch]):
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
+        self.lanes = world_size * max(workers, 1)
 
     def __len__(self) -> int:
         return self.steps
@@ -83,33 +91,18 @@ class PhotographStream(IterableDataset[Batch]):
 
     def batch(self, step: int) -> Batch:
         """Return batch `step` of this process."""
-        base = (step * self.world_size + self.rank) * self.batch_size
+        number = step * self.world_size + self.rank
         skipped: list[str] = []
-        images = [self._sample(base + i, skipped) for i in range(self.batch_size)]
-        return Batch(torch.stack(images), skipped)
+        images = [self._sample(number, i, skipped) for i in range(self.batch_size)]
+        return Batch(torch.stack(images), list(dict.fromkeys(skipped)))
 
-    def _sample(self, index: int, skipped: list[str]) -> Tensor:
-        rng = random.Random(f"{self.seed}/{index}")
-        count = len(self.files)
-        epoch, position = divmod(index, count)
-        order = _shuffle(self.seed, epoch, count)
-        for attempt in range(count):
-            path = self.files[order[(position + attempt) % count]]
-            try:
-                short = min(read_size(path))
-                if short < self.crop:
-                    raise ImageError(f"{path}: smaller than a crop of {self.crop} pixels")
-                scaled = rng.randint(self.crop, min(short, 2 * self.crop))
-                pixels = read_image(path, short_side=scaled).rgb
-            except ImageError as error:
-                skipped.append(str(error))
-                continue
-            top = rng.randint(0, pixels.shape[0] - self.crop)
-            left = rng.randint(0, pixels.shape[1] - self.crop)
-            pixels = pixels[top : top + self.crop, left : left + self.crop]
-            if rng.random() < 0.5:
-                pixels = pixels[:, ::-1]
-            return _as_tensor(pixels)
+    def _sample(self, number: int, place: int, skipped: list[str]) -> Tensor:
+        rng = random.Random(f"{self.seed}/{number * self.batch_size + place}")
+        for photographs, first in self.source.deal(number, self.batch_size, self.lanes, skipped):
+            draw = first + place
+            crop = random_crop(photographs, draw, self.crop, self.seed, rng, skipped)
+            if crop is not None:
+                return crop
         raise TrainingDataError(
             "no photograph is readable and large enough for a crop; the warnings say why"
         )
@@ -121,46 +114,46 @@ class HeldOut(Dataset[Batch]):
     A photograph that cannot be read is named in `skipped`, and the batch is smaller.
     """
 
-    def __init__(self, files: Sequence[Path], crop: int, batch_size: int) -> None:
-        self.files = files
+    def __init__(self, photographs: Photographs, crop: int, batch_size: int) -> None:
+        self.photographs = photographs
         self.crop = crop
         self.batch_size = batch_size
 
     def __len__(self) -> int:
-        return -(-len(self.files) // self.batch_size)
+        return -(-len(self.photographs) // self.batch_size)
 
     def __getitem__(self, index: int) -> Batch:
         images = torch.empty(0, 3, self.crop, self.crop)
         skipped: list[str] = []
-        for path in self.files[index * self.batch_size : (index + 1) * self.batch_size]:
+        first = index * self.batch_size
+        for number in range(first, min(first + self.batch_size, len(self.photographs))):
             try:
-                pixels = read_image(path, short_side=self.crop).rgb
+                middle = middle_crop(self.photographs, number, self.crop)
             except ImageError as error:
                 skipped.append(str(error))
                 continue
-            top = (pixels.shape[0] - self.crop) // 2
-            left = (pixels.shape[1] - self.crop) // 2
-            middle = _as_tensor(pixels[top : top + self.crop, left : left + self.crop])
             images = torch.cat([images, middle[None]])
         return Batch(images, skipped)
 
 
 class PhotographDataModule(pl.LightningDataModule):
-    """Photographs from a folder tree, some of them held out for validation.
+    """Photographs from a folder tree or from shards, some of them held out for validation.
 
     Args:
-        photographs: A folder; images in its subfolders count as well.
+        photographs: A folder, in which images in subfolders count as well; or WebDataset shards,
+            here or in a store: `photos/{000..099}.tar`, `s3://bucket/photos/{000..099}.tar`.
         crop: Side of the square crops, in pixels.
         batch_size: Number of crops in a batch, on each device.
-        held_out: Number of photographs, spread evenly over the sorted paths, that are kept from
-            training and used for validation; at most half of them are.
+        held_out: Number of photographs that are kept from training and used for validation; at
+            most half of them are. They are spread evenly over the sorted paths, or over the first
+            shard.
         workers: Number of processes that decode photographs.
         seed: Seed of the shuffle, the scales, the crops and the flips.
     """
 
     def __init__(
         self,
-        photographs: Path,
+        photographs: str | Path,
         crop: int = 256,
         batch_size: int = 4,
         held_out: int = 16,
@@ -168,7 +161,7 @@ class PhotographDataModule(pl.LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.photographs = Path(photographs)
+        self.photographs = str(photographs)
         self.crop = crop
         self.batch_size = batch_size
         self.held_out = held_out
@@ -179,30 +172,47 @@ class PhotographDataModule(pl.LightningDataModule):
         """Find the photographs and split them.
 
         Raises:
-            TrainingDataError: The folder is missing or empty, or no photograph is large enough.
+            TrainingDataError: The folder or a shard is missing or empty, or no photograph is large
+                enough.
+            DataSetError: The pattern of the shards, or their suffix, cannot be used.
         """
-        if not self.photographs.is_dir():
-            raise TrainingDataError(
-                f"{self.photographs}: no such folder; give one with --photographs"
-            )
-        files = find_images(self.photographs)
-        if len(files) < 1 + bool(self.held_out):
-            raise TrainingDataError(
-                f"{self.photographs}: {len(files)} photographs; give at least 2, one to train on "
-                "and one to validate with"
-            )
-        self._check_crop(files)
-        held_out = min(self.held_out, len(files) // 2)
-        every = len(files) // held_out if held_out else len(files) + 1
-        self.validation_files = files[every - 1 :: every][:held_out]
-        kept = set(self.validation_files)
-        self.training_files = [path for path in files if path not in kept]
+        self.source: Source
+        self.validation: Photographs
+        if Path(self.photographs).is_dir():
+            paths = find_images(self.photographs)
+            held_out = self._hold_out(Files(paths))
+            self.validation = Files([paths[number] for number in held_out])
+            kept = set(held_out)
+            self.source = Files([path for n, path in enumerate(paths) if n not in kept])
+            return
+        # Not at the top of the file: a folder needs nothing of what reads shards.
+        from styletransfer.training.shards import Shards, find_shards, read_first
 
-    def _check_crop(self, files: Sequence[Path]) -> None:
+        names = find_shards(self.photographs)
+        first = read_first(names)
+        held_out = self._hold_out(first)
+        self.validation = first.only(held_out)
+        left_out = frozenset(first.name(number) for number in held_out)
+        self.source = Shards(names, len(first) - len(held_out), self.seed, left_out)
+
+    def _hold_out(self, photographs: Photographs) -> range:
+        """Return the numbers of the photographs for validation, after a look at all of them."""
+        count = len(photographs)
+        if count < 1 + bool(self.held_out):
+            raise TrainingDataError(
+                f"{self.photographs}: {count} photographs; give at least 2, one to train on and "
+                "one to validate with"
+            )
+        self._check_crop(photographs)
+        held_out = min(self.held_out, count // 2)
+        every = count // held_out if held_out else count + 1
+        return range(every - 1, count, every)[:held_out]
+
+    def _check_crop(self, photographs: Photographs) -> None:
         largest = 0
-        for path in files[:: -(-len(files) // LOOKED_AT)]:
+        for number in range(0, len(photographs), -(-len(photographs) // LOOKED_AT)):
             try:
-                largest = max(largest, min(read_size(path)))
+                largest = max(largest, short_side(photographs, number))
             except ImageError:
                 continue
         if not largest:
@@ -220,7 +230,7 @@ class PhotographDataModule(pl.LightningDataModule):
         accumulated = self.trainer.accumulate_grad_batches
         module = self.trainer.lightning_module
         stream = PhotographStream(
-            self.training_files,
+            self.source,
             self.crop,
             self.batch_size,
             self.trainer.max_steps * accumulated,
@@ -228,6 +238,7 @@ class PhotographDataModule(pl.LightningDataModule):
             self.seed,
             self.trainer.global_rank,
             self.trainer.world_size,
+            self.workers,
         )
         return DataLoader(
             stream,
@@ -237,16 +248,6 @@ class PhotographDataModule(pl.LightningDataModule):
         )
 
     def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
-        if not self.validation_files:
+        if not len(self.validation):
             return []
-        held_out = HeldOut(self.validation_files, self.crop, self.batch_size)
-        return DataLoader(held_out, batch_size=None)
-
-
-@lru_cache(maxsize=2)
-def _shuffle(seed: int, epoch: int, count: int) -> np.ndarray:
-    return np.random.default_rng([seed, epoch]).permutation(count)
-
-
-def _as_tensor(pixels: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))).float() / 255
+        return DataLoader(HeldOut(self.validation, self.crop, self.batch_size), batch_size=None)

@@ -15,10 +15,11 @@ ORDER = (
     ("networks",),
     ("losses",),
     ("checkpoint",),
-    ("training",),
     ("export",),
     ("inference",),
-    ("video", "dataset", "evaluation", "transforms", "web"),
+    ("video", "dataset", "transforms", "web"),
+    ("training",),
+    ("evaluation",),
     ("commands",),
     ("__main__",),
 )

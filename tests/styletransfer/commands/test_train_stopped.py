@@ -125,7 +125,7 @@ def test_two_processes_with_accumulation_train_as_one_and_resume_exactly(tmp_pat
     photographs = data(folders["photographs"])
     photographs.setup("fit")
     for rank in (0, 1):
-        stream = PhotographStream(photographs.training_files, 32, 2, 8, rank=rank, world_size=2)
+        stream = PhotographStream(photographs.source, 32, 2, 8, rank=rank, world_size=2)
         expected = [zlib.crc32(batch.images.numpy().tobytes()) for batch in stream]
         assert list(map(int, (root / f"seen-{rank}").read_text().split())) == expected
 

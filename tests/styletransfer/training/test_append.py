@@ -17,6 +17,7 @@ from styletransfer.networks import StyleNetwork
 from styletransfer.training import append
 from styletransfer.training.append import Painting, best_start, crop_batches
 from styletransfer.training.photographs import PhotographStream
+from styletransfer.training.sources import Files
 from tests.styletransfer.test_checkpoint import train
 from tests.styletransfer.training.tiny import save_noise
 
@@ -101,7 +102,7 @@ def test_each_batch_comes_again_with_others_between(
     photographs = append.find_photographs(trained.parent / "photos")
     target = Painting(painting, checkpoint_objective(read_checkpoint(trained)), "random")
     batches = list(islice(crop_batches(target, photographs, seed=0), 8))
-    stream = PhotographStream(photographs, 32, append.BATCH, 4)
+    stream = PhotographStream(Files(photographs), 32, append.BATCH, 4)
     for batch, step in zip(batches, (0, 1, 0, 1, 0, 1, 2, 3), strict=True):
         images = stream.batch(step).images
         assert torch.equal(batch.images, images)

@@ -1,6 +1,9 @@
 """The stream of crops: seeded, resumable, undisturbed by bad files."""
 
+import os
+import pickle
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -9,13 +12,20 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from styletransfer.errors import TrainingDataError
+from styletransfer.training import sources
 from styletransfer.training.photographs import HeldOut, PhotographStream
+from styletransfer.training.sources import Files, Photographs, Source
 from tests.styletransfer.training.tiny import data, make_data, save_noise
 
 
 def stream(files: list[Path], **changes: int) -> PhotographStream:
     arguments = {"crop": 32, "batch_size": 3, "steps": 8, "seed": 1, **changes}
-    return PhotographStream(files, **arguments)
+    return PhotographStream(Files(files), **arguments)
+
+
+def paths(photographs: Photographs | Source) -> list[Path]:
+    assert isinstance(photographs, Files)
+    return [Path(photographs.name(number)) for number in range(len(photographs))]
 
 
 @pytest.fixture
@@ -103,7 +113,7 @@ def test_held_out_photographs_are_center_crops(tmp_path: Path) -> None:
     pixels = np.zeros((32, 64, 3), np.uint8)
     pixels[:, 16:48] = 255
     Image.fromarray(pixels).save(tmp_path / "bar.png")
-    held_out = HeldOut([tmp_path / "bar.png"] * 3, 32, batch_size=2)
+    held_out = HeldOut(Files([tmp_path / "bar.png"] * 3), 32, batch_size=2)
     assert [len(held_out[i].images) for i in range(len(held_out))] == [2, 1]
     assert torch.equal(held_out[0].images, torch.ones(2, 3, 32, 32))
 
@@ -113,7 +123,8 @@ def test_a_damaged_one_among_the_held_out_is_named_and_the_others_count(
 ) -> None:
     bad = tmp_path / "bad.png"
     bad.write_bytes(files[0].read_bytes()[:200])
-    whole, damaged = HeldOut(files[:1], 32, 2), HeldOut([bad, files[0], bad], 32, 2)
+    whole = HeldOut(Files(files[:1]), 32, 2)
+    damaged = HeldOut(Files([bad, files[0], bad]), 32, 2)
     assert torch.equal(damaged[0].images, whole[0].images)
     assert len(damaged[0].skipped) == 1 and str(bad) in damaged[0].skipped[0]
     assert damaged[1].images.shape == (0, 3, 32, 32)
@@ -123,7 +134,7 @@ def test_the_split_is_disjoint_complete_and_spread(tmp_path: Path) -> None:
     folder = make_data(tmp_path, photographs=9)["photographs"]
     module = data(folder, held_out=3)
     module.setup("fit")
-    held, kept = set(module.validation_files), set(module.training_files)
+    held, kept = set(paths(module.validation)), set(paths(module.source))
     assert len(held) == 3
     assert not held & kept
     assert held | kept == set(folder.rglob("*.png"))
@@ -145,6 +156,36 @@ def test_data_that_cannot_be_trained_on(
     with pytest.raises(TrainingDataError, match=message) as error:
         data(folder, **changes).setup("fit")
     assert str(folder) in str(error.value)
+
+
+def test_a_large_folder_is_listed_and_200_headers_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = save_noise(tmp_path / "photos" / "0.png", 40, 40, 0)
+    for number in range(1, 3000):
+        (tmp_path / "photos" / f"{number}.png").hardlink_to(one)
+    opened: list[Path] = []
+
+    def note(path: Path) -> IO[bytes]:
+        opened.append(path)
+        return path.open("rb")
+
+    monkeypatch.setattr(sources, "open_file", note)
+    module = data(tmp_path / "photos")
+    module.setup("fit")
+    assert 0 < len(opened) <= 200
+    stream = PhotographStream(module.source, 32, 2, 10)
+    assert len(opened) < 200 + len([*stream]) * 2 + 1
+    # What goes to each worker is little more than the names.
+    names = sum(len(os.fsencode(path)) for path in (tmp_path / "photos").iterdir())
+    assert len(pickle.dumps(module.source)) < names + 8 * 3000 + 1000
+
+
+def test_names_of_any_bytes_come_back(tmp_path: Path) -> None:
+    names = [b"plain.png", "größe ☃.png".encode(), b"\xff\xfe.png"]
+    files = [tmp_path / os.fsdecode(name) for name in names]
+    assert paths(Files(files)) == files
+    assert len(Files([])) == 0
 
 
 def test_a_missing_folder(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def module(paintings: Path | list[Path], **changes: Any) -> StyleTransferModule:
     return StyleTransferModule(paintings, **arguments)
 
 
-def data(photographs: Path, **changes: Any) -> PhotographDataModule:
+def data(photographs: Path | str, **changes: Any) -> PhotographDataModule:
     """Tiny batches."""
     arguments: dict[str, Any] = {**DATA, **changes}
     return PhotographDataModule(photographs, **arguments)
