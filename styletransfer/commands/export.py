@@ -10,6 +10,7 @@ from styletransfer.commands import options
 from styletransfer.commands.command_line import Command
 from styletransfer.commands.extras import extra
 from styletransfer.commands.written import check_output
+from styletransfer.export import TRITON_MODEL
 
 
 class SizeOf(click.ParamType[tuple[int, int]]):
@@ -28,7 +29,14 @@ class SizeOf(click.ParamType[tuple[int, int]]):
 
 @click.command(cls=Command, interrupted="nothing was written")
 @options.checkpoint
-@click.argument("output", metavar="OUTPUT", type=options.TARGET_FILE)
+@click.argument("output", metavar="[OUTPUT]", required=False, type=options.TARGET_FILE)
+@click.option(
+    "--triton",
+    metavar="DIR",
+    type=options.TARGET,
+    help="In place of OUTPUT: a model repository of NVIDIA's Triton Inference Server, in which the "
+    "model is called styletransfer. Example: --triton models",
+)
 @click.option(
     "--precision",
     type=click.Choice(["fp32", "fp16"]),
@@ -65,7 +73,8 @@ class SizeOf(click.ParamType[tuple[int, int]]):
 @options.quiet
 def export(
     checkpoint: Path,
-    output: Path,
+    output: Path | None,
+    triton: Path | None,
     precision: str,
     photographs: Path | None,
     size: tuple[int, int] | None,
@@ -80,8 +89,13 @@ def export(
     output are float32 in both precisions.
 
     Example: styletransfer export checkpoints/gallery.ckpt gallery.onnx
+
+    Example: styletransfer export checkpoints/gallery.ckpt --triton models
     """
-    check_output(output, overwrite=overwrite, inputs=[checkpoint])
+    if (output is None) == (triton is None):
+        raise click.UsageError("give either OUTPUT or --triton DIR")
+    target = output or triton / TRITON_MODEL  # type: ignore[operator]
+    check_output(target, overwrite=overwrite, inputs=[checkpoint])
     if photographs and precision == "fp32":
         raise click.UsageError("--photographs needs --precision fp16")
     if batch and not size:
@@ -89,6 +103,7 @@ def export(
     with extra("train"):
         from styletransfer.export.export import export_checkpoint
     from styletransfer.atomic import written_whole
+    from styletransfer.export.triton import model_repository, write_repository
 
     done = export_checkpoint(
         checkpoint,
@@ -98,9 +113,12 @@ def export(
         opset=opset,
         quiet=quiet,
     )
-    with written_whole(output) as file:
-        file.write(done.content)
+    if triton:
+        write_repository(model_repository(done.content), triton)
+    else:
+        with written_whole(target) as file:
+            file.write(done.content)
     if not quiet:
         for line in done.lines():
             click.echo(line)
-        click.echo(f"wrote {output}: {len(done.styles)} styles, {len(done.content) / 1e6:.2f} MB")
+        click.echo(f"wrote {target}: {len(done.styles)} styles, {len(done.content) / 1e6:.2f} MB")

@@ -180,3 +180,23 @@ def test_what_is_no_size(checkpoint: Path, tmp_path: Path, size: str) -> None:
 
 def test_a_batch_needs_a_size(checkpoint: Path, tmp_path: Path) -> None:
     assert "--batch needs --size" in refused("export", checkpoint, tmp_path / "o", "--batch", 2)
+
+
+@pytest.mark.usefixtures("built")
+def test_a_repository_for_triton(checkpoint: Path, tmp_path: Path) -> None:
+    call = ("export", checkpoint, "--triton", tmp_path / "models")
+    assert "no such folder" in refused(*call)
+    (tmp_path / "models").mkdir()
+    result = run(*call)
+    assert result.exit_code == 0, result.output
+    assert f"wrote {tmp_path}/models/styletransfer: 3 styles" in result.output
+    assert Stylizer(tmp_path / "models/styletransfer/1/model.onnx").styles == STYLES
+    assert "exists already" in refused(*call)
+    (tmp_path / "models/styletransfer/config.pbtxt").write_text("damaged")
+    assert run(*call, "--overwrite").exit_code == 0
+    assert "damaged" not in (tmp_path / "models/styletransfer/config.pbtxt").read_text()
+
+
+@pytest.mark.parametrize("words", [(), ("o.onnx", "--triton", "models")])
+def test_a_file_or_a_repository(checkpoint: Path, words: tuple[str, ...]) -> None:
+    assert "give either OUTPUT or --triton DIR" in refused("export", checkpoint, *words)
