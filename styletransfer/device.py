@@ -7,6 +7,24 @@ import torch
 from styletransfer.errors import DeviceError
 
 
+def devices() -> list[str]:
+    """Return the devices of this machine: those of CUDA, MPS, the CPU."""
+    here = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    return [*here, *(["mps"] if torch.backends.mps.is_available() else []), "cpu"]
+
+
+def check_accelerator(name: object) -> None:
+    """Refuse an accelerator of Lightning, such as "gpu", of which this machine has no device.
+
+    Raises:
+        DeviceError: There is no such device here. The message names those that there are.
+    """
+    kinds = {"cuda": ("cuda",), "mps": ("mps",), "gpu": ("cuda", "mps")}.get(str(name))
+    here = devices()
+    if kinds and not any(device.startswith(kinds) for device in here):
+        raise DeviceError(f"no device {name!r} is on this machine; there are {', '.join(here)}")
+
+
 def choose_device(text: str) -> torch.device:
     """Return the device that a text names.
 
@@ -17,10 +35,7 @@ def choose_device(text: str) -> torch.device:
     Raises:
         DeviceError: The text names no device, or this machine does not have it.
     """
-    here = ["cpu"]
-    if torch.backends.mps.is_available():
-        here.insert(0, "mps")
-    here[:0] = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    here = devices()
     wanted = {"auto": here[0], "cuda": "cuda:0"}.get(text, text)
     if wanted in here:
         return torch.device(wanted)

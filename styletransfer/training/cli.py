@@ -17,8 +17,10 @@ from pytorch_lightning.cli import (
 
 import styletransfer
 from styletransfer.checkpoint import read_checkpoint
+from styletransfer.device import check_accelerator
 from styletransfer.errors import RequestError, TrainingDataError
 from styletransfer.training.callbacks import SampleGrid, TrainingMetrics
+from styletransfer.training.memory import MemoryAdvice
 from styletransfer.training.module import StyleTransferModule
 from styletransfer.training.photographs import PhotographDataModule
 from styletransfer.training.restoring import check_restorable
@@ -67,6 +69,10 @@ class TrainingCLI(LightningCLI):
         wanted = self.config[self.config.subcommand].get("ckpt_path")
         if wanted not in (None, LAST):
             read_checkpoint(Path(wanted))  # its errors are clearer than those of Lightning
+
+    def before_instantiate_classes(self) -> None:
+        """Refuse an accelerator that this machine does not have."""
+        check_accelerator(self.config[self.config.subcommand].trainer.accelerator)
 
     def before_fit(self) -> None:
         """Check everything before the run gets a folder, and adapt intervals to a short run.
@@ -133,7 +139,7 @@ def run_training(words: Sequence[str]) -> None:
                     "validate": dict(strict),
                 },
                 trainer_defaults={
-                    "callbacks": [TrainingMetrics(), SampleGrid(), checkpoints],
+                    "callbacks": [TrainingMetrics(), SampleGrid(), MemoryAdvice(), checkpoints],
                     "check_val_every_n_epoch": None,
                     "val_check_interval": 1000,
                 },

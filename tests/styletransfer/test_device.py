@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from styletransfer.device import choose_device
+from styletransfer.device import check_accelerator, choose_device
 from styletransfer.errors import DeviceError
 
 
@@ -42,3 +42,30 @@ def test_devices_that_are_not_here(monkeypatch: pytest.MonkeyPatch, text: str, s
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     with pytest.raises(DeviceError, match=said):
         choose_device(text)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "mps", "name", "refused"),
+    [
+        (0, False, "gpu", True),
+        (0, False, "cuda", True),
+        (0, True, "cuda", True),
+        (0, True, "gpu", False),
+        (1, False, "gpu", False),
+        (1, False, "mps", True),
+        (0, False, "auto", False),
+        (0, False, "cpu", False),
+    ],
+)
+def test_accelerators(
+    monkeypatch: pytest.MonkeyPatch, gpus: int, mps: bool, name: str, refused: bool
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    if not refused:
+        check_accelerator(name)
+        return
+    with pytest.raises(
+        DeviceError, match=f"no device '{name}' is on this machine; there are .*cpu"
+    ):
+        check_accelerator(name)

@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytorch_lightning as pl
@@ -15,6 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from styletransfer.commands.main import cli
 from styletransfer.errors import CheckpointError
 from styletransfer.training.callbacks import TrainingMetrics
+from styletransfer.training.module import StyleTransferModule
 from styletransfer.training.photographs import PhotographDataModule
 from styletransfer.training.saving import WholeCheckpointIO
 from tests.styletransfer.training.tiny import make_data, write_config
@@ -75,6 +77,7 @@ def test_tensorboard_gets_the_losses_and_the_samples(tmp_path: Path) -> None:
         (["--paintings", "EMPTY"], "no image in it"),
         (["--model.loss_weights", "EMPTY/vgg.pth"], "no such file of weights"),
         (["--trainer.max_steps", "-1"], "give --trainer.max_steps"),
+        (["--trainer.accelerator", "cuda"], "no device 'cuda' is on this machine; there are cpu"),
     ],
 )
 def test_wrong_calls_are_one_line_before_the_first_step(
@@ -90,6 +93,37 @@ def test_wrong_calls_are_one_line_before_the_first_step(
     assert len(errors) == 1 and message in errors[0]
     # A refused attempt uses up no version_N.
     assert not (tmp_path / "lightning_logs").exists()
+
+
+@pytest.mark.parametrize(
+    ("most", "said"),
+    [
+        (2 * 18 * 18, "the most that fits is --data.crop 16\n"),
+        (1 * 32 * 32, "the most that fits is --data.crop 16 or --data.batch_size 1\n"),
+        (100, "the most that fits is less than one small crop\n"),
+    ],
+)
+def test_a_run_out_of_memory_says_what_fits(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    most: int,
+    said: str,
+) -> None:
+    """A stand-in for a GPU: its network takes so many pixels at once."""
+    losses = StyleTransferModule.losses
+
+    def limited(self: StyleTransferModule, image: torch.Tensor, styles: torch.Tensor) -> Any:
+        if image[:, 0].numel() > most and torch.is_grad_enabled():
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return losses(self, image, styles)
+
+    monkeypatch.setattr(StyleTransferModule, "losses", limited)
+    config = write_config(tmp_path, make_data(tmp_path))
+    assert train("fit", "--config", config) == 1
+    (line,) = error_lines(capsys)
+    assert "cpu: out of memory with 2 crops of 32 pixels a step" in line
+    assert f"{line}\n".endswith(said)
 
 
 def test_validation_and_checkpoints_fit_themselves_to_a_short_run(tmp_path: Path) -> None:
