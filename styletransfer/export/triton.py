@@ -4,7 +4,6 @@ import json
 from pathlib import Path, PurePosixPath
 
 import onnx
-from google.protobuf.text_encoding import CEscape
 
 from styletransfer.atomic import written_whole
 from styletransfer.export import TRITON_MODEL
@@ -48,13 +47,14 @@ def _configuration(graph: onnx.ModelProto, styles: str) -> str:
     # A file of fixed shapes has its number of pictures in them, and Triton must not batch.
     batch = graph.graph.input[0].type.tensor_type.shape.dim[0]
     batched = not batch.HasField("dim_value")
+    escaped = styles.replace("\\", "\\\\").replace('"', '\\"')
     lines = [
         f'name: "{TRITON_MODEL}"',
         'backend: "onnxruntime"',
         f"max_batch_size: {MOST_BATCH if batched else 0}",
         *(_tensor("input", value, batched) for value in graph.graph.input),
         *(_tensor("output", value, batched) for value in graph.graph.output),
-        f'parameters {{ key: "styles" value {{ string_value: "{CEscape(styles, True)}" }} }}',
+        f'parameters {{ key: "styles" value {{ string_value: "{escaped}" }} }}',
     ]
     if batched:
         lines.append("dynamic_batching { }")
