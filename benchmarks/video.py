@@ -136,7 +136,7 @@ def style_loss(judge: Any, frames: Frames, style: str) -> float:
 
     losses = []
     with torch.no_grad():
-        for frame in frames[4::5]:
+        for frame in frames[4::10]:
             tensor = torch.from_numpy(frame.astype(np.float32) / 255).permute(2, 0, 1)[None]
             losses.append(float(judge.losses(tensor, tensor, style)["style"]))
     return float(np.mean(losses))

@@ -15,6 +15,7 @@ from styletransfer.inference.blend import parse_blend
 from styletransfer.inference.color import preserve_colors as with_colors_of
 from styletransfer.video.ahead import ahead
 from styletransfer.video.motion import (
+    LEAST_SIDE,
     Motion,
     MotionFinder,
     Movable,
@@ -29,8 +30,8 @@ Info = TypeVar("Info")  # what a painter needs to know about a frame
 
 _EVERY = 4  # frames from one painted frame to the next
 _SIMILAR = 0.7  # least share of a frame that the next painted one shows, so that it is not painted
-_OBJECT = (15, 15)  # pixels of the reduced frame
-_HIDDEN = 0.8  # share of such a part that must be new, so that the frame is painted
+_OBJECT = (9, 9)  # pixels of the reduced frame
+_HIDDEN = 0.95  # share of such a part that must be new, so that the frame is painted
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class _Planned:
         photograph: The frame, uint8 H×W×3.
         info: What the painter needs to know about it.
         small: The frame, reduced.
-        to_last: Motion to the frame before; None if there is none of this size.
+        to_last: Motion to the frame before; None if there is none of this size, or it is tiny.
         from_last: Motion from the frame before.
         to_painted: Motion to the next painted frame, which is moved; None to paint the frame.
     """
@@ -140,7 +141,7 @@ def _measured(frames: Iterable[tuple[Pixels, Info]], last: Plane | None) -> Iter
     find = MotionFinder()
     for photograph, info in frames:
         small, to_last, from_last = reduced(photograph), None, None
-        if last is not None and last.shape == small.shape:
+        if last is not None and last.shape == small.shape and min(small.shape) >= LEAST_SIDE:
             to_last, from_last = find(small, last)
         yield _Planned(photograph, info, small, to_last, from_last)
         last = small

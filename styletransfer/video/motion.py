@@ -13,8 +13,8 @@ Plane = NDArray[Any]
 Float = NDArray[np.float32]
 Flow = Float  # h×w×2: motion to the right and down, in pixels of the reduced frame
 
-_AROUND = (31, 31)  # pixels
 _SQUARE, _LEAST = np.ones((3, 3), np.uint8), np.ones((5, 5), np.uint8)
+LEAST_SIDE = 12  # pixels; in smaller frames OpenCV measures no motion
 # Motion is measured in frames reduced to this share, but with at least this short side.
 _SHARE, _SHORT_SIDE = 0.4, 144
 # Forward and backward motion may differ by this many squared pixels, and by this fraction of the
@@ -69,7 +69,7 @@ class MotionFinder:
         back: Flow = self._search.calc(other, frame, None)
         trust = _trust(frame, other, there, back)
         trust_back = _trust(other, frame, back, there)
-        return Motion(_filled(there, trust), trust), Motion(_filled(back, trust_back), trust_back)
+        return Motion(_regular(there, trust), trust), Motion(_regular(back, trust_back), trust_back)
 
 
 def no_motion(height: int, width: int) -> Motion:
@@ -126,11 +126,24 @@ def _trust(frame: Plane, other: Plane, there: Flow, back: Flow) -> Float:
     return result
 
 
-def _filled(flow: Flow, trust: Float) -> Flow:
-    """Replace motion that cannot be trusted by the mean of that around it."""
-    around = cv2.blur(trust, _AROUND)[..., np.newaxis] + 1e-3
-    mean = cv2.blur(flow * trust[..., np.newaxis], _AROUND) / around
-    result: Flow = mean + trust[..., np.newaxis] * (flow - mean)
+def _regular(flow: Flow, trust: Float) -> Flow:
+    """Replace motion that cannot be trusted by that around it, and smooth what is nearly equal.
+
+    Rough motion would distort the strokes. Where the motion changes by more than a pixel, as at
+    the border of an object, it is left.
+    """
+    trusted = trust[..., np.newaxis]
+    around = _mean(flow, trusted, 31)
+    flow = around + trusted * (flow - around)
+    near = _mean(flow, trusted, 7)
+    smooth = np.clip(2 - _squared(near - flow), 0, 1) * (trust > 0)
+    result: Flow = flow + smooth[..., np.newaxis] * (near - flow)
+    return result
+
+
+def _mean(flow: Flow, trusted: Float, size: int) -> Flow:
+    weights = cv2.blur(trusted, (size, size))[..., np.newaxis] + np.float32(1e-3)
+    result: Flow = cv2.blur(flow * trusted, (size, size)) / weights
     return result
 
 

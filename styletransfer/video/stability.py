@@ -25,6 +25,7 @@ _CUT = 0.3  # if a smaller fraction can be moved, this is a cut in the film
 _TONE_RATE = 0.1  # fraction of the difference in tone that one frame corrects
 _TONE_SIZE = 16  # short side in pixels of the small frames in which tone is compared
 _MOST_SHARPENING = 0.5
+_STEEPNESS = 4  # of the borders of what is moved: two paintings must not mix over wide areas
 
 
 class Stabilizer:
@@ -60,7 +61,8 @@ class Stabilizer:
         self._way = chained(motion, self._way)
         carried = self._movable.moved(self._way.flow)
         height, width = painting.shape[:2]
-        weight = enlarged(self._way.trust * np.float32(self.stability), height, width)
+        trust = (enlarged(self._way.trust, height, width) - 0.5) * _STEEPNESS + 0.5
+        weight = np.float32(self.stability) * np.clip(trust, 0, 1)
         self._tone = _tone(self._tone, carried, painting, weight)
         result = _blend(carried, self._tone, painting, weight)
         share = self._way.share
