@@ -1,6 +1,9 @@
 """Names of tar files, their unpacking when they are compressed, and their compression."""
 
 import gzip
+import math
+import os
+import re
 import shutil
 import tempfile
 import zlib
@@ -14,18 +17,21 @@ import zstandard
 from styletransfer.dataset.storage import is_local, place, reached
 from styletransfer.errors import DataSetError
 
+MOST_FILES = 1_000_000
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.zst")
 _ARCHIVES = (
     ".gz", ".zst", ".bz2", ".xz", ".lz4", ".tbz2", ".txz", ".tzst", ".zip", ".7z", ".rar",
 )  # fmt: skip
+_NUMBERS = re.compile(r"(-?\d+)\.\.(-?\d+)(?:\.\.(-?\d+))?")
+_LETTERS = re.compile(r"([A-Za-z])\.\.([A-Za-z])(?:\.\.-?\d+)?")
 _KINDS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "Zstandard", b"BZh": "bzip2", b"\xfd7zXZ": "xz"}
 
 
 def expand(text: str) -> list[Path] | None:
     """Return the tar files that a name or a pattern with braces means. None means a folder.
 
-    `{00..12}` counts, `{a,b}` lists. Raises DataSetError for a pattern that cannot be read, and
-    for the suffix of another archive.
+    `{00..12}` counts, `{a,b}` lists. Raises DataSetError for a pattern that cannot be read or means
+    more than `MOST_FILES`, and for the suffix of another archive.
     """
     if "://" not in text and Path(text).is_dir():
         return None
@@ -36,7 +42,9 @@ def expand(text: str) -> list[Path] | None:
     from braceexpand import braceexpand
 
     try:
-        paths = [place(path) for path in braceexpand(text)]
+        if (count := _how_many(text)) > MOST_FILES:
+            raise DataSetError(f"{text}: means {count:,} tar files; give {MOST_FILES:,} at most")
+        paths = [place(path) for path in braceexpand(text, escape=os.sep == "/")]
     except ValueError:
         raise DataSetError(f"{text}: its braces do not match; write {{000..099}}") from None
     if len({path.name for path in paths}) < len(paths):
@@ -44,6 +52,26 @@ def expand(text: str) -> list[Path] | None:
     if len({str(path.parent) for path in paths}) > 1:
         raise DataSetError(f"{text}: names files in several folders; give those of one folder")
     return paths
+
+
+def _how_many(pattern: str) -> int:
+    """Count the names that a pattern with braces means, the innermost braces first."""
+
+    def names(part: str) -> int:  # a pair of braces that was counted has become \0count\0
+        return math.prod(map(int, re.findall("\0([0-9]+)\0", part)))
+
+    def counted(braces: re.Match[str]) -> str:
+        if span := _NUMBERS.fullmatch(braces[1]):
+            first, last, step = (int(number or 1) for number in span.groups())
+            return f"\0{abs(last - first) // abs(step or 1) + 1}\0"
+        if span := _LETTERS.fullmatch(braces[1]):
+            return f"\0{abs(ord(span[1]) - ord(span[2])) + 1}\0"
+        return f"\0{sum(map(names, braces[1].split(',')))}\0"
+
+    found = 1
+    while found:
+        pattern, found = re.subn("{([^{}]*)}", counted, pattern)
+    return names(pattern)
 
 
 def stem(name: str) -> str:
