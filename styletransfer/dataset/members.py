@@ -120,7 +120,8 @@ def _content(name: str, header: _Header, note: str | None) -> Member:
         return Member(name, ((header.offset_data, header.size),), note=note)
     pieces: list[Piece] = []
     end, data = 0, header.offset_data
-    for start, count in [*sparse, (header.size, 0)]:
+    filled = [(start, count) for start, count in sparse if count]  # GNU tar pads with (0, 0)
+    for start, count in [*filled, (header.size, 0)]:
         if start < end or count < 0:
             return Member(name, problem="is a damaged sparse file")
         pieces += [(None, start - end), (data, count)]
