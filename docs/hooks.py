@@ -4,6 +4,8 @@ There is a page for each command, whose options come from click itself, a page f
 and pages for files that lie elsewhere in the repository.
 """
 
+import html
+import inspect
 import json
 import re
 from collections.abc import Iterator
@@ -32,6 +34,7 @@ ELSEWHERE = {
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)")
 FORMULA = re.compile(r"\$\$(?P<own>.+?)\$\$|\$(?P<inner>[^$\n]+)\$", re.DOTALL)
 EXAMPLE = re.compile(r"<p>Example: (.*?)</p>", re.DOTALL)
+OPTION_EXAMPLE = re.compile(r"Example: (.*?)(?=  \[|$)")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -85,11 +88,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     return LINK.sub(led, markdown)
 
 
-def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Show the examples in the help of commands as code."""
     if page.file.src_uri.startswith("commands/"):
-        html = EXAMPLE.sub(r"<p>Example:</p><pre><code>\g<1></code></pre>", html)
-    return html
+        content = EXAMPLE.sub(lambda x: f"<p>Example:</p><pre>{_unbroken(x)}</pre>", content)
+    return content
 
 
 def _address(program: str, name: str) -> str:
@@ -101,12 +104,35 @@ def _notebook_address(path: Path) -> str:
 
 
 def _command_page(program: str, name: str, command: click.Command) -> str:
-    assert command.callback is not None
-    return f"""::: mkdocs-click
-    :module: {command.callback.__module__}
-    :command: {command.callback.__name__}
-    :prog_name: {program} {name}
+    context = click.Context(command, info_name=f"{program} {name}")
+    options = (one for one in command.get_params(context) if isinstance(one, click.Option))
+    records = filter(None, (option.get_help_record(context) for option in options))
+    return f"""# {context.info_name}
+
+{inspect.cleandoc(command.help or "")}
+
+**Usage:**
+
+```text
+{context.info_name} {" ".join(command.collect_usage_pieces(context))}
+```
+
+**Options:**
+
+<dl class="options">{"".join(_option(*record) for record in records)}</dl>
 """
+
+
+def _option(names: str, text: str) -> str:
+    text = OPTION_EXAMPLE.sub(r"Example: <code>\g<1></code>", html.escape(text, quote=False))
+    text = re.sub("<code>(.*?)</code>", _unbroken, text)
+    return f"<dt><code>{html.escape(names)}</code></dt><dd>{text}</dd>"
+
+
+def _unbroken(example: re.Match[str]) -> str:
+    """Return an example as code whose options are not broken at their hyphens."""
+    words = re.sub("-[^ ]+", r"<span>\g<0></span>", example[1])
+    return f"<code>{words}</code>"
 
 
 def _notebook_page(notebook: dict[str, Any]) -> str:
