@@ -52,7 +52,7 @@ def _blurred(image: Tensor) -> NDArray[np.float64]:
     return ranked
 
 
-class Frame(NamedTuple):
+class FrameContrast(NamedTuple):
     """How the outer 8 pixels of a picture differ from the next 24: 0.1 is 10 % more.
 
     A photograph has such differences too, so compare an output with its photograph. A network
@@ -67,7 +67,7 @@ class Frame(NamedTuple):
     spread: float
 
 
-def frame(image: Tensor) -> Frame:
+def frame(image: Tensor) -> FrameContrast:
     """Measure `image`, 1×3×H×W in 0..1.
 
     Raises:
@@ -78,7 +78,7 @@ def frame(image: Tensor) -> Frame:
     if min(height, width) <= 2 * (OUTER + NEXT):
         raise ValueError(f"{width}×{height} pixels leave no room for a frame and what is inside")
     outer, inner = _ring(light, 0, OUTER), _ring(light, OUTER, NEXT)
-    return Frame(
+    return FrameContrast(
         _share(outer.mean().item(), inner.mean().item()),
         _share(outer.std().item(), inner.std().item()),
     )

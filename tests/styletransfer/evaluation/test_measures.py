@@ -65,7 +65,7 @@ class TestTone:
         assert tone_correlation(photo, torch.full_like(photo, 0.4)) == 0
 
 
-class TestFrame:
+class TestFrameContrast:
     def test_a_ring_of_known_values(self) -> None:
         image = torch.full((1, 3, 100, 120), 0.4)
         image[..., :8, :] = image[..., -8:, :] = 0.5
