@@ -31,7 +31,16 @@ class Choice:
     """The styles and the strength of each file."""
 
     def __init__(self, settings: Settings, styles: Sequence[str]) -> None:
-        """`styles` are those of the model. Raises DataSetError or StyleError for any other."""
+        """Check the styles of `settings`.
+
+        Args:
+            settings: The options of the run.
+            styles: Names of the styles of the model.
+
+        Raises:
+            DataSetError: No style is given, or the table cannot be read.
+            StyleError: The model has no such style.
+        """
         self._settings = settings
         self._paintings = styles[1:] or styles
         self._table: dict[str, str] | None = None
@@ -70,8 +79,10 @@ class Choice:
 def read_table(path: Path, styles: Sequence[str]) -> dict[str, str]:
     """Read a CSV of two columns, the path of a file below the source and its style.
 
-    A first row `path,style` is a heading. Raises DataSetError, with the line, for a row of another
-    form, an unknown style, and a path that is named twice.
+    A first row `path,style` is a heading.
+
+    Raises:
+        DataSetError: A row has another form, an unknown style, or a path that is named twice.
     """
     table: dict[str, str] = {}
     known: dict[str, str] = {}  # a blend is parsed once, and kept once in memory

@@ -71,11 +71,15 @@ class Destination:
     def prepare(self, options: dict[str, Any], source: Source, name: str) -> None:
         """Make the folder and the record in it, or check that the record has the same options.
 
-        `name` is what the call names the source.
+        Args:
+            options: The options that decide the outputs.
+            source: The source.
+            name: What the call names the source.
 
-        Raises DataSetError, before anything is written, for a folder that lies inside the source,
-        has other options or another source, is full or not writable, or holds other files. Beside
-        tar files there may be others.
+        Raises:
+            DataSetError: The folder lies inside the source, has other options or another source,
+                is full or not writable, or holds other files, which is allowed beside tar files.
+                Nothing has been written.
         """
         if str(self.folder).startswith(WEB):
             raise DataSetError(f"{self.folder}: cannot be written to; name a folder or a bucket")
@@ -101,7 +105,11 @@ class Destination:
             raise DataSetError(f"{self.folder}: cannot be written to ({reason})") from None
 
     def check(self, options: dict[str, Any]) -> bool:
-        """Tell whether there is a record. Raises DataSetError if it has other options."""
+        """Tell whether there is a record.
+
+        Raises:
+            DataSetError: It has other options, or is damaged.
+        """
         record = self._read_record()
         if record is None:
             return False
@@ -116,7 +124,11 @@ class Destination:
         return True
 
     def _read_record(self) -> dict[str, Any] | None:
-        """Return the record, None if there is none. Raises DataSetError if it is damaged."""
+        """Return the record, None if there is none.
+
+        Raises:
+            DataSetError: It is damaged.
+        """
         try:
             match json.loads(self.record.read_bytes()):
                 case {"options": dict(), "source": str()} as record:
@@ -152,7 +164,9 @@ class Destination:
         """Merge all journals into the manifest, the failures and the record.
 
         Journals of ended processes are removed, and with the last of them the folder of work.
-        Raises OSError.
+
+        Raises:
+            OSError: A file cannot be written.
         """
         with FileLock(self._lock):
             self.work.mkdir(exist_ok=True)

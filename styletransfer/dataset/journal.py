@@ -27,7 +27,8 @@ class Journal:
     def __init__(self, work: Path) -> None:
         """Make a journal, and beside it `scratch`, a folder for unfinished files of this process.
 
-        Raises OSError where they cannot be made.
+        Raises:
+            OSError: They cannot be made.
         """
         while True:
             name = f"{time.time_ns():020d}-{os.urandom(4).hex()}"  # sorts by time
@@ -46,7 +47,11 @@ class Journal:
         self._written = self._synced = 0
 
     def append(self, *lines: Mapping[str, Any]) -> None:
-        """Write lines to the disk. Raises OSError."""
+        """Write lines to the disk.
+
+        Raises:
+            OSError: They cannot be written.
+        """
         text = "".join(json.dumps(line) + "\n" for line in lines).encode()
         with self._lock:
             self._file.write(text)

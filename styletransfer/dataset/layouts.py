@@ -48,7 +48,11 @@ class Layout(Protocol):
         """Yield what is missing of a shard in portions, of `size` files if files are written."""
 
     def write(self, portion: Any, journal: Journal, progress: Progress, pipe: Pipe) -> None:
-        """Do one portion with `pipe`. Raises DestinationError."""
+        """Do one portion with `pipe`.
+
+        Raises:
+            DestinationError: No more files can be written.
+        """
 
     def contents(self, records: Records) -> Contents:
         """Read all outputs. Yield each entry and the SHA-256 found; None if there is no output."""
@@ -263,6 +267,10 @@ class TarLayout:
 
 
 def open_layout(text: str, source: Source) -> Layout:
-    """Return the layout of the destination that `text` names. Raises DataSetError."""
+    """Return the layout of the destination that `text` names.
+
+    Raises:
+        DataSetError: It names neither a folder nor tar files.
+    """
     tars = expand(text)
     return FolderLayout(place(text), source) if tars is None else TarLayout(tars, source)

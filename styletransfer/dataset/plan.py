@@ -45,7 +45,12 @@ class Planner:
     """Decides which files are written for one file."""
 
     def __init__(self, settings: Settings, styles: Sequence[str]) -> None:
-        """Check `settings` for the model's `styles`. Raises DataSetError, StyleError."""
+        """Check `settings` for the model's `styles`.
+
+        Raises:
+            DataSetError: No style is given, or the table cannot be read.
+            StyleError: The model has no such style.
+        """
         self.settings = settings
         self._choice = Choice(settings, styles)
         self.folders = style_folders(styles) if self._choice.each else {}

@@ -38,7 +38,12 @@ def is_current(task: FileTask, known: Entry, source: Source, journal: Journal) -
 def adopted(
     task: FileTask, target: Target, output: Path, source: Source, journal: Journal
 ) -> Entry:
-    """Return the entry of an output whose records are lost. Raises ImageError, OSError."""
+    """Return the entry of an output whose records are lost.
+
+    Raises:
+        ImageError: The source or the output is no image.
+        OSError: The output cannot be read.
+    """
     spare = journal.scratch / "source"
     try:
         stamp = source.stamp(task)

@@ -103,7 +103,11 @@ class Settings:
 
 
 def parse_strength(text: str) -> tuple[float, float]:
-    """Read `0.7`, or `0.4..1`, a range to draw from. Raises DataSetError for anything else."""
+    """Read `0.7`, or `0.4..1`, a range to draw from.
+
+    Raises:
+        DataSetError: The text is anything else.
+    """
     parts = text.split("..")
     try:
         low, high = float(parts[0]), float(parts[-1])
@@ -120,6 +124,10 @@ def sha256(file: IO[bytes]) -> str:
 
 
 def file_hash(path: str | Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal. Raises OSError."""
+    """Return the SHA-256 of a file in hexadecimal.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
     with Path(path).open("rb") as file:
         return sha256(file)

@@ -23,10 +23,18 @@ class Sink(Protocol):
     """Takes finished files. Many threads call it, once for each task."""
 
     def accept(self, task: FileTask, files: list[Finished]) -> None:
-        """Take all files of a task. Raises OSError."""
+        """Take all files of a task.
+
+        Raises:
+            OSError: They cannot be written.
+        """
 
     def refuse(self, task: FileTask, reason: str) -> None:
-        """Record that a task failed. Raises OSError."""
+        """Record that a task failed.
+
+        Raises:
+            OSError: It cannot be written.
+        """
 
 
 class FolderSink:
@@ -50,6 +58,10 @@ class FolderSink:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file is on the disk. Raises OSError."""
+    """Wait until a file is on the disk.
+
+    Raises:
+        OSError: It cannot be written.
+    """
     with path.open("r+b") as file:  # Windows syncs no file that is open for reading alone
         os.fsync(file.fileno())

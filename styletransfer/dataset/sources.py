@@ -52,12 +52,18 @@ class Source(Protocol):
         """Tell whether there is a file of this path, and of this size where that is easily seen."""
 
     def stamp(self, task: FileTask) -> Stamp:
-        """Return what tells that the source of a task has changed. Raises ImageError."""
+        """Return what tells that the source of a task has changed.
+
+        Raises:
+            ImageError: The source cannot be read.
+        """
 
     def file(self, task: FileTask, spare: Path) -> Path:
         """Return a file with the bytes of a task's source: its own, or `spare`, which is written.
 
-        Raises ImageError and OSError.
+        Raises:
+            ImageError: The source cannot be read.
+            OSError: `spare` cannot be written.
         """
 
 
@@ -95,7 +101,7 @@ class FolderSource:
             return False
 
     def stamp(self, task: FileTask) -> Stamp:
-        """Return the size and the version of a file. Raises ImageError."""
+        """Return the size and the version of a file."""
         path = self.root / task.source
         with source_faults(path):
             return stamp(path)
@@ -139,7 +145,11 @@ class TarSource:
     """
 
     def __init__(self, paths: Sequence[Path], planner: Planner) -> None:
-        """Raises DataSetError for a file that is missing or not what its suffix says."""
+        """Check the files.
+
+        Raises:
+            DataSetError: A file is missing or not what its suffix says.
+        """
         for path in paths:
             if is_local(path):
                 if not path.is_file():
@@ -176,7 +186,7 @@ class TarSource:
         return name.partition("/")[0] in self._paths
 
     def stamp(self, task: FileTask) -> Stamp:
-        """Return the size of a member and the version of its tar file. Raises ImageError."""
+        """Return the size of a member and the version of its tar file."""
         size = sum(count for _, count in task.pieces)
         with self._lock, source_faults(self.root / task.source):
             return Stamp(size, self._opened(task.source.partition("/")[0])[1])
@@ -247,10 +257,16 @@ class TarSource:
 
 
 def open_source(text: str, settings: Settings, styles: Sequence[str]) -> Source:
-    """Return the source that `text` names. `styles` are those of the model.
+    """Return the source that `text` names.
 
-    Raises DataSetError where there is none, and DataSetError or StyleError for settings that do
-    not fit the model.
+    Args:
+        text: A folder, a tar file, or a pattern of tar files.
+        settings: The options of the run.
+        styles: Names of the styles of the model.
+
+    Raises:
+        DataSetError: There is no such source, or the options do not fit the model.
+        StyleError: The model has no such style.
     """
     planner = Planner(settings, styles)
     tars = expand(text)

@@ -31,9 +31,12 @@ class Listed(NamedTuple):
 
 
 def place(text: str) -> Path:
-    """Return the path that `text` names, which may be a URL of a store. Raises DataSetError.
+    """Return the path that `text` names, which may be a URL of a store.
 
     The path of a store is no `pathlib.Path`, but has the methods that are used here.
+
+    Raises:
+        DataSetError: The store is unknown, or what it needs is not installed.
     """
     if "://" not in text:
         return Path(text)
@@ -48,7 +51,11 @@ def place(text: str) -> Path:
 
 
 def is_folder(path: Path) -> bool:
-    """Tell whether there is a folder. Raises DataSetError for a store that cannot be reached."""
+    """Tell whether there is a folder.
+
+    Raises:
+        DataSetError: The store cannot be reached.
+    """
     if is_local(path):
         return path.is_dir()
     try:
@@ -87,7 +94,11 @@ def source_faults(path: Path) -> Iterator[None]:
 
 
 def stamp(path: Path) -> Stamp:
-    """Return the stamp of a file. Raises OSError."""
+    """Return the stamp of a file.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
     if is_local(path):
         status = path.stat()
         return Stamp(status.st_size, str(status.st_mtime_ns))
@@ -98,7 +109,11 @@ def stamp(path: Path) -> Stamp:
 
 
 def listed(folder: Path) -> list[Listed]:
-    """Return what a folder holds, sorted by the names, without hidden entries. Raises OSError."""
+    """Return what a folder holds, sorted by the names, without hidden entries.
+
+    Raises:
+        OSError: The folder cannot be listed.
+    """
     if not is_local(folder):
         with reached(folder) as store:
             details = store.ls(folder.path, detail=True)  # type: ignore[attr-defined]
@@ -132,7 +147,11 @@ class OutputFolder:
         return os.path.lexists(self.root / name)
 
     def publish(self, file: Path, name: str) -> None:
-        """Move a finished file to the output `name`. Raises OSError."""
+        """Move a finished file to the output `name`.
+
+        Raises:
+            OSError: The output cannot be written.
+        """
         target = self.root / name
         try:
             file.replace(target)
@@ -141,7 +160,7 @@ class OutputFolder:
             file.replace(target)
 
     def remove(self, name: str) -> None:
-        """Remove an output, if there is one. Raises OSError."""
+        """Remove an output, if there is one."""
         (self.root / name).unlink(missing_ok=True)
 
     def refresh(self) -> None:
@@ -162,7 +181,7 @@ class OutputStore(OutputFolder):
         return name in self._names
 
     def publish(self, file: Path, name: str) -> None:
-        """Upload a finished file to the output `name`. Raises OSError."""
+        """Upload a finished file to the output `name`."""
         target: Any = self.root / name
         with reached(target) as store:
             store.makedirs(target.parent.path, exist_ok=True)
@@ -171,7 +190,7 @@ class OutputStore(OutputFolder):
         self._names.add(name)
 
     def remove(self, name: str) -> None:
-        """Remove an output, if there is one. Raises OSError."""
+        """Remove an output, if there is one."""
         if self.present(name):
             with reached(self.root) as store:
                 store.rm_file((self.root / name).path)  # type: ignore[attr-defined]
@@ -195,7 +214,11 @@ class OutputStore(OutputFolder):
 
 
 def local_copy(path: Path, spare: Path) -> Path:
-    """Return a path itself if it is local, else `spare`, to which it is copied. Raises OSError."""
+    """Return a path itself if it is local, else `spare`, to which it is copied.
+
+    Raises:
+        OSError: The path cannot be read, or `spare` not written.
+    """
     if is_local(path):
         return path
     with reached(path) as store:

@@ -30,8 +30,11 @@ _KINDS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "Zstandard", b"BZh": "bzip2"
 def expand(text: str) -> list[Path] | None:
     """Return the tar files that a name or a pattern with braces means. None means a folder.
 
-    `{00..12}` counts, `{a,b}` lists. Raises DataSetError for a pattern that cannot be read or means
-    more than `MOST_FILES`, and for the suffix of another archive.
+    `{00..12}` counts, `{a,b}` lists.
+
+    Raises:
+        DataSetError: The pattern cannot be read or means more than `MOST_FILES`, or the suffix is
+            that of another archive.
     """
     if "://" not in text and Path(text).is_dir():
         return None
@@ -80,7 +83,11 @@ def stem(name: str) -> str:
 
 
 def check_kind(path: Path) -> None:
-    """Raise DataSetError for a file of this machine that is compressed but named `.tar`."""
+    """Refuse a file of this machine that is compressed but named `.tar`.
+
+    Raises:
+        DataSetError: It is.
+    """
     with path.open("rb") as file:
         head = file.read(6)
     kind = next((kind for magic, kind in _KINDS.items() if head.startswith(magic)), None)
@@ -99,7 +106,10 @@ def unpacked(path: Path) -> tuple[IO[bytes], str | None]:
     """Open a tar file for reading at any place. Return it, and what is wrong with it.
 
     One that is compressed or in a store is copied to a temporary file without a name. A compressed
-    one that is damaged ends where the damage begins. Raises OSError.
+    one that is damaged ends where the damage begins.
+
+    Raises:
+        OSError: The file cannot be read.
     """
     if is_plain(path):
         return path.open("rb"), None
