@@ -12,8 +12,6 @@ import psutil
 Key = TypeVar("Key", bound=Hashable)
 Item = TypeVar("Item")
 
-BYTES_A_PIXEL = 256  # of a picture while it is stylized, its copies counted
-
 
 def picture_bytes() -> int:
     """Return how many bytes the pictures in memory may take: a quarter of the memory.
@@ -35,18 +33,18 @@ class UnderWay:
         self._open = True
         self._change = threading.Condition()
 
-    def enter(self, size: int) -> bool:
-        """Wait until a file fits in, or is alone. Return False when the limit is closed."""
+    def enter(self, size: int, files: int = 1) -> bool:
+        """Wait until files fit in, or are alone. Return False when the limit is closed."""
         with self._change:
             self._change.wait_for(lambda: not self._open or self._fits(size))
-            self._files += 1
+            self._files += files
             self._bytes += size
             return self._open
 
-    def leave(self, size: int) -> None:
+    def leave(self, size: int, files: int = 1) -> None:
         """Make room again."""
         with self._change:
-            self._files -= 1
+            self._files -= files
             self._bytes -= size
             self._change.notify_all()
 

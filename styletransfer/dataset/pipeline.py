@@ -30,9 +30,19 @@ class _Open:
     finished: list[Finished] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
+    @property
+    def size(self) -> Size:
+        """Height and width of the decoded picture."""
+        height, width, _ = self.decoded.picture.rgb.shape
+        return height, width
+
 
 class Pipeline:
-    """Threads that do tasks and give the finished files to a sink."""
+    """Threads that do tasks and give the finished files to a sink.
+
+    What a thread does with one batch or picture is a method of its own: a variable of the loop
+    would keep the last picture in memory while the thread waits for the next one.
+    """
 
     def __init__(
         self, stages: Stages, sink: Sink, progress: Progress, *, workers: int, batch: int
@@ -40,7 +50,9 @@ class Pipeline:
         """Stylize `workers` batches at once, each with the pixels of `batch` 256×256 pictures."""
         self._stages, self._sink, self._progress = stages, sink, progress
         self._workers = workers
-        self._under_way = UnderWay(4 * workers * (batch + 1), stages.room)
+        files = 4 * workers * (batch + 1)
+        self._under_way = UnderWay(files, stages.room)
+        self._painted = UnderWay(files, stages.room)  # from stylizing until the file is written
         self._decoded: Batches[Size, tuple[_Open, Target]] = Batches(_batch_of(batch))
         self._stylized: queue.SimpleQueue[tuple[_Open, Target, Picture] | None]
         self._stylized = queue.SimpleQueue()
@@ -49,10 +61,15 @@ class Pipeline:
         self._error: BaseException | None = None
 
     def run(self, tasks: Iterator[FileTask]) -> None:
-        """Do all tasks. Raises DestinationError, and what `tasks` raises."""
-        decoders = self._start("decode", lambda clock: self._decode(tasks, clock))
-        stylizers = self._start("stylize", self._stylize)
-        encoders = self._start("encode", self._encode)
+        """Do all tasks.
+
+        Raises:
+            DestinationError: No more files can be written.
+            Exception: What `tasks` raises.
+        """
+        decoders = self._start("decode", lambda clock: self._decode_next(tasks, clock))
+        stylizers = self._start("stylize", self._stylize_next)
+        encoders = self._start("encode", self._encode_next)
         try:
             self._wait(decoders)
             self._decoded.close()
@@ -68,47 +85,54 @@ class Pipeline:
         if self._error is not None:
             raise self._error
 
-    def _decode(self, tasks: Iterator[FileTask], clock: "_Clock") -> None:
-        while not self._stopped.is_set():
-            with self._jobs_lock:
-                task = next(tasks, None)
-            if task is None:
-                return
-            if task.targets[0].style is None:
-                with clock, self._faults_of(task):
-                    self._accept(task, [self._stages.copy(task, target) for target in task.targets])
-                continue
-            with self._faults_of(task), self._stages.readable(task) as path:
-                size = read_size(path)
-                taken = self._stages.bytes(path, size, min(len(task.targets), self._workers))
-                if not self._under_way.enter(taken):
-                    return
-                try:
-                    with clock:
-                        decoded = self._stages.decode(task, path, size)
-                except BaseException:
-                    self._under_way.leave(taken)
-                    raise
-                for note in decoded.picture.notes:
-                    self._progress.note(task.source, note)
-                opened = _Open(decoded, taken, len(task.targets))
-                height, width, _ = decoded.picture.rgb.shape
-                for target in task.targets:
-                    self._decoded.put((height, width), (opened, target))
-
-    def _stylize(self, clock: "_Clock") -> None:
-        while not self._stopped.is_set() and (batch := self._decoded.get()):
+    def _decode_next(self, tasks: Iterator[FileTask], clock: "_Clock") -> bool:
+        """Decode the next file. Return False if there is none, or the run is stopped."""
+        with self._jobs_lock:
+            task = next(tasks, None)
+        if task is None or self._stopped.is_set():
+            return False
+        if task.targets[0].style is None:
+            with clock, self._faults_of(task):
+                self._accept(task, [self._stages.copy(task, target) for target in task.targets])
+            return True
+        with self._faults_of(task), self._stages.readable(task) as path:
+            size = read_size(path)
+            taken = self._stages.bytes(path, size)
+            if not self._under_way.enter(taken):
+                return False
             try:
                 with clock:
-                    pictures = self._stages.stylize([(o.decoded.picture, t) for o, t in batch])
-            except Exception as error:
-                if len(batch) == 1:
-                    self._fail(batch[0][0], error)
-                for alone in batch if len(batch) > 1 else ():
-                    self._retry(alone, clock)
-                continue
-            for (opened, target), picture in zip(batch, pictures, strict=True):
-                self._stylized.put((opened, target, picture))
+                    decoded = self._stages.decode(task, path, size)
+            except BaseException:
+                self._under_way.leave(taken)
+                raise
+            for note in decoded.picture.notes:
+                self._progress.note(task.source, note)
+            opened = _Open(decoded, taken, len(task.targets))
+            for target in task.targets:
+                self._decoded.put(opened.size, (opened, target))
+        return True
+
+    def _stylize_next(self, clock: "_Clock") -> bool:
+        """Stylize the next batch. Return False at the end."""
+        batch = self._decoded.get()
+        if not batch or self._stopped.is_set():
+            return False
+        size = batch[0][0].size
+        if not self._painted.enter(self._stages.painting(size) * len(batch), len(batch)):
+            return False
+        try:
+            with clock:
+                pictures = self._stages.stylize([(o.decoded.picture, t) for o, t in batch])
+        except Exception as error:
+            if len(batch) == 1:
+                self._fail(batch[0][0], error)
+            for alone in batch if len(batch) > 1 else ():
+                self._retry(alone, clock)
+            return True
+        for (opened, target), picture in zip(batch, pictures, strict=True):
+            self._stylized.put((opened, target, picture))
+        return True
 
     def _retry(self, alone: tuple[_Open, Target], clock: "_Clock") -> None:
         """Stylize one picture of a failed batch alone, so that the others do not fail with it."""
@@ -121,17 +145,21 @@ class Pipeline:
         else:
             self._stylized.put((opened, target, picture))
 
-    def _encode(self, clock: "_Clock") -> None:
-        while (item := self._stylized.get()) is not None:
-            opened, target, picture = item
-            try:
-                with clock:
-                    finished = self._stages.encode(opened.decoded, target, picture)
-            except Exception as error:
-                self._fail(opened, error)
-            else:
-                with clock:
-                    self._close(opened, finished)
+    def _encode_next(self, clock: "_Clock") -> bool:
+        """Write the next stylized picture. Return False at the end."""
+        item = self._stylized.get()
+        if item is None:
+            return False
+        opened, target, picture = item
+        try:
+            with clock:
+                finished = self._stages.encode(opened.decoded, target, picture)
+        except Exception as error:
+            self._fail(opened, error)
+        else:
+            with clock:
+                self._close(opened, finished)
+        return True
 
     def _fail(self, opened: _Open, error: Exception) -> None:
         with opened.lock:
@@ -140,6 +168,7 @@ class Pipeline:
 
     def _close(self, opened: _Open, finished: Finished | None) -> None:
         """End one target of a task, and the task after its last target."""
+        self._painted.leave(self._stages.painting(opened.size))
         with opened.lock:
             opened.left -= 1
             opened.finished += [finished] if finished else []
@@ -173,11 +202,12 @@ class Pipeline:
             self._sink.refuse(task, text)
             self._progress.failed(task.source, text)
 
-    def _start(self, stage: str, body: "Callable[[_Clock], None]") -> list[threading.Thread]:
+    def _start(self, stage: str, body: "Callable[[_Clock], bool]") -> list[threading.Thread]:
         def work() -> None:
             clock = _Clock()
             try:
-                body(clock)
+                while body(clock):
+                    pass
             except BaseException as error:
                 self._stop(error)
             finally:
@@ -199,6 +229,7 @@ class Pipeline:
             self._error = error
         self._stopped.set()
         self._under_way.close()
+        self._painted.close()
         self._decoded.close()
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from styletransfer.dataset.destination import Outcome
-from styletransfer.dataset.flow import BYTES_A_PIXEL
 from styletransfer.dataset.journal import Journal
 from styletransfer.dataset.layouts import Pipe, open_layout
 from styletransfer.dataset.measure import best_batch
@@ -22,11 +21,12 @@ from styletransfer.dataset.records import retry_line
 from styletransfer.dataset.settings import Settings
 from styletransfer.dataset.sink import Sink
 from styletransfer.dataset.sources import ALL, Shard, open_source
-from styletransfer.dataset.stages import Stages, fatal_faults
+from styletransfer.dataset.stages import Stages, bytes_a_pixel, fatal_faults
 from styletransfer.dataset.verify import findings
 from styletransfer.errors import DataSetError
 from styletransfer.images.find import passed_over
 from styletransfer.inference import Stylizer
+from styletransfer.inference.limits import BASE
 from styletransfer.inference.providers import CPU, available_providers, choose_provider
 
 MOST_BATCH = 32
@@ -133,7 +133,14 @@ class Run:
     """What one process needs for its part of a call: an open model, the source and the layout."""
 
     def __init__(self, call: Call, progress: Progress) -> None:
-        """Raises DataSetError, StyleError, ModelError, ProviderError. Nothing is written yet."""
+        """Open the model, the source and the layout. Nothing is written yet.
+
+        Raises:
+            DataSetError: The source, the destination or an option cannot be used.
+            StyleError: The model has no such style.
+            ModelError: The model cannot be used.
+            ProviderError: The execution provider is not there.
+        """
         self.call = call
         self.progress = progress
         self.outcome = Outcome(0, 0, Path())
@@ -148,7 +155,9 @@ class Run:
     def begun(self) -> Iterator[Journal]:
         """Begin the record and give a journal. Conclude the record when the block succeeds.
 
-        Raises DataSetError before anything is written, and DestinationError.
+        Raises:
+            DataSetError: The destination cannot be used. Nothing has been written.
+            DestinationError: No more files can be written.
         """
         tasks = (task for _, task in self.layout.everything())
         if not any(task.targets or task.problem for task in tasks):
@@ -193,8 +202,8 @@ class Run:
     def _batch(self) -> int:
         if any(self.stylizer.fixed):
             return self.stylizer.fixed[0] or 1
-        room = self.call.settings.memory_bytes // self.call.workers
-        most = room // BYTES_A_PIXEL // REFERENCE**2
+        room = (self.call.settings.memory_bytes - BASE) // self.call.workers
+        most = room // bytes_a_pixel(self.stylizer) // REFERENCE**2
         return best_batch(self.stylizer, REFERENCE, max(1, min(MOST_BATCH, most)))
 
     @contextmanager

@@ -3,16 +3,14 @@
 import errno
 import itertools
 import shutil
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from styletransfer.dataset.flow import BYTES_A_PIXEL
 from styletransfer.dataset.plan import FileTask, Target
 from styletransfer.dataset.records import Entry
 from styletransfer.dataset.settings import Settings, file_hash
@@ -35,6 +33,7 @@ from styletransfer.inference.color import preserve_colors
 from styletransfer.inference.limits import BASE, Tiles, reading_bytes
 from styletransfer.inference.painter import COPIES, Painter
 
+BYTES_A_PIXEL = 256  # at least, and for a model that does not say its memory
 # After these errors every other file would fail, too.
 _FATAL = (*FULL, errno.EIO)
 
@@ -89,43 +88,54 @@ class Stages:
         self._scratch = scratch
         self._tiles = Tiles(memory=settings.memory_bytes)
         self.room = settings.memory_bytes - BASE
-        self._tiling = threading.Lock()  # a picture in tiles takes all the memory that there is
         self._numbers = itertools.count()
 
     @contextmanager
     def readable(self, task: FileTask) -> Iterator[Path]:
-        """Give the path of a file with the bytes of the source. Raises ImageError, OSError."""
+        """Give the path of a file with the bytes of the source.
+
+        Raises:
+            ImageError: The source cannot be read.
+            OSError: Its copy cannot be written.
+        """
         spare = self._unfinished(PurePosixPath(task.source).suffix)
         try:
             yield self._source.file(task, spare)
         finally:
             spare.unlink(missing_ok=True)
 
-    def bytes(self, path: Path, size: tuple[int, int], at_once: int) -> int:
-        """Return how much memory a file of a width and a height will take.
+    def bytes(self, path: Path, size: tuple[int, int]) -> int:
+        """Return how many bytes of memory a file of a width and a height will take.
 
-        `at_once` is the number of its stylizations that are made at the same time. Raises
-        ImageError.
+        Raises:
+            ImageError: The file is no image.
         """
         width, height = size
         pixels = width * height
         if (side := self._settings.short_side) is not None:
             short, long = sorted(size)
             pixels = side**2 * (1 if self._settings.crop else long // short + 1)
-        pixel = max(BYTES_A_PIXEL, (self._stylizer.bytes_per_pixel or 0) + COPIES)
-        return max(pixels * pixel * at_once, reading_bytes(path))
+        return max(pixels * bytes_a_pixel(self._stylizer), reading_bytes(path))
+
+    def painting(self, size: tuple[int, int]) -> int:
+        """Return how many bytes of memory stylizing a picture of a height and a width takes."""
+        # A picture in tiles takes all the memory that there is.
+        return min(size[0] * size[1] * bytes_a_pixel(self._stylizer), self.room)
 
     def decode(self, task: FileTask, path: Path, source_size: tuple[int, int]) -> Decoded:
         """Read a picture, and resize and crop it as the settings say.
 
-        Raises ImageError, OSError, MemoryLimitError, and ScratchError where there is no room on
-        disk for the tiles of a large picture.
+        Raises:
+            ImageError: The file cannot be read as an image.
+            OSError: The file cannot be read.
+            MemoryLimitError: The picture needs more memory than the settings allow.
+            ScratchError: There is no room on disk for the tiles of a large picture.
         """
         stamp = self._source.stamp(task)
         with source_faults(self._source.root / task.source):
             origin = Origin(stamp, file_hash(path))
         painter, side = self._painter(task.targets[0]), self._settings.short_side
-        if self.bytes(path, source_size, 1) > self.room:
+        if self.bytes(path, source_size) > self.room:
             width, height = source_size
             check_pixels(str(path), width * height, self._settings.max_pixels)
             painter.check(path, None, side)
@@ -140,10 +150,7 @@ class Stages:
         """Stylize pictures of one size, each as its target says. A large one is done in tiles."""
         if len(batch) == 1:
             ((picture, target),) = batch
-            painter = self._painter(target)
-            tiled = painter.grid(picture.rgb.shape[:2]) is not None
-            with self._tiling if tiled else nullcontext():
-                return [painter(picture, target.style or "")]
+            return [self._painter(target)(picture, target.style or "")]
         images = np.concatenate([to_tensor(picture.rgb) for picture, _ in batch])
         rows = [
             parse_blend(target.style or "", self._stylizer.styles, target.strength or 0.0)
@@ -157,7 +164,12 @@ class Stages:
         ]
 
     def encode(self, decoded: Decoded, target: Target, picture: Picture) -> Finished:
-        """Write a stylized picture to an unfinished file. Raises ImageError, OSError."""
+        """Write a stylized picture to an unfinished file.
+
+        Raises:
+            ImageError: The format cannot hold the picture.
+            OSError: The file cannot be written.
+        """
         path = self._unfinished(PurePosixPath(target.output).suffix)
         file = BytesIO()
         settings = self._settings
@@ -168,7 +180,12 @@ class Stages:
         return Finished(path, entry(decoded.task, target, path, decoded.origin, sizes))
 
     def copy(self, task: FileTask, target: Target) -> Finished:
-        """Copy a source to an unfinished file. Raises ImageError, OSError."""
+        """Copy a source to an unfinished file.
+
+        Raises:
+            ImageError: The source cannot be read.
+            OSError: The file cannot be written.
+        """
         path = self._unfinished(".copy")
         stamp = self._source.stamp(task)
         source = self._source.file(task, path)
@@ -177,7 +194,11 @@ class Stages:
         return Finished(path, entry(task, target, path, Origin(stamp, file_hash(path))))
 
     def reason(self, error: Exception, task: FileTask) -> str:
-        """Return in one line why a file failed. Raises DestinationError if all would fail."""
+        """Return in one line why a file failed.
+
+        Raises:
+            DestinationError: All other files would fail, too.
+        """
         # A source that cannot be read, an ImageError, is one file; a destination is all of them.
         if isinstance(error, OSError) and error.errno in _FATAL:
             raise stopped(self._scratch.parent.parent, error) from None
@@ -206,6 +227,11 @@ class Stages:
 
     def _unfinished(self, suffix: str) -> Path:
         return self._scratch / f"{next(self._numbers)}{suffix}"
+
+
+def bytes_a_pixel(stylizer: Stylizer) -> int:
+    """Return the memory of a pixel of a picture while it is stylized, its copies counted."""
+    return max(BYTES_A_PIXEL, (stylizer.bytes_per_pixel or 0) + COPIES)
 
 
 def entry(

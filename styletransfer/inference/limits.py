@@ -1,8 +1,11 @@
 """Estimate the memory that a picture needs, and read the options that limit it."""
 
+import ctypes
 import math
 import re
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from styletransfer.errors import MemoryLimitError, RequestError
@@ -18,6 +21,7 @@ READING, WITH_PROFILE, WITH_ALPHA = 11, 15, 22
 AUTO, OFF = "auto", "off"
 DEFAULT_MEMORY = 10**9
 
+_MMAP_THRESHOLD = -3  # of glibc's malloc.h
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
@@ -93,6 +97,16 @@ def reading_bytes(path: Path) -> int:
         return cost * image.width * image.height
 
 
+@cache
+def return_freed_memory() -> None:
+    """Let the C library return freed blocks of over a megabyte to the system at once.
+
+    That of Linux keeps blocks of up to 32 MB for later ones of their size, in each thread.
+    """
+    with suppress(OSError, TypeError, AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 1 << 20)
+
+
 def streaming_bytes(height: int, width: int) -> int:
     """Estimate how many bytes libvips takes to decode and encode a picture.
 
@@ -120,12 +134,14 @@ def too_large(
     height, width = size
     name = "" if path is None else f"{path}: "
     return MemoryLimitError(
-        f"{name}{width}×{height} pixels take at least {_gigabytes(least)} of memory, and "
-        f"{memory / 1e9:.2g} GB are allowed; give more memory, such as --memory "
-        f"{_gigabytes(least).replace(' ', '')}, or shrink the picture"
+        f"{name}{width}×{height} pixels take at least {size_text(least)} of memory, and "
+        f"{size_text(memory)} are allowed; give more memory, such as --memory "
+        f"{size_text(least).replace(' ', '')}, or shrink the picture"
     )
 
 
-def _gigabytes(size: int) -> str:
-    """Return a size in GB, rounded up to a tenth."""
-    return f"{math.ceil(size / 1e8) / 10:.1f} GB"
+def size_text(size: int) -> str:
+    """Return a number of bytes in GB, in MB if it is less than one GB, rounded up."""
+    if size > 999_000_000:
+        return f"{math.ceil(size / 1e8) / 10:.1f} GB"
+    return f"{math.ceil(size / 1e6)} MB"

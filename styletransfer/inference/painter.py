@@ -17,6 +17,7 @@ from styletransfer.inference.limits import (
     BASE,
     Tiles,
     reading_bytes,
+    return_freed_memory,
     streaming_bytes,
     too_large,
 )
@@ -108,7 +109,9 @@ class Painter:
         width, height = read_size(source)
         scale = 1.0 if short_side is None else short_side / min(width, height)
         size = (max(round(height * scale), 1), max(round(width * scale), 1))
-        _, least = self._plan(size, HELD * size[0] * size[1])
+        grid, least = self._plan(size, HELD * size[0] * size[1])
+        if grid is not None:
+            self._release()
         least = max(least, BASE + self._beside + reading_bytes(source))
         if least > self.tiles.memory:
             if short_side is None and target is not None and self._may_stream(source, target):
@@ -211,6 +214,7 @@ class Painter:
             result = FileRows(file, height, width, 3)
             finish = preserve_colors if self.preserve_colors else None
             network = self.stylizer.tiled
+            self._release()
             stylize_tiles(network, streamed.rgb, result, weights, grid, finish, advance)
             encode(target, replace(streamed, rgb=result), strip=strip)
             return streamed.notes
@@ -229,6 +233,7 @@ class Painter:
         weights = parse_blend(style, self.stylizer.styles, self.strength)[np.newaxis]
         result = ArrayRows(np.empty_like(picture.rgb))
         source = ArrayRows(picture.rgb)
+        self._release()
         stylize_tiles(self.stylizer.tiled, source, result, weights, grid, advance=advance)
         return replace(picture, rgb=result.rgb)
 
@@ -268,6 +273,11 @@ class Painter:
         beside = BASE + self._beside + held + more * pixels
         grid, taken = grid_within(network, size, tiles.memory - beside)
         return grid, beside + taken
+
+    def _release(self) -> None:
+        """Release the memory of earlier pictures, of which a picture in tiles leaves no room."""
+        return_freed_memory()
+        self.stylizer.release()
 
     @property
     def _beside(self) -> int:

@@ -79,11 +79,22 @@ class Runner:
             self._largest = max(self._largest, size)
             return None
         self._largest = size
-        import onnxruntime
+        return shrinking(self._arena)
 
-        options = onnxruntime.RunOptions()
-        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", self._arena)
-        return options
+    def release(self, feed: Mapping[str, Array]) -> None:
+        """Release the memory of earlier pictures now, by a run on a small one."""
+        if self._largest:
+            self._largest = feed["image"].size
+            self._session.run([OUTPUT], feed, shrinking(self._arena))
+
+
+def shrinking(arena: str) -> Any:
+    """Return options for a run that releases what it does not need of an arena, as `cpu:0`."""
+    import onnxruntime
+
+    options = onnxruntime.RunOptions()
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", arena)
+    return options
 
 
 def _failure(error: Exception, image: Array) -> WorkError:

@@ -168,6 +168,14 @@ class Stylizer:
                 f"this one has {width}×{height}; scale it, or use a model for any size"
             )
 
+    def release(self) -> None:
+        """Give back the memory that earlier pictures took, unless the model has a fixed size."""
+        if not any(self.fixed):
+            row = np.eye(1, len(self.styles), dtype=np.float32)
+            self._run.release(
+                dict(zip(INPUTS, (np.zeros((1, 3, 8, 8), np.float32), row), strict=True))
+            )
+
     def _whole_batch(self, images: Array, weights: Array, batch: int) -> Array:
         """Stylize at most as many images as the model needs; the last is repeated to fill up."""
         places = np.minimum(np.arange(batch), len(images) - 1)

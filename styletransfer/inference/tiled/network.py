@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from styletransfer.errors import ModelError
 from styletransfer.images import Array
+from styletransfer.inference.runner import shrinking
 from styletransfer.inference.tiled.geometry import Uncuttable
 from styletransfer.inference.tiled.graph import Graph, Layer
 from styletransfer.inference.tiled.passes import Ranges, passes_of
-from styletransfer.inference.tiled.pieces import conditions_of, cut_name, piece_of
+from styletransfer.inference.tiled.pieces import ROW, conditions_of, cut_name, piece_of
 from styletransfer.inference.tiled.probe import WEIGHTS
 
 OpenSession = Callable[[bytes], Any]
@@ -81,18 +82,18 @@ class TiledNetwork:
             ) from None
         self._inputs = [[one.name for one in session.get_inputs()] for session in self._sessions]
         self.norms = [_norm(layer) for layer in self.graph.layers if layer.is_norm]
-        names = {name for norm in self.norms for name in (norm.gamma, norm.beta)}
-        self._fixed = {name: self.graph.constants[name] for name in names & {*self.graph.constants}}
-        self._blended = sorted(names - set(self._fixed))
-        if self._blended:
-            self._conditions = open_session(conditions_of(self.graph, self._blended))
+        self._names = sorted({name for one in self.norms for name in (one.gamma, one.beta)})
+        self._conditions = open_session(conditions_of(self.graph, self._names))
+        self._row = np.eye(1, styles, dtype=np.float32)
 
     def conditions(self, weights: Array) -> Mapping[str, Array]:
         """Return γ and β of all norms by name, for a style row (1×S)."""
-        if not self._blended:
-            return self._fixed
-        values = self._conditions.run(self._blended, {WEIGHTS: weights})
-        return self._fixed | dict(zip(self._blended, values, strict=True))
+        _, *values = self._conditions.run([ROW, *self._names], {WEIGHTS: weights})
+        return dict(zip(self._names, values, strict=True))
+
+    def release(self) -> None:
+        """Give back the memory that tiles took: all these sessions share it."""
+        self._conditions.run([ROW], {WEIGHTS: self._row}, shrinking("cpu:0"))
 
     def run(
         self,

@@ -16,6 +16,8 @@ from styletransfer.inference.tiled.graph import Graph, Layer
 from styletransfer.inference.tiled.passes import Edge, Pass
 from styletransfer.inference.tiled.probe import WEIGHTS
 
+ROW = "row"
+
 
 def cut_name(edge: Edge) -> str:
     """Return the name of the part of a map that a layer reads."""
@@ -43,8 +45,10 @@ def piece_of(graph: Graph, one: Pass) -> bytes:
 
 
 def conditions_of(graph: Graph, names: Sequence[str]) -> bytes:
-    """Return a model of the tensors `names`, which depend only on the style weights."""
-    return _Piece(graph, None).model(names)
+    """Return a model of the style row, and of the tensors `names`, which depend only on it."""
+    piece = _Piece(graph, None)
+    piece._node("Identity", [WEIGHTS], ROW)  # ONNX Runtime refuses a model without nodes
+    return piece.model([ROW, *names])
 
 
 class _Piece:
@@ -132,8 +136,9 @@ class _Piece:
                 wanted.update(node.input)
         nodes = [*before, *self.nodes]
         read = {name for node in nodes for name in node.input if name}
+        kept = read | set(outputs)
         made = {name for node in nodes for name in node.output}
-        constants = {n: v for n, v in graph.constants.items() if n in read and n not in made}
+        constants = {n: v for n, v in graph.constants.items() if n in kept - made}
         unknown = read - made - set(constants) - set(self.inputs)
         if unknown:
             raise Uncuttable(f"needs {min(unknown)}, which depends on the size of the picture")

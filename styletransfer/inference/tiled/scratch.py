@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import IO
 
 from styletransfer.errors import ScratchError
+from styletransfer.inference.limits import size_text
 
 
 def check_room(size: int) -> str:
@@ -27,7 +28,7 @@ def check_room(size: int) -> str:
     free = shutil.disk_usage(folder).free
     if free < size:
         raise _no_room(folder, size, os.strerror(errno.ENOSPC))
-    return f"takes {size / 1e9:.1f} GB of {free / 1e9:.1f} GB on disk in {folder} for a while"
+    return f"takes {size_text(size)} of {size_text(free)} on disk in {folder} for a while"
 
 
 @contextmanager
@@ -56,6 +57,6 @@ def scratch_file(size: int) -> Iterator[IO[bytes]]:
 def _no_room(folder: str, size: int, reason: str) -> ScratchError:
     free = shutil.disk_usage(folder).free
     return ScratchError(
-        f"{folder}: no room for a scratch file of {size / 1e9:.1f} GB ({reason}), "
-        f"{free / 1e9:.1f} GB are free; set TMPDIR to a folder with more"
+        f"{folder}: no room for a scratch file of {size_text(size)} ({reason}), "
+        f"{size_text(free)} are free; set TMPDIR to a folder with more"
     )

@@ -111,6 +111,7 @@ def stylize_tiles(
                 for norm in network.norms
                 if norm.of in moments
             }
+    network.release()
 
 
 class _Band:

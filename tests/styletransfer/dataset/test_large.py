@@ -10,10 +10,12 @@ from PIL import Image
 
 from styletransfer.dataset import destination
 from styletransfer.inference import painter
+from styletransfer.inference.limits import parse_bytes
 from styletransfer.inference.stylizer import Stylizer
 from styletransfer.inference.tiled import tiling
 from tests.assets import shipped
 from tests.styletransfer.dataset.data_set import data_set, failures, pictures, run, save, tree
+from tests.styletransfer.peak import CAN_MEASURE, peak_of
 
 HEIGHT, WIDTH = 400, 90
 
@@ -58,7 +60,7 @@ def test_a_picture_over_the_budget_is_stylized_in_tiles(
     options = (*options, "--memory", memory)
     result = run(photos, tmp_path / "tiled", *options)
     assert (result.exit_code, result.stderr.count("\n")) == (0, 1)
-    assert re.match(r"large\.png: takes [0-9.]+ GB of [0-9.]+ GB on disk in ", result.stderr)
+    assert re.match(r"large\.png: takes \S+ MB of \S+ [MG]B on disk in ", result.stderr)
     assert heights == [HEIGHT]
     whole, tiled = (tmp_path / name for name in ("whole", "tiled"))
     assert (tiled / "small.png").read_bytes() == (whole / "small.png").read_bytes()
@@ -69,6 +71,24 @@ def test_a_picture_over_the_budget_is_stylized_in_tiles(
     result = run(photos, tiled, *options[:-1], "2GB")
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
     assert f"was begun with memory {memory}, not 2000000000" in result.stderr
+
+
+@pytest.mark.skipif(not CAN_MEASURE, reason="needs Linux's measure")
+def test_a_run_keeps_to_the_least_that_the_refusal_names(gallery: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    for number in range(3):
+        save(photos / f"large{number}.png", 1100, 1500)
+        save(photos / f"small{number}.png", 200, 200)
+    call = ["stylize-dataset", photos, tmp_path / "refused", "--style", "random", "--workers", 2]
+    call += ["--model", gallery, "--memory"]
+    refused, _ = peak_of(*call, "170MB")
+    assert refused.returncode == 1
+    least = re.search(r"--memory (\S+),", refused.stderr)
+    assert least is not None
+    call[2] = tmp_path / "out"
+    done, peak = peak_of(*call, least[1])
+    assert (done.returncode, done.stderr.count("on disk in")) == (0, 3)
+    assert peak <= parse_bytes(least[1])
 
 
 def test_a_picture_whose_tiles_have_no_room_on_disk_fails_alone(
@@ -94,7 +114,7 @@ def test_a_picture_that_no_tiles_are_small_enough_for_fails_before_it_is_read(
     result = run(photos, out, *options, "--memory", painter.BASE + 100_000)
     assert result.exit_code == 1
     (reason,) = failures(out).values()
-    assert "1000×1000 pixels take at least 0.2 GB of memory" in reason
+    assert "1000×1000 pixels take at least 171 MB of memory" in reason
     assert set(pictures(out)) == {"small.png"}
 
 

@@ -127,7 +127,7 @@ def test_a_network_that_cannot_be_cut_is_refused_where_it_does_not_fit() -> None
     large = picture(200, 300)
     whole = Painter(stylizer)(large, "udnie")
     assert_alike(Painter(stylizer, tiles=Tiles())(large, "udnie"), whole)
-    with pytest.raises(MemoryLimitError, match=r"300×200 pixels take at least 0\.\d GB") as refusal:
+    with pytest.raises(MemoryLimitError, match=r"300×200 pixels take at least \d+ MB") as refusal:
         Painter(stylizer, tiles=Tiles(memory=BASE))(large, "udnie")
     least = re.search(r"--memory (\S+),", str(refusal.value))
     assert least is not None
