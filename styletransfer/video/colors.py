@@ -7,9 +7,8 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
 from styletransfer.images import Pixels
+from styletransfer.video.wide import BT2020, WideToRgb, is_wide
 
-_HDR = (16, 18)  # FFmpeg's numbers of the transfer functions PQ and HLG
-_BT2020 = 9  # of its primaries
 _FULL = 2
 _MATRICES = {1: Colorspace.ITU709, 5: Colorspace.ITU601, 6: Colorspace.ITU601}
 
@@ -20,11 +19,6 @@ def matrix_of(frame: Any) -> int:
     return _MATRICES.get(int(frame.colorspace), usual)
 
 
-def is_wide(context: Any) -> bool:
-    """Tell whether a codec context or frame is HDR or has the colors of BT.2020."""
-    return int(context.color_trc) in _HDR or int(context.color_primaries) == _BT2020
-
-
 def is_full(frame: Any) -> bool:
     """Tell whether the YUV of a frame has the full range 0..255."""
     return bool(frame.color_range == _FULL or frame.format.name.startswith("yuvj"))
@@ -33,7 +27,8 @@ def is_full(frame: Any) -> bool:
 class ToRgb:
     """Convert decoded frames to sRGB of one size.
 
-    Transparent pixels are shown over white.
+    HDR is tone-mapped, and the colors of BT.2020 become those of sRGB. Transparent pixels are shown
+    over white.
 
     Args:
         width: Width in pixels.
@@ -42,25 +37,32 @@ class ToRgb:
 
     def __init__(self, width: int, height: int) -> None:
         self._size = width, height
+        self._wide: WideToRgb | None = None
 
     def __call__(self, frame: Any) -> Pixels:
         """Return a frame as uint8 H×W×3."""
-        if any(component.is_alpha for component in frame.format.components):
-            return _over_white(self._reformatted(frame, "rgba").to_ndarray())
-        rgb: Pixels = self._reformatted(frame, "rgb24").to_ndarray()
+        words = self._words(frame)
+        if is_wide(frame):
+            self._wide = self._wide or WideToRgb(frame, *self._size)
+            shown = self._wide(frame, **words)
+        elif any(component.is_alpha for component in frame.format.components):
+            return _over_white(frame.reformat(*self._size, "rgba", **words).to_ndarray())
+        else:
+            shown = frame.reformat(*self._size, "rgb24", **words)
+        rgb: Pixels = shown.to_ndarray()
         return rgb
 
-    def _reformatted(self, frame: Any, form: str) -> Any:
+    def _words(self, frame: Any) -> dict[str, Any]:
+        """Return what `reformat` must know."""
         scaled = (frame.width, frame.height) != self._size
         kind = Interpolation.AREA if scaled else Interpolation.BICUBIC
-        return frame.reformat(
-            *self._size,
-            form,
-            src_colorspace=matrix_of(frame),
-            src_color_range=ColorRange.JPEG if is_full(frame) else ColorRange.MPEG,
-            dst_color_range=ColorRange.JPEG,
-            interpolation=kind | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT,
-        )
+        wide = is_wide(frame) and int(frame.colorspace) not in _MATRICES
+        return {
+            "src_colorspace": BT2020 if wide else matrix_of(frame),
+            "src_color_range": ColorRange.JPEG if is_full(frame) else ColorRange.MPEG,
+            "dst_color_range": ColorRange.JPEG,
+            "interpolation": kind | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT,
+        }
 
 
 def _over_white(rgba: Pixels) -> Pixels:

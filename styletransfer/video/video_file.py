@@ -12,9 +12,11 @@ from av.stream import Disposition
 
 from styletransfer.errors import FilmError
 from styletransfer.images import Pixels
-from styletransfer.video.colors import ToRgb, is_full, is_wide, matrix_of
+from styletransfer.video.colors import ToRgb, is_full, matrix_of
 from styletransfer.video.source import FRAMES_PER_SECOND, Film, Frame
 from styletransfer.video.times import Times, runs_by_clock
+
+_STRANGE = (14, 15)  # FFmpeg's numbers of the matrices ICtCp and IPT
 
 
 class VideoFile(Film):
@@ -26,8 +28,8 @@ class VideoFile(Film):
     def __init__(self, path: Path, short_side: int | None) -> None:
         with _opened(path) as container:
             stream = _film_stream(path, container)
-            _refuse_wide(path, stream.codec_context)
             first = _first_frame(path, container, stream)
+            _refuse_strange_colors(path, first)
             aspect = stream.sample_aspect_ratio or Fraction(1)
             width, height = max(1, round(first.width * aspect)), first.height
             self._turns = round((first.rotation or 0) / 90) % 4
@@ -119,9 +121,9 @@ def _first_frame(path: Path, container: Any, stream: Any) -> Any:
             continue
 
 
-def _refuse_wide(path: Path, context: Any) -> None:
-    if is_wide(context):
+def _refuse_strange_colors(path: Path, frame: Any) -> None:
+    if int(frame.colorspace) in _STRANGE:
         raise FilmError(
-            f"{path}: is HDR or has BT.2020 colors; convert it to SDR BT.709 first, for example "
-            "with HandBrake"
+            f"{path}: has ICtCp colors, which cannot be read; convert it to SDR BT.709 first, for "
+            "example with HandBrake"
         )

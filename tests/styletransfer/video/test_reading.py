@@ -12,6 +12,7 @@ from PIL import Image
 from styletransfer.errors import FilmError
 from styletransfer.video.opening import open_film
 from styletransfer.video.source import Film, Frame
+from styletransfer.video.wide import to_srgb
 from tests.styletransfer.video.films import Frames, copied, pan, texture, write_film
 
 COLORS = [(200, 30, 40), (20, 180, 60), (30, 50, 210), (240, 240, 240), (16, 16, 16)]
@@ -161,11 +162,38 @@ def _with_cover(path: Path, cover: Path, source: Path, kinds: tuple[str, ...]) -
                 film.mux(packet)
 
 
-@pytest.mark.parametrize(("transfer", "primaries"), [(16, 9), (18, 9), (14, 9), (16, 1)])
-def test_hdr_is_refused_in_one_line(transfer: int, primaries: int, tmp_path: Path) -> None:
-    wide = {"matrix": 9, "transfer": transfer, "primaries": primaries}
-    path = tmp_path / "hdr.mkv"
-    source = write_film(path, FLAT, codec="libx265", form="yuv420p10le", **wide)
-    with pytest.raises(FilmError, match="SDR") as caught:
-        open_film(source)
-    assert "\n" not in str(caught.value)
+def test_hdr_is_tone_mapped(tmp_path: Path) -> None:
+    """Grays whose light is tabulated in ITU-R BT.2408, and the tone curve by hand."""
+    codes = {16: {0.5081: 100, 0.5807: 203, 0.7518: 1000}, 18: {0.75: 203, 1.0: 1000}}
+    for transfer, lights in codes.items():
+        for code, light in {0.0: 0, **lights}.items():
+            x, peak = light / 203, 1000 / 203
+            linear = x * (1 + x / peak**2) / (1 + x)
+            expected = 12.92 * linear if linear < 0.0031308 else 1.055 * linear ** (1 / 2.4) - 0.055
+            gray = to_srgb(np.full((1, 3), code), transfer, 9)
+            np.testing.assert_allclose(gray, expected, atol=0.003)
+        grays = [(level,) * 3 for level in (0, 60, 120, 150, 190, 255)]
+        formula = 255 * to_srgb(np.array(grays) / 255, transfer, 9)
+        assert np.abs(_shown(grays, transfer, tmp_path) - formula).max() <= 2
+
+
+def test_bt2020_colors_follow_the_formula(tmp_path: Path) -> None:
+    colors = [(150, 100, 90), (110, 140, 110), (100, 110, 160), (235, 235, 235), (60, 60, 60)]
+    # ITU-R BT.2087, in the light of a display of BT.1886.
+    to_709 = [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]]
+    light = (np.array(colors) / 255) ** 2.4 @ np.array(to_709).T
+    assert np.abs(_shown(colors, 14, tmp_path) - 255 * light ** (1 / 2.4)).max() <= 2
+
+
+def _shown(colors: list[tuple[int, ...]], transfer: int, folder: Path) -> np.ndarray:
+    """The color of each frame of a film of BT.2020, with a curve of this number."""
+    source = write_film(
+        folder / "wide.mkv",
+        [np.full((64, 96, 3), color, np.uint8) for color in colors],
+        codec="libx265",
+        form="yuv420p10le",
+        matrix=9,
+        transfer=transfer,
+        primaries=9,
+    )
+    return np.array([frame.rgb[32, 48].astype(int) for frame in read(source)[1]])
