@@ -1,16 +1,10 @@
-"""A tiny model and a photograph."""
+"""A photograph."""
 
 from pathlib import Path
 
 import pytest
 
 from tests.styletransfer.commands.calls import save
-from tests.styletransfer.tiny_model import tiny_model
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    return tiny_model(tmp_path / "m.onnx")
 
 
 @pytest.fixture

@@ -11,11 +11,6 @@ from tests.styletransfer.tiny_model import STYLES, tiny_model
 
 
 @pytest.fixture
-def model(tmp_path: Path) -> Path:
-    return tiny_model(tmp_path / "m.onnx")
-
-
-@pytest.fixture
 def photo(tmp_path: Path) -> Path:
     Image.new("RGB", (9, 6), (10, 200, 90)).save(tmp_path / "photo.png")
     return tmp_path / "photo.png"

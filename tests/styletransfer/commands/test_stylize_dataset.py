@@ -10,6 +10,7 @@ from torchvision.datasets import ImageFolder
 
 from styletransfer.dataset import stylize_dataset, verify_dataset
 from styletransfer.errors import DataSetError
+from tests.styletransfer.commands.calls import load
 from tests.styletransfer.dataset.data_set import (
     check_manifest,
     data_set,
@@ -21,11 +22,6 @@ from tests.styletransfer.dataset.data_set import (
     tree,
 )
 from tests.styletransfer.tiny_model import STYLES
-
-
-def load(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        return np.asarray(image).astype(int)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from styletransfer.dataset import destination
 from styletransfer.inference import painter
@@ -14,15 +13,11 @@ from styletransfer.inference.limits import parse_bytes
 from styletransfer.inference.stylizer import Stylizer
 from styletransfer.inference.tiled import tiling
 from tests.assets import shipped
+from tests.styletransfer.commands.calls import load
 from tests.styletransfer.dataset.data_set import data_set, failures, pictures, run, save, tree
 from tests.styletransfer.peak import CAN_MEASURE, peak_of
 
 HEIGHT, WIDTH = 400, 90
-
-
-def load(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        return np.asarray(image).astype(int)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 
 from styletransfer.errors import ImageError, MaskError, MemoryLimitError, StyleError
-from styletransfer.images import Pixels
 from styletransfer.inference.limits import BASE
 from styletransfer.inference.masks import (
     Region,
@@ -15,17 +14,9 @@ from styletransfer.inference.masks import (
     parse_masks,
     read_masks,
 )
+from tests.styletransfer.inference.planes import halves, noise
 
 STYLES = ["identity", "the_scream", "udnie", "starry_night"]
-
-
-def noise(*shape: int, seed: int = 0) -> Pixels:
-    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-
-
-def halves(height: int, width: int, column: int) -> Pixels:
-    """White left of a column, black from it on."""
-    return np.where(np.arange(width) < column, np.uint8(255), np.uint8(0))[None].repeat(height, 0)
 
 
 @pytest.fixture

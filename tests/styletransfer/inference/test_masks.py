@@ -17,6 +17,7 @@ from styletransfer.inference.masks import (
     stylize_regions,
     weight_maps,
 )
+from tests.styletransfer.inference.planes import halves, noise
 from tests.styletransfer.inference.scalar_oklab import oklab, srgb_levels
 
 FLAT = {
@@ -25,15 +26,6 @@ FLAT = {
     "udnie": (0, 255, 0),
     "starry_night": (0, 0, 255),
 }
-
-
-def noise(*shape: int, seed: int = 0) -> Pixels:
-    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-
-
-def halves(height: int, width: int, column: int) -> Pixels:
-    """White left of a column, black from it on."""
-    return np.where(np.arange(width) < column, np.uint8(255), np.uint8(0))[None].repeat(height, 0)
 
 
 def flat(height: int, width: int, color: tuple[int, int, int]) -> Pixels:
