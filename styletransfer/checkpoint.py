@@ -20,6 +20,7 @@ from torch import Tensor
 
 from styletransfer.errors import CheckpointError, StyleError
 from styletransfer.losses.objective import Objective
+from styletransfer.losses.weights import reading_fault
 from styletransfer.networks import NETWORKS, StyleNetwork, build_network
 from styletransfer.networks.style_network import IDENTITY
 from styletransfer.networks.style_rows import mix_rows, shared_and_own, style_tables
@@ -86,9 +87,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
         checkpoint: Checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     # For bytes that are no checkpoint, the reader of PyTorch raises almost any kind of exception.
     except Exception as error:
-        reason = str(error).strip().partition("\n")[0]
         raise CheckpointError(
-            f"{path}: not a checkpoint that can be read ({reason}); replace it by an intact copy"
+            f"{path}: not a checkpoint that can be read ({reading_fault(error)}); "
+            "replace it by an intact copy"
         ) from error
     check_format(checkpoint, str(path))
     for state in STATES:

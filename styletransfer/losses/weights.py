@@ -1,5 +1,6 @@
 """Read a file of weights."""
 
+import re
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -30,11 +31,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             state = torch.load(path, map_location="cpu", weights_only=True)
     # For damaged bytes the readers may raise any exception.
     except Exception as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        if isinstance(error, UnpicklingError):  # its text is advice for programmers
-            reason = "it is damaged, or contains other objects than tensors"
         raise WeightsError(
-            f"{path}: this file of weights cannot be read ({reason}); download it again"
+            f"{path}: this file of weights cannot be read ({reading_fault(error)}); "
+            "download it again"
         ) from error
     # As in a checkpoint of Lightning.
     state = state.get("state_dict", state) if isinstance(state, dict) else state
@@ -42,3 +41,10 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{path}: this is not a state dict; save only the state dict")
     tensors: dict[str, Tensor] = state
     return tensors
+
+
+def reading_fault(error: Exception) -> str:
+    """Return in one sentence why PyTorch cannot read a file of tensors."""
+    if isinstance(error, UnpicklingError):  # its text is advice for programmers
+        return "it is damaged, or contains other objects than tensors"
+    return re.split(r"\.?(?:\n|\.\s)", str(error).strip())[0] or type(error).__name__

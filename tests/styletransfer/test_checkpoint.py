@@ -272,6 +272,7 @@ def test_a_damaged_file_is_one_line(trained: Path, tmp_path: Path, damage: str) 
             ]
         )
     assert str(path) in refusal(path)
+    assert len(refusal(path)) < len(str(path)) + 180  # no advice for programmers
 
 
 def test_no_pickled_code_is_run(tmp_path: Path) -> None:
