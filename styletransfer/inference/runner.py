@@ -85,7 +85,8 @@ class Runner:
         """Release the memory of earlier pictures now, by a run on a small one."""
         if self._largest:
             self._largest = feed["image"].size
-            self._session.run([OUTPUT], feed, shrinking(self._arena))
+            with self._turn:
+                self._session.run([OUTPUT], feed, shrinking(self._arena))
 
 
 def shrinking(arena: str) -> Any:

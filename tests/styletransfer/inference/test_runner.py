@@ -73,6 +73,16 @@ def test_a_small_picture_after_a_large_one_gives_its_memory_back(tmp_path: Path)
     assert process.memory_info().rss < held - 60e6
 
 
+def test_memory_is_given_back_on_request(tmp_path: Path) -> None:
+    session, _ = open_session(tiny_model(tmp_path / "m.onnx"), threads=1)
+    run = Runner(session, "cpu")
+    process = psutil.Process()
+    run(feed(0, 1500, 2000))
+    held = process.memory_info().rss
+    run.release(feed(0, 8, 8))
+    assert process.memory_info().rss < held - 60e6
+
+
 def test_memory_is_given_back_once(session: Any) -> None:
     run = Runner(session, "cpu")
     sizes = [SMALL // 2, 100, SMALL * 5, SMALL * 2, SMALL * 6, SMALL, SMALL // 2, 100, SMALL, 100]
