@@ -1,11 +1,15 @@
 """Training speed: our step as configs/gallery.yaml has it, beside what pytorch/examples does.
 
 Theirs: `johnson`, VGG16 to relu4_3, content at relu2_2, Gram matrices at four taps, Adam, and
-channels first, as they have it. Both on 256-pixel crops in batches of 4, from memory, with random
-VGG weights (they take the same time); ours also as `--trainer.precision bf16-mixed` trains.
-Run: python benchmarks/training.py
+channels first, as they have it. Both on crops of one size in batches of 4, from memory, with random
+VGG weights (they take the same time); ours also as `--trainer.precision bf16-mixed` trains. Beside
+the times stand the operations of convolutions and matrix products that PyTorch counts in a step,
+for a pixel of a crop: they do not depend on the machine, and say what a better program could save.
+
+Run: python benchmarks/training.py [--crop 256]
 """
 
+import argparse
 import statistics
 import tempfile
 import time
@@ -13,13 +17,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+import yaml
 from PIL import Image
+from torch.utils.flop_counter import FlopCounterMode
 
 from styletransfer.losses import LossNetwork
 from styletransfer.networks import build_network
 from styletransfer.training.module import StyleTransferModule
 
-BATCH, CROP, ROUNDS = 4, 256, 5
+BATCH, ROUNDS = 4, 5
+RECIPE = Path(__file__).parents[1] / "configs" / "gallery.yaml"
 TAPS = ["relu1_2", "relu2_2", "relu3_3", "relu4_3"]
 
 
@@ -53,7 +60,8 @@ def ours(images: torch.Tensor, bf16: bool) -> Callable[[], None]:
         paintings = [Path(folder, f"painting{i}.png") for i in range(6)]
         for painting in paintings:
             Image.effect_noise((256, 256), 80).convert("RGB").save(painting)
-        module = StyleTransferModule(paintings, loss_weights="random", tone_weight=0.5)
+        options = yaml.safe_load(RECIPE.read_text())["model"]
+        module = StyleTransferModule(paintings, **{**options, "loss_weights": "random"})
         module.setup("fit")
     optimizer = torch.optim.Adam(module.network.parameters(), 2e-3)
 
@@ -68,26 +76,37 @@ def ours(images: torch.Tensor, bf16: bool) -> Callable[[], None]:
     return step
 
 
+def operations(step: Callable[[], None], crop: int) -> float:
+    """Thousands of operations of a step for a pixel of a crop; a product and a sum are two."""
+    with FlopCounterMode(display=False) as counter:
+        step()
+    return counter.get_total_flops() / BATCH / crop**2 / 1e3
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--crop", type=int, default=256)
+    crop = parser.parse_args().crop
     torch.manual_seed(0)
-    images = torch.rand(BATCH, 3, CROP, CROP)
+    images = torch.rand(BATCH, 3, crop, crop)
     steps = {
         "pytorch/examples' loop": theirs(images),
         "ours (compact)": ours(images, bf16=False),
         "ours, bf16-mixed": ours(images, bf16=True),
     }
+    work = {name: operations(step, crop) for name, step in steps.items()}  # it warms up, too
     times: dict[str, list[float]] = {name: [] for name in steps}
-    for round_ in range(ROUNDS + 1):
+    for _ in range(ROUNDS):
         for name, step in steps.items():
             start = time.perf_counter()
             step()
-            if round_:  # the first one warms up
-                times[name].append(time.perf_counter() - start)
+            times[name].append(time.perf_counter() - start)
     speed = {name: BATCH / statistics.median(values) for name, values in times.items()}
     least = min(speed.values())
-    print("| training, 256×256 crops, batch 4 | images/s | times |\n| --- | --- | --- |")
+    print(f"| training, {crop}×{crop} crops, batch {BATCH} | images/s | times | 1000 op./pixel |")
+    print("| --- | --- | --- | --- |")
     for name, value in speed.items():
-        print(f"| {name} | {value:.2f} | {value / least:.2f} |")
+        print(f"| {name} | {value:.2f} | {value / least:.2f} | {work[name]:.0f} |")
 
 
 if __name__ == "__main__":
