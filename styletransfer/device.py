@@ -25,6 +25,14 @@ def check_accelerator(name: object) -> None:
         raise DeviceError(f"no device {name!r} is on this machine; there are {', '.join(here)}")
 
 
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Tell whether a device multiplies bfloat16 faster than float32: newer GPUs, some CPUs."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    able = torch.cpu.get_capabilities()
+    return device.type == "cpu" and any(able.get(unit) for unit in ("avx512_bf16", "amx_bf16"))
+
+
 def choose_device(text: str) -> torch.device:
     """Return the device that a text names.
 

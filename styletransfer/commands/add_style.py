@@ -33,11 +33,11 @@ from styletransfer.commands.written import check_output, write_checkpoint
 @options.loss_weights
 @click.option(
     "--precision",
-    type=click.Choice(["fp32", "bf16"]),
-    default="fp32",
+    type=click.Choice(["auto", "fp32", "bf16"]),
+    default="auto",
     show_default=True,
-    help="Precision of the networks during training; bf16 is faster on GPUs and on CPUs with AMX. "
-    "Example: --precision bf16",
+    help="Precision of the networks during training; 'auto' is bf16 on GPUs and CPUs that multiply "
+    "it (AMX, AVX-512 BF16). Example: --precision fp32",
 )
 @options.seed("Seed of the random crops of the photographs.")
 @options.device
@@ -53,7 +53,7 @@ def add_style(
     steps: int,
     short_side: int | None,
     loss_weights: str,
-    precision: Literal["fp32", "bf16"],
+    precision: Literal["auto", "fp32", "bf16"],
     seed: int,
     device: str,
     threads: int | None,

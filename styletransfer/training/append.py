@@ -6,13 +6,15 @@ are few, so they take a greater learning rate than a network. The crops of the p
 their content features take long to compute, so each serves four steps, with others between.
 """
 
+import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from itertools import chain, count, islice
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -27,12 +29,14 @@ from styletransfer.checkpoint import (
     checkpoint_network,
     checkpoint_objective,
 )
+from styletransfer.device import multiplies_bfloat16
 from styletransfer.errors import DivergenceError, TrainingDataError
 from styletransfer.images import find_images
 from styletransfer.losses import Critic, LossNetwork, Objective, averaged
 from styletransfer.networks import StyleNetwork
 from styletransfer.networks.style_rows import restyled, style_tables
 from styletransfer.training.batch_losses import DRAFT_SIZE, batch_losses, move_of_batch
+from styletransfer.training.gradients import Crops, Gradients
 from styletransfer.training.photographs import PhotographStream
 from styletransfer.training.sources import Files
 from styletransfer.training.styles import painting_notes, read_paintings
@@ -45,13 +49,6 @@ LR = 0.03
 DRAFT_SHARE = 0.5
 
 
-class Crops(NamedTuple):
-    """Photographs N×3×H×W in 0..1, and their content targets at size 1 and `DRAFT_SIZE`."""
-
-    images: Tensor
-    content: dict[int, Tensor]
-
-
 class Painting:
     """The objective and the Gram matrices of one painting.
 
@@ -59,8 +56,8 @@ class Painting:
         image: The file of the painting.
         objective: What the network was trained for.
         weights: Weights of the loss network, as `LossNetwork` takes them.
-        precision: Precision of the network and the loss network. Gram matrices and losses are
-            always float32.
+        precision: Precision of the network and the loss network; "auto" is bf16 where the
+            device multiplies it. Gram matrices and losses are always float32.
         device: Where to compute.
 
     Raises:
@@ -73,10 +70,11 @@ class Painting:
         image: Path,
         objective: Objective,
         weights: str | Path = "default",
-        precision: Literal["fp32", "bf16"] = "fp32",
+        precision: Literal["auto", "fp32", "bf16"] = "fp32",
         device: torch.device = CPU,
     ) -> None:
-        self.precision = precision
+        fast = precision == "auto" and multiplies_bfloat16(device)
+        self.precision = "bf16" if fast or precision == "bf16" else "fp32"
         self.device = device
         network = LossNetwork(objective.loss_network, objective.taps, weights)
         self.critic = Critic(objective, network.to(device))
@@ -131,7 +129,7 @@ def add_painting(
     steps: int = 1000,
     short_side: int | None = None,
     loss_weights: str | Path = "default",
-    precision: Literal["fp32", "bf16"] = "fp32",
+    precision: Literal["auto", "fp32", "bf16"] = "auto",
     seed: int = 0,
     device: torch.device = CPU,
     quiet: bool = True,
@@ -146,7 +144,7 @@ def add_painting(
         steps: Number of training steps, each on 2 crops of 192 pixels.
         short_side: Short side of the painting in pixels; None for that of the other paintings.
         loss_weights: Weights of the loss network, as `LossNetwork` takes them.
-        precision: Precision of the network and the loss network.
+        precision: As for `Painting`.
         seed: Seed of the crops.
         device: Where to compute.
         quiet: Show no progress.
@@ -283,16 +281,17 @@ def learn_rows(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     drafts = int(DRAFT_SHARE * steps) if alone.has_draft else 0
     row = torch.tensor([0.0, 1.0], device=painting.device)
+    gradients = Gradients(optimizer)
     with tqdm(
         batches, "style", steps, unit="step", delay=2, disable=True if quiet else None
     ) as bar:
         for step, crops in enumerate(bar):
-            loss = painting.loss(alone, crops, row, step < drafts, move_of_batch(seed, step))
-            if not loss.isfinite():
-                raise DivergenceError(f"the loss was not finite at step {step}; try another seed")
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            losses = partial(painting.loss, alone, row=row, drafting=step < drafts)
+            loss = gradients.add(crops, partial(losses, move=move_of_batch(seed, step)))
+            if not math.isfinite(loss):
+                raise DivergenceError(f"the loss was not finite at step {step}; try another seed")
             optimizer.step()
             schedule.step()
-            bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
+            bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
     return {name: table.detach()[-1].cpu() for name, table in tables.items()}

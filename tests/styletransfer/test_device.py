@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from styletransfer.device import check_accelerator, choose_device
+from styletransfer.device import check_accelerator, choose_device, multiplies_bfloat16
 from styletransfer.errors import DeviceError
 
 
@@ -69,3 +69,20 @@ def test_accelerators(
         DeviceError, match=f"no device '{name}' is on this machine; there are .*cpu"
     ):
         check_accelerator(name)
+
+
+@pytest.mark.parametrize(
+    ("able", "expected"),
+    [
+        ({"avx512_bf16": True, "amx_bf16": False}, True),
+        ({"avx512_bf16": False, "amx_bf16": True}, True),
+        ({"avx512_f": True, "avx512_bf16": False}, False),
+        ({"architecture": "aarch64"}, False),
+    ],
+)
+def test_cpus_that_multiply_bfloat16(
+    monkeypatch: pytest.MonkeyPatch, able: dict[str, object], expected: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    assert multiplies_bfloat16(torch.device("cpu")) == expected
+    assert not multiplies_bfloat16(torch.device("mps"))

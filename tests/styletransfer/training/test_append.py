@@ -2,6 +2,7 @@
 
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,9 +14,11 @@ from styletransfer.checkpoint import (
     checkpoint_objective,
     read_checkpoint,
 )
+from styletransfer.errors import WorkError
 from styletransfer.networks import StyleNetwork
 from styletransfer.training import append
 from styletransfer.training.append import Painting, best_start, crop_batches
+from styletransfer.training.gradients import Crops
 from styletransfer.training.photographs import PhotographStream
 from styletransfer.training.sources import Files
 from tests.styletransfer.test_checkpoint import train
@@ -119,3 +122,57 @@ def test_a_photograph_that_is_passed_over_is_named_once(
     batches = crop_batches(target, [*photographs, small], seed=0)
     list(islice(batches, 8 * len(photographs)))
     assert capsys.readouterr().err.count(str(small)) == 1
+
+
+@pytest.mark.parametrize(("able", "precision"), [(True, "bf16"), (False, "fp32")])
+def test_precision_is_chosen_by_the_device(
+    trained: Path, painting: Path, monkeypatch: pytest.MonkeyPatch, able: bool, precision: str
+) -> None:
+    monkeypatch.setattr(append, "multiplies_bfloat16", lambda device: able)
+    aim = checkpoint_objective(read_checkpoint(trained))
+    assert Painting(painting, aim, "random", "auto").precision == precision
+    assert Painting(painting, aim, "random", "fp32").precision == "fp32"
+
+
+def limit(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """A stand-in for a GPU that has memory for so many crops."""
+    whole = Painting.loss
+
+    def limited(
+        self: Painting, network: StyleNetwork, crops: Crops, *words: Any, **more: Any
+    ) -> Any:
+        if len(crops.images) > most and torch.is_grad_enabled():
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return whole(self, network, crops, *words, **more)
+
+    monkeypatch.setattr(Painting, "loss", limited)
+
+
+def test_a_batch_that_does_not_fit_is_done_in_parts(
+    trained: Path,
+    painting: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    call = (read_checkpoint(trained), painting, "new", trained.parent / "photos")
+    whole = append.add_painting(*call, steps=2, loss_weights="random", precision="fp32")
+    limit(monkeypatch, 1)
+    parts = append.add_painting(*call, steps=2, loss_weights="random", precision="fp32")
+    assert capsys.readouterr().err.count("out of memory; 2 crops are done in 2 parts") == 1
+    for name, value in whole["state_dict"].items():
+        assert_close(parts["state_dict"][name], value, rtol=1e-3, atol=1e-3)
+
+
+def test_no_memory_for_one_crop(
+    trained: Path, painting: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit(monkeypatch, 0)
+    with pytest.raises(WorkError, match="cpu: out of memory with one crop of 32 pixels"):
+        append.add_painting(
+            read_checkpoint(trained),
+            painting,
+            "new",
+            trained.parent / "photos",
+            steps=2,
+            loss_weights="random",
+        )
