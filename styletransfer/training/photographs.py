@@ -3,14 +3,14 @@
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
-from styletransfer.errors import ImageError, TrainingDataError
+from styletransfer.errors import ImageError, StyleTransferError, TrainingDataError
 from styletransfer.images import find_images
 from styletransfer.training.sources import (
     Files,
@@ -39,7 +39,7 @@ class Batch(NamedTuple):
     skipped: list[str]
 
 
-class PhotographStream(IterableDataset[Batch]):
+class PhotographStream(IterableDataset[Batch | StyleTransferError]):
     """Batches of random crops. Batch k depends only on the seed, on k and on the source.
 
     So a run that was stopped continues with exactly the batches that it would have seen. A sample
@@ -83,11 +83,20 @@ class PhotographStream(IterableDataset[Batch]):
     def __len__(self) -> int:
         return self.steps
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Batch | StyleTransferError]:
+        """Yield the batches. In a worker an error is yielded too, and is the last."""
         worker = get_worker_info()
         first, stride = (0, 1) if worker is None else (worker.id, worker.num_workers)
         for step in range(self.start + first, self.steps, stride):
-            yield self.batch(step)
+            try:
+                batch = self.batch(step)
+            except StyleTransferError as error:
+                if worker is None:
+                    raise
+                # Raised in a worker, it would arrive with a traceback for its message.
+                yield error
+                return
+            yield batch
 
     def batch(self, step: int) -> Batch:
         """Return batch `step` of this process."""
@@ -223,7 +232,7 @@ class PhotographDataModule(pl.LightningDataModule):
                 f"whose short side is at most {largest}; lower --data.crop"
             )
 
-    def train_dataloader(self) -> DataLoader[Batch]:
+    def train_dataloader(self) -> DataLoader[Batch | StyleTransferError]:
         assert self.trainer is not None
         if self.trainer.max_steps < 1:
             raise TrainingDataError("the length of training is not set: give --trainer.max_steps")
@@ -246,6 +255,12 @@ class PhotographDataModule(pl.LightningDataModule):
             num_workers=self.workers,
             pin_memory=torch.cuda.is_available(),
         )
+
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Raise the error that a worker met in the place of a batch."""
+        if isinstance(batch, StyleTransferError):
+            raise batch
+        return batch
 
     def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
         if not len(self.validation):

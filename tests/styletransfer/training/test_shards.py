@@ -296,6 +296,18 @@ def test_a_run_on_shards(folder: Path, tmp_path: Path) -> None:
     assert seen == set(range(20)) - {1, 3}
 
 
+def test_an_error_in_a_worker_keeps_its_line(folder: Path, tmp_path: Path) -> None:
+    photographs = data(f"{folder}/{{0..3}}.tar", held_out=0, workers=1)
+    paintings = make_data(tmp_path / "made")["paintings"]
+    photographs.setup("fit")
+    for path in paths_in(folder):
+        Path(path).unlink()
+    photographs.setup = lambda stage: None  # type: ignore[method-assign]
+    with pytest.raises(TrainingDataError) as error:
+        trainer(tmp_path, 3, val_check_interval=3).fit(module(paintings), photographs)
+    assert str(error.value).startswith(f"{folder}/") and "\n" not in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("pattern", "error", "said"),
     [
