@@ -13,12 +13,10 @@ from interp.progress import report
 @options.image
 @options.model
 @options.layer
-@click.option(
+@options.whole_number(
     "--count",
-    type=click.IntRange(min=1),
+    "Number of channels to draw, the strongest first. Example: --count 15",
     default=47,
-    show_default=True,
-    help="Number of channels to draw, the strongest first. Example: --count 15",
 )
 @options.outputs
 def activations(

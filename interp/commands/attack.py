@@ -44,12 +44,11 @@ _SEVERAL = {"linf": "0.25/255,0.5/255,1/255,2/255,4/255,8/255", "l2": "0.1,0.2,0
     help="Class to be seen instead, or 'random'; without it, any other will do. "
     "Example: --target toaster",
 )
-@click.option(
+@options.choice(
     "--norm",
-    type=click.Choice(["linf", "l2"]),
+    ["linf", "l2"],
+    "Measure of a change: greatest or Euclidean. Example: --norm l2",
     default="linf",
-    show_default=True,
-    help="Measure of a change: greatest or Euclidean. Example: --norm l2",
 )
 @click.option(
     "--epsilon",
@@ -57,12 +56,10 @@ _SEVERAL = {"linf": "0.25/255,0.5/255,1/255,2/255,4/255,8/255", "l2": "0.1,0.2,0
     f"commas between. By default {_ONE['linf']} in L∞ and {_ONE['l2']} in L2, with --folder "
     f"{_SEVERAL['linf']} and {_SEVERAL['l2']}. Example: --epsilon 4/255",
 )
-@click.option(
+@options.whole_number(
     "--steps",
-    type=click.IntRange(min=1),
+    "Number of steps of PGD; 1 is FGSM. Example: --steps 40",
     default=10,
-    show_default=True,
-    help="Number of steps of PGD; 1 is FGSM. Example: --steps 40",
 )
 @click.option(
     "--step", help="Length of a step; by default 2.5 epsilon / steps. Example: --step 1/255"
@@ -79,13 +76,11 @@ _SEVERAL = {"linf": "0.25/255,0.5/255,1/255,2/255,4/255,8/255", "l2": "0.1,0.2,0
     is_flag=True,
     help="Begin at a random place within epsilon. Example: --random-start --seed 3",
 )
-@click.option(
+@options.whole_number(
     "--restarts",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Number of attempts, from the second on at a random place, for images whose attack "
+    "Number of attempts, from the second on at a random place, for images whose attack "
     "failed. Example: --restarts 5",
+    default=1,
 )
 @click.option(
     "--save",

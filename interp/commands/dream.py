@@ -28,17 +28,14 @@ if TYPE_CHECKING:
     type=options.PATH,
     help="Image whose features the dream takes up, at one --layer. Example: --guide flower.jpg",
 )
-@click.option(
+@options.whole_number(
     "--size",
-    type=click.IntRange(min=1),
-    help="Short side to which the image is scaled first, in pixels. Example: --size 384",
+    "Short side to which the image is scaled first, in pixels. Example: --size 384",
 )
-@click.option(
+@options.whole_number(
     "--octaves",
-    type=click.IntRange(min=1),
+    "Number of sizes, from small to the image's own. Example: --octaves 3",
     default=4,
-    show_default=True,
-    help="Number of sizes, from small to the image's own. Example: --octaves 3",
 )
 @click.option(
     "--octave-scale",
@@ -47,12 +44,10 @@ if TYPE_CHECKING:
     show_default=True,
     help="Factor from one octave to the next. Example: --octave-scale 1.3",
 )
-@click.option(
+@options.whole_number(
     "--steps",
-    type=click.IntRange(min=1),
+    "Number of steps in each octave. Example: --steps 20",
     default=10,
-    show_default=True,
-    help="Number of steps in each octave. Example: --steps 20",
 )
 @click.option(
     "--rate",
@@ -68,10 +63,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="Greatest random shift in each step, in pixels. Example: --jitter 16",
 )
-@click.option(
+@options.whole_number(
     "--zoom",
-    type=click.IntRange(min=1),
-    help="Number of frames of a way into the dream: each is the one before, enlarged and "
+    "Number of frames of a way into the dream: each is the one before, enlarged and "
     "dreamed on. "
     "Example: --zoom 100 --gif zoom.gif",
 )

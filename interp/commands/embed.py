@@ -13,19 +13,17 @@ from interp.progress import progress, report
 @options.images
 @options.model
 @options.layer
-@click.option(
+@options.choice(
     "--method",
-    type=click.Choice(["tsne", "pca"]),
+    ["tsne", "pca"],
+    "Way from many dimensions to two. Example: --method pca",
     default="tsne",
-    show_default=True,
-    help="Way from many dimensions to two. Example: --method pca",
 )
-@click.option(
+@options.choice(
     "--view",
-    type=click.Choice(["scatter", "map", "grid"]),
+    ["scatter", "map", "grid"],
+    "Points by class, the images at their points, or on a regular grid. Example: --view grid",
     default="scatter",
-    show_default=True,
-    help="Points by class, the images at their points, or on a regular grid. Example: --view grid",
 )
 @click.option(
     "--perplexity",

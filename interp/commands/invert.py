@@ -18,17 +18,14 @@ from interp.recording import Recorder, Recording
     help="Layer whose features are inverted; may be repeated. By default six from the first to "
     "the last. Example: --layer features.3 --layer features.12",
 )
-@click.option(
+@options.whole_number(
     "--size",
-    type=click.IntRange(min=1),
-    help="Side of the square that is used, in pixels; by default the model's. Example: --size 96",
+    "Side of the square that is used, in pixels; by default the model's. Example: --size 96",
 )
-@click.option(
+@options.whole_number(
     "--steps",
-    type=click.IntRange(min=1),
+    "Number of L-BFGS iterations for each layer. Example: --steps 100",
     default=200,
-    show_default=True,
-    help="Number of L-BFGS iterations for each layer. Example: --steps 100",
 )
 @click.option(
     "--total-variation",

@@ -24,20 +24,17 @@ _SHOWN = 4
     help="Image whose neighbors are wanted; may be repeated. By default every image is one, "
     f"and the first {_SHOWN} are drawn. Example: --query cat.jpg",
 )
-@click.option(
+@options.whole_number(
     "--count",
-    type=click.IntRange(min=1),
-    default=8,
-    show_default=True,
-    help="Number of neighbors of each query, itself included if it is among the images. "
+    "Number of neighbors of each query, itself included if it is among the images. "
     "Example: --count 5",
+    default=8,
 )
-@click.option(
+@options.choice(
     "--metric",
-    type=click.Choice(["l2", "cosine"]),
+    ["l2", "cosine"],
+    "Euclidean distance, or one minus the cosine. Example: --metric cosine",
     default="l2",
-    show_default=True,
-    help="Euclidean distance, or one minus the cosine. Example: --metric cosine",
 )
 @options.outputs
 def neighbors(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from interp.commands import options
 from styletransfer.errors import RequestError
 
 if TYPE_CHECKING:
@@ -16,19 +17,16 @@ Function = Callable[..., Any]
 
 def optimization(command: Function) -> Function:
     """Add `--steps`, `--optimizer` and `--rate`."""
-    steps = click.option(
+    steps = options.whole_number(
         "--steps",
-        type=click.IntRange(min=1),
+        "Number of steps of the optimizer at each level. Example: --steps 500",
         default=200,
-        show_default=True,
-        help="Number of steps of the optimizer at each level. Example: --steps 500",
     )
-    optimizer = click.option(
+    optimizer = options.choice(
         "--optimizer",
-        type=click.Choice(["lbfgs", "adam"]),
+        ["lbfgs", "adam"],
+        "Optimizer: L-BFGS goes deeper, Adam's steps are cheaper. Example: --optimizer adam",
         default="lbfgs",
-        show_default=True,
-        help="Optimizer: L-BFGS goes deeper, Adam's steps are cheaper. Example: --optimizer adam",
     )
     rate = click.option(
         "--rate",

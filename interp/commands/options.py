@@ -30,6 +30,23 @@ Function = Callable[..., Any]
 PATH = click.Path(path_type=Path)
 INTERRUPTED = 130
 
+
+def whole_number(
+    name: str, told: str, *, default: int | None = None
+) -> Callable[[Function], Function]:
+    """An option that takes a number from 1; `told` is its help."""
+    kind = click.IntRange(min=1)
+    return click.option(name, type=kind, default=default, show_default=True, help=told)
+
+
+def choice(
+    name: str, choices: Sequence[str], told: str, *, default: str | None = None
+) -> Callable[[Function], Function]:
+    """An option that takes one of the `choices`; `told` is its help."""
+    kind = click.Choice(choices)
+    return click.option(name, type=kind, default=default, show_default=True, help=told)
+
+
 images = click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=PATH)
 image = click.argument("image", type=PATH)
 layer = click.option(
@@ -200,10 +217,9 @@ def recording(command: Function) -> Function:
     ) -> Any:
         return command(recording=Recording(files, save_every, gif, mp4), **values)
 
-    every = click.option(
+    every = whole_number(
         "--save-every",
-        type=click.IntRange(min=1),
-        help="Number of steps after which the picture is also written, beside the output, as "
+        "Number of steps after which the picture is also written, beside the output, as "
         "NAME-0050. Example: --save-every 50",
     )
     gif = click.option("--gif", type=PATH, help="Animation to write. Example: --gif steps.gif")

@@ -19,12 +19,10 @@ from interp.progress import progress, report
     show_default=True,
     help="Channels of the layer, with commas between. Example: --channels 17,42",
 )
-@click.option(
+@options.whole_number(
     "--count",
-    type=click.IntRange(min=1),
+    "Number of patches for each channel. Example: --count 5",
     default=9,
-    show_default=True,
-    help="Number of patches for each channel. Example: --count 5",
 )
 @options.outputs
 def patches(

@@ -15,12 +15,11 @@ _OF_LAYERS = ("grad-cam", "guided-grad-cam")  # what --layer alone belongs to
 @click.command()
 @options.images
 @options.model
-@click.option(
+@options.choice(
     "--method",
-    type=click.Choice(ALL_METHODS),
+    ALL_METHODS,
+    "Method by which the map is found. Example: --method occlusion",
     default="gradient",
-    show_default=True,
-    help="Method by which the map is found. Example: --method occlusion",
 )
 @options.class_name
 @options.layer
@@ -36,10 +35,10 @@ _OF_LAYERS = ("grad-cam", "guided-grad-cam")  # what --layer alone belongs to
     type=int,
     help="Step of the window of occlusion in pixels, 16 by default. Example: --stride 8",
 )
-@click.option(
+@options.choice(
     "--baseline",
-    type=click.Choice(["gray", "blur", "zero"]),
-    help="What the window of occlusion shows, gray by default. Example: --baseline blur",
+    ["gray", "blur", "zero"],
+    "What the window of occlusion shows, gray by default. Example: --baseline blur",
 )
 @click.option(
     "--probability",

@@ -13,12 +13,11 @@ from interp.saliency import METHODS, Method
 @click.command()
 @options.images
 @options.model
-@click.option(
+@options.choice(
     "--method",
-    type=click.Choice(METHODS),
+    METHODS,
+    "Method of the saliency map that gives the seeds. Example: --method smoothgrad",
     default="guided-grad-cam",
-    show_default=True,
-    help="Method of the saliency map that gives the seeds. Example: --method smoothgrad",
 )
 @options.class_name
 @click.option("--crop", is_flag=True, help="Take only the square in the middle. Example: --crop")

@@ -19,27 +19,24 @@ from interp.recording import Recorder, Recording
     metavar="WxH|N",
     help="Size of the texture in pixels; N is N×N. By default the sample's. Example: --size 512",
 )
-@click.option(
+@options.whole_number(
     "--sample-size",
-    type=click.IntRange(min=1),
-    help="Short side to which the sample is scaled first, in pixels. Example: --sample-size 256",
+    "Short side to which the sample is scaled first, in pixels. Example: --sample-size 256",
 )
 @click.option(
     "--taps",
     help="Taps whose Gram matrices are compared; by default relu1_1 and pool1 to pool4. "
     "Example: --taps relu1_1,pool1,pool2,pool3",
 )
-@click.option(
+@options.choice(
     "--pooling",
-    type=click.Choice(["max", "average"]),
+    ["max", "average"],
+    "Pooling of the loss network. Example: --pooling max",
     default="average",
-    show_default=True,
-    help="Pooling of the loss network. Example: --pooling max",
 )
-@click.option(
+@options.whole_number(
     "--levels",
-    type=click.IntRange(min=1),
-    help="Number of sizes, coarse to fine, each twice the one before; by default as many as leave "
+    "Number of sizes, coarse to fine, each twice the one before; by default as many as leave "
     "the sample 32 pixels. Example: --levels 1",
 )
 @options.loss_network

@@ -24,20 +24,16 @@ _REST = "rest"
 @click.command()
 @click.argument("photograph", type=options.PATH)
 @click.argument("paintings", metavar="[PAINTING]...", nargs=-1, type=options.PATH)
-@click.option(
+@options.whole_number(
     "--size",
-    type=click.IntRange(min=1),
+    "Short side of the result. Example: --size 1024 --levels 3",
     default=512,
-    show_default=True,
-    help="Short side of the result. Example: --size 1024 --levels 3",
 )
-@click.option(
+@options.whole_number(
     "--style-size",
-    type=click.IntRange(min=1),
-    default=384,
-    show_default=True,
-    help="Short side to which the paintings are scaled: the size of the strokes. "
+    "Short side to which the paintings are scaled: the size of the strokes. "
     "Example: --style-size 512",
+    default=384,
 )
 @click.option(
     "--blend",
@@ -51,12 +47,11 @@ _REST = "rest"
     help=f"Mask of each PAINTING, in their order: an image as large as PHOTOGRAPH, white where the "
     f"painting goes, or '{_REST}', what no mask covers. Example: --mask sky.png --mask {_REST}",
 )
-@click.option(
+@options.choice(
     "--start",
-    type=click.Choice(["photograph", "style", "noise"]),
+    ["photograph", "style", "noise"],
+    "First picture. Example: --start noise",
     default="photograph",
-    show_default=True,
-    help="First picture. Example: --start noise",
 )
 @click.option(
     "--style-weight",
@@ -89,12 +84,10 @@ _REST = "rest"
     is_flag=True,
     help="Keep hue and chroma of the photograph, in Oklab. Example: --preserve-colors",
 )
-@click.option(
+@options.whole_number(
     "--levels",
-    type=click.IntRange(min=1),
+    "Number of sizes, coarse to fine, each twice the one before. Example: --levels 3",
     default=1,
-    show_default=True,
-    help="Number of sizes, coarse to fine, each twice the one before. Example: --levels 3",
 )
 @options.loss_network
 @optimization
