@@ -13,7 +13,7 @@ from interp.recording import Recorder, Recording
 @options.channel
 @options.place
 @options.model
-@recipe_options("lucid")
+@recipe_options("maco")
 @options.seed
 @options.recording
 def class_image(

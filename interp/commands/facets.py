@@ -19,12 +19,10 @@ from interp.recording import Recorder, Recording
     required=True,
     help='Class of the images in FOLDER. Example: --class "bell pepper"',
 )
-@click.option(
+@options.whole_number(
     "--count",
-    type=click.IntRange(min=1),
+    "Number of facets. Example: --count 10",
     default=4,
-    show_default=True,
-    help="Number of facets. Example: --count 10",
 )
 @click.option(
     "--layer",
@@ -32,7 +30,7 @@ from interp.recording import Recorder, Recording
     "features.12",
 )
 @options.model
-@recipe_options("nguyen")
+@recipe_options("maco")
 @options.seed
 @options.recording
 def facets(
@@ -48,9 +46,10 @@ def facets(
 ) -> None:
     """Make an image for each look of a class: the images in FOLDER are clustered by features.
 
-    The mean of the images in the middle of a cluster starts its image; both are drawn, the start
-    above. Ctrl-C writes what there is. --data holds `image` and `start`, K×3×H×W in 0..1, and
-    `losses`, before each step.
+    The mean of the images in the middle of a cluster starts its image, which is asked for the class
+    and for what tells the cluster from the others. Both are drawn, the start above. Ctrl-C writes
+    what there is. --data holds `image` and `start`, K×3×H×W in 0..1, and `losses`, before each
+    step.
 
     Example: interp facets peppers/ --class "bell pepper" -o facets.jpg
     """
@@ -58,9 +57,16 @@ def facets(
     import numpy as np
 
     from interp.features.extraction import extract
+    from interp.network.taps import last_hidden_layer
     from interp.saliency.targets import class_score
     from interp.synthesis.class_images import class_image
-    from interp.synthesis.facets import draw_facets, find_facets, mean_images
+    from interp.synthesis.facets import (
+        draw_facets,
+        facet_directions,
+        facet_score,
+        find_facets,
+        mean_images,
+    )
 
     files = recording.files
     paths = [source.path for source in gather([folder])]
@@ -68,10 +74,13 @@ def facets(
     recorder = Recorder(recipe.steps, recording, paths)
     classifier = model.load(quiet=files.quiet)
     target = class_score(classifier.find_class(class_name))
+    side = classifier.size
+    layer = layer or last_hidden_layer(classifier, classifier.mean.new_zeros(1, 3, side, side))
     with progress(len(paths), "image", quiet=files.quiet) as bar:
         features = extract(classifier, paths, layer, report=report, done=bar.update)
     found = find_facets(features.values, count, seed=seed)
     starts = mean_images(classifier, features.paths, found)
+    target = facet_score(target, layer, facet_directions(features.values, found))
     with recorder:
         outcome = class_image(
             classifier, target, recipe, start=starts, seed=seed, on_step=recorder.step

@@ -60,7 +60,7 @@ def extract(
     name = layer
 
     def compute(images: Tensor) -> Tensor:
-        return _as_vectors(activations(classifier, images, [name])[name], name)
+        return as_vectors(activations(classifier, images, [name])[name], name)
 
     paths = _as_paths(images)
     if paths is not None:
@@ -133,7 +133,8 @@ def _digest(path: Path) -> str:
         return ""  # no row has this key: the reader then says what is wrong with the file
 
 
-def _as_vectors(values: Tensor, layer: str) -> Tensor:
+def as_vectors(values: Tensor, layer: str) -> Tensor:
+    """N×D of a layer's values: maps and tokens averaged over their places."""
     if values.ndim == 4:
         return values.mean((2, 3))
     if values.ndim == 3:

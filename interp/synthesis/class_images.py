@@ -5,6 +5,7 @@ score before the softmax, which could also be raised by making the other classes
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from interp.network.photographs import ClassNames
 from interp.network.taps import differentiable, frozen
 from interp.saliency.targets import Target, as_target
 from interp.synthesis import regularizers, transforms
-from interp.synthesis.canvas import FourierCanvas, PixelCanvas
+from interp.synthesis.canvas import FourierCanvas, PhaseCanvas, PixelCanvas
 from interp.synthesis.loop import (
     GradientShape,
     Outcome,
@@ -36,7 +37,7 @@ _NOISE = 0.05
 def class_image(
     model: nn.Module,
     target: Target | ClassNames,
-    recipe: Recipe = PRESETS["lucid"],
+    recipe: Recipe = PRESETS["maco"],
     *,
     start: Tensor | None = None,
     seed: int = 0,
@@ -54,7 +55,8 @@ def class_image(
         on_step: Called after each step.
 
     Returns:
-        The picture, N×3×size×size in 0..1, and the losses.
+        The picture, N×3×size×size in 0..1, and the losses. With the basis "phases", what no step
+            has asked for is gray.
 
     Raises:
         RequestError: A class, layer, channel or place that does not exist, or a recipe that
@@ -62,13 +64,15 @@ def class_image(
         WorkError: A value that is not finite, or an image that no step has changed.
     """
     classifier, target = as_classifier(model), as_target(model, target)
-    if recipe.basis == "fourier":
+    if recipe.basis != "pixels":
         _refuse_pixel_work(recipe)
     begin = start_image(classifier, recipe, seed) if start is None else start
     begin = begin.to(classifier.mean.device)
-    canvas: PixelCanvas | FourierCanvas
+    canvas: PixelCanvas | FourierCanvas | PhaseCanvas
     if recipe.basis == "pixels":
         canvas = PixelCanvas(begin)
+    elif recipe.basis == "phases":
+        canvas = PhaseCanvas(begin, seed=seed)
     else:
         count, _, height, width = begin.shape
         canvas = FourierCanvas(count, height, width, seed=seed, start=begin, device=begin.device)
@@ -96,6 +100,8 @@ def class_image(
             "no step has changed the image: the gradient is zero; start from noise, or climb a "
             "layer before its ReLU"
         )
+    if isinstance(canvas, PhaseCanvas):
+        return replace(outcome, picture=canvas.faded())
     return outcome
 
 
@@ -104,7 +110,8 @@ def start_image(classifier: Classifier, recipe: Recipe, seed: int = 0) -> Tensor
 
     The noise has a standard deviation of 0.05.
     """
-    shape = (1, 3, classifier.size, classifier.size)
+    side = recipe.size or classifier.size
+    shape = (1, 3, side, side)
     if recipe.start == "gray":
         return torch.full(shape, regularizers.GRAY)
     mean = classifier.mean.cpu().expand(shape)
@@ -125,12 +132,16 @@ def _priors(recipe: Recipe, zero: Tensor) -> dict[str, Callable[[Tensor], Tensor
 
 def _transforms(recipe: Recipe) -> Sequence[Transform]:
     chosen = []
+    if recipe.crop:
+        chosen.append(transforms.crop(recipe.crop))
     if recipe.jitter:
         chosen.append(transforms.jitter(recipe.jitter))
     if recipe.scale:
         chosen.append(transforms.scale(recipe.scale))
     if recipe.rotation:
         chosen.append(transforms.rotation(recipe.rotation))
+    if recipe.noise:
+        chosen.append(transforms.noise(recipe.noise))
     return chosen
 
 
@@ -162,7 +173,7 @@ def _projections(recipe: Recipe, zero: Tensor) -> Sequence[Projection]:
 
 
 def _refuse_pixel_work(recipe: Recipe) -> None:
-    """The Fourier basis has no pixels to change."""
+    """Frequencies and phases are no pixels to change."""
     of_pixels = {
         "--decay": recipe.decay,
         "--blur": recipe.blur,

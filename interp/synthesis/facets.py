@@ -1,7 +1,8 @@
 """The different looks of one class, each the start of an image of its own.
 
 Nguyen, Yosinski and Clune 2016, "Multifaceted Feature Visualization": a class of bell peppers in
-baskets, halved, and of all colors has one image for each only if it is begun where they are.
+baskets, halved, and of all colors has one image for each only if it is begun where they are. It
+stays there if its features are asked to: Goh et al. 2021, "Multimodal Neurons".
 """
 
 from collections.abc import Sequence
@@ -13,11 +14,14 @@ import torch
 from matplotlib.figure import Figure
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
-from torch import Tensor
+from torch import Tensor, nn
 
+from interp.features.extraction import as_vectors
 from interp.figures import table
 from interp.network.classifier import Classifier
 from interp.network.photographs import read_pixels, shown
+from interp.network.taps import tapped
+from interp.saliency.targets import Target
 from styletransfer.errors import RequestError
 
 # As in the paper: what k-means sees of the features, and how many images make a mean.
@@ -70,6 +74,36 @@ def mean_images(
         images = [read_pixels(classifier, paths[i], lambda note: None) for i in indices]
         means.append(torch.cat(images).mean(0))
     return torch.stack(means)
+
+
+def facet_directions(
+    features: npt.NDArray[np.floating], members: Sequence[npt.NDArray[np.int64]]
+) -> Tensor:
+    """What tells each facet from the others: K×D of length 1, from the mean of all N×D features."""
+    middle = features.mean(0)
+    directions = np.stack([features[indices].mean(0) - middle for indices in members])
+    return torch.nn.functional.normalize(torch.from_numpy(directions).float(), dim=1)
+
+
+def facet_score(target: Target, layer: str, directions: Tensor) -> Target:
+    """A target for K images: the given one, and as much again where an image has its direction.
+
+    Args:
+        target: Such as `class_score`.
+        layer: Name of the layer whose features have the directions.
+        directions: K×D of length 1, one for each image.
+    """
+
+    def faceted(model: nn.Module, images: Tensor) -> Tensor:
+        with tapped(model, [layer]) as values:
+            score = target(model, images)
+            features = as_vectors(values[layer], layer)
+        middle = features.detach().mean(0)
+        wanted = directions.to(features)
+        likeness = torch.nn.functional.cosine_similarity(features - middle, wanted, dim=1)
+        return score + score.detach().abs() * likeness
+
+    return faceted
 
 
 def draw_facets(starts: Tensor, made: Tensor, members: Sequence[npt.NDArray[np.int64]]) -> Figure:

@@ -12,7 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from interp.synthesis.canvas import FourierCanvas, PixelCanvas
+from interp.synthesis.canvas import FourierCanvas, PhaseCanvas, PixelCanvas
 from styletransfer.errors import WorkError
 
 # All take an image N×3×H×W.
@@ -81,7 +81,7 @@ def lbfgs(history: int = 20) -> Callable[[list[Tensor]], torch.optim.Optimizer]:
 
 
 def optimize_image(
-    canvas: PixelCanvas | FourierCanvas,
+    canvas: PixelCanvas | FourierCanvas | PhaseCanvas,
     objective: Objective,
     *,
     steps: int,

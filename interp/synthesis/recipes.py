@@ -5,7 +5,7 @@ from typing import Literal
 
 Start = Literal["gray", "mean", "noise"]
 Optimizer = Literal["adam", "normalized", "gradient"]
-Basis = Literal["fourier", "pixels"]
+Basis = Literal["phases", "fourier", "pixels"]
 
 
 def _said(text: str, example: str) -> dict[str, str]:
@@ -35,13 +35,19 @@ class Recipe:
     )
     basis: Basis = field(
         default="fourier",
-        metadata=_said("What is changed: frequencies of decorrelated colors, or pixels.", "pixels"),
+        metadata=_said(
+            "What is changed: phases of frequencies, frequencies, or pixels.",
+            "pixels",
+        ),
     )
     start: Start = field(
         default="gray",
         metadata=_said(
             "First image: mid-gray, the model's mean color, or the mean with noise.", "noise"
         ),
+    )
+    size: int = field(
+        default=0, metadata=_said("Side of the image in pixels; 0 is what the model takes.", "320")
     )
     l2: float = field(default=0.0, metadata=_said("Weight of the L2 penalty.", "10"))
     total_variation: float = field(
@@ -55,6 +61,13 @@ class Recipe:
     )
     rotation: float = field(
         default=0.0, metadata=_said("Greatest random rotation, in degrees.", "10")
+    )
+    crop: float = field(
+        default=0.0,
+        metadata=_said("Least part of the sides that a random crop has; 0 is no crop.", "0.75"),
+    )
+    noise: float = field(
+        default=0.0, metadata=_said("Standard deviation of noise on what the model sees.", "0.08")
     )
     decay: float = field(
         default=0.0,
@@ -123,4 +136,7 @@ PRESETS = {
     ),
     # Olah, Mordvintsev and Schubert 2017, "Feature Visualization".
     "lucid": Recipe(steps=512, rate=0.05, jitter=8, scale=0.1, rotation=10),
+    # Fel et al. 2023, "Unlocking Feature Visualization for Deeper Networks with MAgnitude
+    # Constrained Optimization".
+    "maco": Recipe(steps=300, rate=1.0, basis="phases", crop=0.6, noise=0.08),
 }

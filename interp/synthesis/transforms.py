@@ -38,6 +38,31 @@ def scale(reach: float) -> Transform:
     return transform
 
 
+def crop(least: float) -> Transform:
+    """Cut a random square of at least `least` of the sides out, and enlarge it to the size."""
+
+    def transform(image: Tensor, generator: torch.Generator) -> Tensor:
+        height, width = image.shape[2:]
+        share = _between(least, 1, generator)
+        tall, wide = max(1, round(share * height)), max(1, round(share * width))
+        top = round(_between(0, height - tall, generator))
+        left = round(_between(0, width - wide, generator))
+        part = image[..., top : top + tall, left : left + wide]
+        return F.interpolate(part, (height, width), mode="bilinear", antialias=True)
+
+    return transform
+
+
+def noise(spread: float) -> Transform:
+    """Add noise of the standard deviation `spread`."""
+
+    def transform(image: Tensor, generator: torch.Generator) -> Tensor:
+        drawn = torch.randn(image.shape[1:], generator=generator, dtype=image.dtype)
+        return image + spread * drawn.to(image.device)
+
+    return transform
+
+
 def rotation(reach: float) -> Transform:
     """Turn about the middle by up to `reach` degrees either way, with gray around."""
 

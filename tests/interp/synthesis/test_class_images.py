@@ -9,9 +9,10 @@ from sklearn.metrics import adjusted_rand_score
 from torch import Tensor, nn
 
 from interp.network.classifier import Classifier
+from interp.network.taps import activations
 from interp.saliency.targets import Target, class_score, layer_value
 from interp.synthesis.class_images import class_image, start_image
-from interp.synthesis.facets import find_facets
+from interp.synthesis.facets import facet_directions, facet_score, find_facets
 from interp.synthesis.recipes import PRESETS, Recipe
 from interp.synthesis.redirected import redirected_relus
 from interp.synthesis.regularizers import blurred
@@ -45,7 +46,7 @@ def test_presets_raise_the_score_and_repeat(classifier: Classifier, preset: str)
     assert first.min() >= 0 and first.max() <= 1
     assert score(classifier, first, target) > score(classifier, start, target) + 0.01
     assert torch.equal(first, second)
-    randomness = recipe.jitter or recipe.start == "noise"
+    randomness = recipe.jitter or recipe.crop or recipe.start == "noise"
     assert torch.equal(first, other) == (not randomness)
 
 
@@ -81,6 +82,10 @@ def test_settings_are_their_formulas(classifier: Classifier) -> None:
         {"optimizer": "normalized"},
         {"optimizer": "adam"},
         {"basis": "fourier"},
+        {"basis": "phases", "rate": 1.0},
+        {"crop": 0.5},
+        {"noise": 0.2},
+        {"gradient_percentile": 40.0},
     ],
 )
 def test_every_setting_matters(classifier: Classifier, setting: dict[str, object]) -> None:
@@ -89,6 +94,11 @@ def test_every_setting_matters(classifier: Classifier, setting: dict[str, object
         class_image(classifier, class_score(1), recipe).picture for recipe in (PLAIN, changed)
     )
     assert not torch.allclose(plain, other, rtol=0, atol=1e-6)
+
+
+def test_a_size_of_its_own(classifier: Classifier) -> None:
+    recipe = replace(PRESETS["maco"], steps=2, size=40)
+    assert class_image(classifier, class_score(1), recipe).picture.shape == (1, 3, 40, 40)
 
 
 def test_starts(classifier: Classifier) -> None:
@@ -139,10 +149,11 @@ def test_the_model_is_left_as_it_was(classifier: Classifier) -> None:
         ({"optimizer": "normalized"}, "--optimizer normalized"),
     ],
 )
-def test_fourier_has_no_pixels(
-    classifier: Classifier, setting: dict[str, object], option: str
+@pytest.mark.parametrize("preset", ["lucid", "maco"])
+def test_frequencies_and_phases_are_no_pixels(
+    classifier: Classifier, preset: str, setting: dict[str, object], option: str
 ) -> None:
-    recipe = replace(PRESETS["lucid"], **setting)  # type: ignore[arg-type]
+    recipe = replace(PRESETS[preset], **setting)  # type: ignore[arg-type]
     with pytest.raises(RequestError, match=f"^{option} is for pixels"):
         class_image(classifier, class_score(1), recipe)
 
@@ -205,6 +216,26 @@ def test_facets_are_the_clusters() -> None:
         assert away.mean() <= np.linalg.norm(everyone - everyone.mean(0), axis=1).mean() + 1e-3
     again = find_facets(features, 3, seed=1)
     assert all(np.array_equal(a, b) for a, b in zip(found, again, strict=True))
+
+
+def test_directions_tell_facets_apart() -> None:
+    features = np.array([[1.0, 0, 2], [3, 0, 2], [-2, 5, 2], [-2, 3, 2]], np.float32)
+    found = facet_directions(features, [np.array([0, 1]), np.array([2, 3])])
+    expected = torch.tensor([[2.0, -2, 0], [-2, 2, 0]]) / 8**0.5
+    torch.testing.assert_close(found, expected)
+
+
+def test_a_facet_counts_as_its_formula(classifier: Classifier) -> None:
+    images = torch.rand(2, 3, 24, 24, generator=torch.Generator().manual_seed(0))
+    directions = torch.nn.functional.normalize(torch.rand(2, 8), dim=1)
+    with torch.no_grad():
+        found = facet_score(class_score(1), "second", directions)(classifier, images)
+        scores = classifier(images)[:, 1]
+        features = activations(classifier, images, ["second"])["second"].mean((2, 3))
+    away = features - features.mean(0)
+    for k in range(2):
+        cosine = (away[k] @ directions[k]) / away[k].norm()
+        assert found[k].item() == pytest.approx((scores[k] + scores[k].abs() * cosine).item())
 
 
 def test_too_few_images_for_facets() -> None:

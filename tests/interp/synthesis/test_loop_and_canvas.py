@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from interp.synthesis.canvas import FourierCanvas, PixelCanvas
+from interp.synthesis.canvas import FourierCanvas, PhaseCanvas, PixelCanvas
 from interp.synthesis.loop import Progress, adam, descent, lbfgs, optimize_image
 from interp.synthesis.regularizers import normalized
 from interp.synthesis.transforms import jitter
@@ -203,3 +203,45 @@ def test_fourier_canvas_starts_gray_or_from_an_image(image: Tensor) -> None:
     assert torch.equal(gray, FourierCanvas(2, 16, 16, seed=1).picture())
     exact = FourierCanvas(1, 6, 5, spread=0, start=image).picture()
     torch.testing.assert_close(exact, image.clamp(1 / 255, 254 / 255), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (15, 20)])
+def test_phases_alone_change(size: tuple[int, int]) -> None:
+    """Whatever the phases are, every frequency of a decorrelated color has the size 1/f."""
+    canvas = PhaseCanvas(torch.full((2, 3, *size), 0.5), seed=3)
+    colors = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
+    colors /= np.linalg.norm(colors, axis=0).max()
+    frequency = np.hypot(np.fft.fftfreq(size[0])[:, None], np.fft.fftfreq(size[1])[None])
+    # Without the mean, and the columns and rows of which a real image leaves no phase free.
+    free = np.ones(size, bool)
+    free[0, 0] = free[:, 0] = free[:, size[1] // 2] = free[size[0] // 2] = False
+    for phases in (canvas.phases.detach(), torch.rand(canvas.phases.shape) * 6):
+        with torch.no_grad():
+            canvas.phases.copy_(phases)
+        picture = canvas.picture().detach().double().numpy()
+        planes = np.einsum("co,nohw->nchw", np.linalg.inv(colors), np.log(picture / (1 - picture)))
+        np.testing.assert_allclose(planes.std((2, 3)), 1.7, rtol=1e-3)
+        sizes = np.abs(np.fft.fft2(planes)) * frequency
+        sizes = sizes[..., free]
+        np.testing.assert_allclose(sizes, sizes[..., :1].repeat(sizes.shape[-1], -1), rtol=1e-2)
+
+
+def test_phases_start_as_those_of_an_image() -> None:
+    random = torch.Generator().manual_seed(0)
+    image = FourierCanvas(1, 24, 24, spread=1.0, seed=5).picture().detach()
+    picture = PhaseCanvas(image).picture().detach()
+    both = torch.stack([each.flatten() for each in (image, picture)])
+    assert torch.corrcoef(both)[0, 1] > 0.8
+    shuffled = image.flatten()[torch.randperm(image.numel(), generator=random)].view_as(image)
+    other = PhaseCanvas(shuffled).picture().detach()
+    assert torch.corrcoef(torch.stack([image.flatten(), other.flatten()]))[0, 1] < 0.5
+
+
+def test_what_nothing_was_asked_of_fades_to_gray() -> None:
+    canvas = PhaseCanvas(torch.full((1, 3, 64, 64), 0.5), seed=1)
+    left = torch.zeros(1, 1, 64, 64)
+    left[..., :32] = 1
+    (canvas.picture() * left).sum().backward()
+    faded, picture = canvas.faded(), canvas.picture().detach()
+    torch.testing.assert_close(faded[..., 40:], torch.full((1, 3, 64, 24), 0.5))
+    assert (faded[..., :24] - 0.5).abs().mean() > 0.7 * (picture[..., :24] - 0.5).abs().mean()

@@ -5,9 +5,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from interp.synthesis.transforms import jitter, rotation, scale, turned
+from interp.synthesis.transforms import crop, jitter, noise, rotation, scale, turned
 
-TRANSFORMS = {"jitter": jitter(5), "scale": scale(0.3), "rotation": rotation(30)}
+TRANSFORMS = {
+    "jitter": jitter(5),
+    "scale": scale(0.3),
+    "rotation": rotation(30),
+    "crop": crop(0.5),
+    "noise": noise(0.1),
+}
 
 
 @pytest.fixture
@@ -57,6 +63,27 @@ def test_shrinking_leaves_gray_around(image: Tensor) -> None:
     found = turned(image, factor=0.5)
     torch.testing.assert_close(found[..., 3:9, 4:12], F.avg_pool2d(image, 2), rtol=0, atol=1e-6)
     assert (found[..., :2, :] == 0.5).all() and (found[..., :3] == 0.5).all()
+
+
+def test_a_crop_is_a_part_enlarged() -> None:
+    ramp = torch.stack(torch.meshgrid(torch.arange(60.0), torch.arange(90.0), indexing="ij"))[None]
+    shares, ends = [], []
+    for seed in range(60):
+        found = crop(0.5)(ramp, generator(seed))
+        low, high = found.amin((0, 2, 3)), found.amax((0, 2, 3))
+        shares += ((high - low + 1) / torch.tensor([60, 90])).tolist()
+        ends += [bool((low == 0).any()), bool((high == torch.tensor([59, 89])).any())]
+        assert ((low >= 0) & (high <= torch.tensor([59, 89]))).all()
+    assert 0.48 < min(shares) < 0.6 and 0.9 < max(shares) <= 1.01
+    assert any(ends) and not all(ends)
+    torch.testing.assert_close(crop(1)(ramp, generator()), ramp)
+
+
+def test_noise_has_its_spread_and_is_the_same_for_all_images() -> None:
+    image = torch.rand(2, 3, 50, 50, generator=generator())
+    added = noise(0.1)(image, generator(1)) - image
+    assert added[0].std().item() == pytest.approx(0.1, rel=0.05)
+    torch.testing.assert_close(added[0], added[1])
 
 
 def test_turns() -> None:
