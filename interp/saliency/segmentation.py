@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
-from scipy.ndimage import binary_fill_holes, gaussian_filter
+from scipy.ndimage import binary_fill_holes, gaussian_filter, label
 from torch import nn
 
 from interp.figures import table
@@ -24,9 +24,11 @@ from styletransfer.images import Pixels
 Mask = npt.NDArray[np.bool_]
 
 # Percentiles of the smoothed map: above the first lies the object, below the last the background.
-FOREGROUND = 90.0
-PROBABLE = 55.0
+FOREGROUND = 95.0
+PROBABLE = 65.0
 BACKGROUND = 30.0
+# Least saliency of a part, by that of the most salient one; smaller parts are other things.
+_PART = 0.25
 _ROUNDS = 5
 _SMOOTHING = 1 / 19  # of the short side
 
@@ -90,9 +92,9 @@ def segment_images(
 
 
 def seeds(saliency: npt.NDArray[np.floating]) -> tuple[Mask, Mask]:
-    """The pixels of an H×W map that are surely object, and those that are surely not.
+    """The pixels of an H×W map that are most likely object, and those that are surely not.
 
-    They are those above its 90th percentile and those below its 30th, after a wide blur, because
+    They are those above its 95th percentile and those below its 30th, after a wide blur, because
     a network looks at the edges of an object and not at the plain parts between them. What is low
     but enclosed is not background.
     """
@@ -105,9 +107,10 @@ def seeds(saliency: npt.NDArray[np.floating]) -> tuple[Mask, Mask]:
 def segment(photograph: Pixels, saliency: npt.NDArray[np.floating]) -> Mask:
     """The mask H×W of the object in `photograph`, uint8 H×W×3, found from its saliency H×W.
 
-    The `seeds` are kept. Between them, what is above the 55th percentile is probably object, and
-    the rest probably not. This begins two mixtures of Gaussians over the colors. Graph cuts assign
-    the pixels between the seeds.
+    What is above the 65th percentile of the map is probably object, and the rest probably not.
+    This begins two mixtures of Gaussians over the colors. Graph cuts assign all pixels but the
+    seeds of the background: those of the object reach beyond its rim, so they may be lost. Of the
+    parts that are found the salient ones stay, without their holes.
 
     Raises:
         RequestError: The map is the same everywhere.
@@ -121,22 +124,40 @@ def segment(photograph: Pixels, saliency: npt.NDArray[np.floating]) -> Mask:
     smooth = _smoothed(saliency)
     probably = smooth > np.percentile(smooth, PROBABLE)
     labels = np.where(probably, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    labels[foreground] = cv2.GC_FGD
     labels[background] = cv2.GC_BGD
+    found = _grabbed(photograph, labels)
+    if not found.any():  # nothing looks like the seeds: let them stay
+        labels[foreground] = cv2.GC_FGD
+        found = _grabbed(photograph, labels)
+    return _salient_parts(found, smooth)
+
+
+def _grabbed(photograph: Pixels, labels: npt.NDArray[np.uint8]) -> Mask:
+    """What GrabCut holds for object, from its labels H×W."""
     # GrabCut starts its mixtures by a k-means with OpenCV's global generator.
     cv2.setRNGSeed(0)
     models = np.zeros((2, 1, 65))
+    assigned = labels.copy()
     cv2.grabCut(
         np.ascontiguousarray(photograph[..., ::-1]),
-        labels,
+        assigned,
         (0, 0, 1, 1),  # ignored, since the mask says it
         models[0],
         models[1],
         _ROUNDS,
         cv2.GC_INIT_WITH_MASK,
     )
-    found: Mask = np.isin(labels, [cv2.GC_FGD, cv2.GC_PR_FGD])
+    found: Mask = np.isin(assigned, [cv2.GC_FGD, cv2.GC_PR_FGD])
     return found
+
+
+def _salient_parts(mask: Mask, saliency: npt.NDArray[np.float64]) -> Mask:
+    """The connected parts of a mask with the most saliency, without their holes."""
+    numbers, count = label(mask)
+    sums = np.bincount(numbers.ravel(), saliency.ravel(), count + 1)
+    sums[0] = 0
+    kept: Mask = binary_fill_holes((sums >= _PART * sums.max())[numbers] & mask)
+    return kept
 
 
 def _smoothed(saliency: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:

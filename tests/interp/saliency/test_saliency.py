@@ -412,3 +412,20 @@ def test_grabcut_finds_a_planted_blob() -> None:
     assert (mask & blob).sum() / (mask | blob).sum() > 0.97
     with pytest.raises(RequestError, match="flat"):
         segment(photograph, np.zeros((96, 96)))
+
+
+def test_a_map_that_reaches_beyond_the_object_and_marks_another_thing() -> None:
+    pytest.importorskip("cv2")
+    from interp.saliency.segmentation import segment
+
+    random = np.random.default_rng(0)
+    down, across = np.mgrid[:96, :96]
+    disc = np.hypot(down - 40, across - 40) < 20
+    stone = np.hypot(down - 80, across - 84) < 5
+    color = np.where((disc | stone)[..., None], (210, 120, 40), (30, 60, 110))
+    photograph = (color + random.normal(0, 6, color.shape)).clip(0, 255).astype(np.uint8)
+    # The middle of the map lies on the rim, so a third of its peak is background.
+    saliency = np.exp(-((down - 40) ** 2 + (across - 54) ** 2) / (2 * 12**2))
+    saliency += 0.4 * np.exp(-((down - 80) ** 2 + (across - 84) ** 2) / (2 * 4**2))
+    mask = segment(photograph, saliency)
+    assert (mask & disc).sum() / (mask | disc).sum() > 0.97
