@@ -1,14 +1,15 @@
 """What MkDocs adds to the pages in this folder when it builds the site.
 
 There is a page for each command, whose options come from click itself, a page for each notebook,
-and pages for files that lie elsewhere in the repository.
+and pages for files that lie elsewhere in the repository. Pages on techniques get tables of options.
 """
 
 import html
 import inspect
 import json
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,9 @@ ELSEWHERE = {
 }
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)")
 FORMULA = re.compile(r"\$\$(?P<own>.+?)\$\$|\$(?P<inner>[^$\n]+)\$", re.DOTALL)
+# On a page of docs/interp/: where the table of its command's options goes.
+OPTIONS = "<!-- options -->"
+COMMON = 8  # an option that so many commands of `interp` share stands in the index only
 EXAMPLE = re.compile(r"<p>Example: (.*?)</p>", re.DOTALL)
 OPTION_EXAMPLE = re.compile(r"Example: (.*?)(?=  \[|$)")
 
@@ -71,6 +75,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     A file that has no page there keeps the text alone. A link to nothing stays: the build fails.
     """
     address = page.file.src_uri
+    if OPTIONS in markdown:
+        markdown = markdown.replace(OPTIONS, _options_of(Path(address).stem))
     source = next((path for path, made in ELSEWHERE.items() if made == address), f"docs/{address}")
 
     def led(link: re.Match[str]) -> str:
@@ -82,7 +88,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         path = target.relative_to(ROOT).as_posix()
         if path not in ELSEWHERE and not path.startswith("docs/"):
             return link["text"]
-        found = ELSEWHERE.get(path, path.removeprefix("docs/"))
+        found = ELSEWHERE.get(path, path.removeprefix("docs/").replace(".ipynb", ".md"))
         return f"[{link['text']}]({'../' * address.count('/')}{found}{mark}{anchor})"
 
     return LINK.sub(led, markdown)
@@ -133,6 +139,45 @@ def _unbroken(example: re.Match[str]) -> str:
     """Return an example as code whose options are not broken at their hyphens."""
     words = re.sub("-[^ ]+", r"<span>\g<0></span>", example[1])
     return f"<code>{words}</code>"
+
+
+def _options_of(technique: str) -> str:
+    """Return the options that only the command of a technique has, or for the index all others."""
+    every = {
+        name: [param for param in command.params if isinstance(param, click.Option)]
+        for name, command in interp.commands.items()
+    }
+    shared = Counter((option.name, option.help) for own in every.values() for option in own)
+    common = {key for key, count in shared.items() if count >= COMMON}
+    if technique == "index":
+        options = {
+            (option.name, option.help): option
+            for own in every.values()
+            for option in own
+            if (option.name, option.help) in common
+        }
+        return _table(options.values())
+    own = [option for option in every[technique] if (option.name, option.help) not in common]
+    link = f"[`interp {technique}`](../commands/interp/{technique}.md)"
+    rest = "[those of most commands](index.md#options-of-most-commands)"
+    return f"{_table(own)}\n\n{link} has these, and {rest}." if own else f"{link} has {rest}."
+
+
+def _table(options: Iterable[click.Option]) -> str:
+    """Return a table of options without their examples, which the pages of commands have."""
+    rows = []
+    for option in options:
+        names = ", ".join(f"`{name}`" for name in option.opts)
+        told = (option.help or "").partition(" Example:")[0]
+        if isinstance(option.type, click.Choice):
+            told += f" One of {', '.join(f'`{choice}`' for choice in option.type.choices)}."
+        if option.show_default and option.default is not None:
+            default = option.default if option.show_default is True else option.show_default
+            words = ", ".join(default) if isinstance(default, tuple) else default
+            told += f" Default: `{words}`."
+        told = told.replace("|", "\\|")
+        rows.append(f"| {names} | {told} |")
+    return "\n".join(["| | |", "| --- | --- |", *rows])
 
 
 def _notebook_page(notebook: dict[str, Any]) -> str:

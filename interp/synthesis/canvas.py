@@ -61,7 +61,7 @@ class FourierCanvas:
         device: torch.device | str = "cpu",
     ) -> None:
         # So that the spread of the pixels does not depend on the size.
-        self.scale = (_sizes(height, width) * (height * width) ** 0.5).to(device)
+        self.scale = (_amplitudes(height, width) * (height * width) ** 0.5).to(device)
         self.size = height, width
         noise = torch.randn(
             count, 3, *self.scale.shape, 2, generator=torch.Generator().manual_seed(seed)
@@ -103,7 +103,7 @@ class PhaseCanvas:
     def __init__(self, start: Tensor, *, seed: int = 0) -> None:
         self.size = height, width = start.shape[2], start.shape[3]
         self.colors = _colors().to(start)
-        self.scale = _sizes(height, width).to(start)
+        self.scale = _amplitudes(height, width).to(start)
         planes = _planes(start, self.colors)
         self.mean = planes.mean((2, 3), keepdim=True)
         self.scale[0, 0] = 0
@@ -123,7 +123,7 @@ class PhaseCanvas:
         planes = self.mean + _CONTRAST * planes / planes.std((2, 3), correction=0, keepdim=True)
         picture = torch.einsum("oc,nchw->nohw", self.colors, planes).sigmoid()
         if picture.requires_grad:
-            picture.register_hook(self._remember)
+            picture.register_hook(self._remember)  # type: ignore[no-untyped-call]
         return picture
 
     def faded(self) -> Tensor:
@@ -139,17 +139,19 @@ class PhaseCanvas:
         self._importance += gradient.abs().mean(1, keepdim=True)
 
 
-def _sizes(height: int, width: int) -> Tensor:
+def _amplitudes(height: int, width: int) -> Tensor:
     """1/f of each frequency that a real FFT has, H×(W/2+1): what photographs have on average."""
     down = torch.fft.fftfreq(height)[:, None]
     across = torch.fft.rfftfreq(width)[None]
-    return 1 / (down**2 + across**2).sqrt().clamp(min=1 / max(height, width))
+    frequency: Tensor = (down**2 + across**2).sqrt()
+    return frequency.clamp(min=1 / max(height, width)).reciprocal()
 
 
 def _colors() -> Tensor:
     """3×3: from decorrelated colors to R, G and B before the sigmoid."""
     colors = torch.tensor(_COLORS)
-    return colors / colors.norm(dim=0).max()
+    scaled: Tensor = colors / colors.norm(dim=0).max()
+    return scaled
 
 
 def _planes(image: Tensor, colors: Tensor) -> Tensor:

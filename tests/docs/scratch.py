@@ -5,15 +5,14 @@ from pathlib import Path
 
 import av
 import numpy as np
-import sklearn
 import torch
 import torchvision
 from PIL import Image
 from safetensors.torch import load_file
 
+from docs.samples import write_samples
 from tests.assets import asset
 
-PHOTOGRAPHS = Path(sklearn.__file__).parent / "datasets" / "images"
 # The weights that torchvision would download, by the file here and by that of the download.
 WEIGHTS = {
     ("vgg19", "vgg19_relu3_4.safetensors"): "vgg19-dcbb9e9d.pth",
@@ -23,11 +22,9 @@ WEIGHTS = {
 
 def scratch_folder(folder: Path, repository: Path) -> None:
     """Fill `folder` with the files that the pages take for granted."""
-    china = Image.open(PHOTOGRAPHS / "china.jpg")
-    for name in ("china", "flower"):
-        shutil.copy(PHOTOGRAPHS / f"{name}.jpg", folder)
+    write_samples(folder)
+    china, flower = (Image.open(folder / f"{name}.jpg") for name in ("china", "flower"))
     china.save(folder / "photo.jpg")
-    flower = Image.open(PHOTOGRAPHS / "flower.jpg")
     flower.resize((300, 200)).save(folder / "painting.jpg")
     (folder / "checkpoints").symlink_to(repository / "checkpoints")
     for place in ("photos", "paintings"):
@@ -50,6 +47,11 @@ def film(path: Path, photograph: np.ndarray) -> None:
             pixels = np.ascontiguousarray(photograph[100:196, 4 * left : 4 * left + 160])
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
         container.mux(stream.encode())
+
+
+def painting() -> Path:
+    """Return Van Gogh's Starry Night, which is in the public domain."""
+    return asset("images/styles/starry_night.jpg")
 
 
 def torch_home(folder: Path) -> Path:

@@ -1,9 +1,10 @@
-"""Every command of README and the tutorials, run as it is printed, in a scratch folder.
+"""Every command of README, the tutorials and the techniques, run as printed, in a scratch folder.
 
 Blocks marked as taking minutes are run where $STYLETRANSFER_TEST_DOCS is set: `make test-docs`.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,14 +12,19 @@ from pathlib import Path
 import pytest
 
 from tests.docs.pages import Step, steps
-from tests.docs.scratch import scratch_folder, torch_home
+from tests.docs.scratch import painting, scratch_folder, torch_home
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "docs" / "index.md", *sorted(ROOT.glob("docs/tutorials/*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "docs" / "index.md",
+    *sorted(ROOT.glob("docs/tutorials/*.md")),
+    *sorted(ROOT.glob("docs/interp/*.md")),
+]
 SLOW = bool(os.environ.get("STYLETRANSFER_TEST_DOCS"))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name + "/" + page.stem)
 def test_the_commands_of_a_page_do_what_it_says(page: Path, tmp_path: Path) -> None:
     every = [step for step in steps(page) if SLOW or not step.slow]
     if not any(step.command for step in every):
@@ -32,6 +38,7 @@ def test_the_commands_of_a_page_do_what_it_says(page: Path, tmp_path: Path) -> N
     }
     if SLOW:
         environment["TORCH_HOME"] = str(torch_home(tmp_path))
+        shutil.copy(painting(), tmp_path)
     for step in every:
         follow(step, tmp_path, environment)
 

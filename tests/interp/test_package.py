@@ -1,6 +1,5 @@
 """The public names of `interp`: all there, none that hides a module, and nothing heavy at first."""
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +7,6 @@ from pathlib import Path
 import pytest
 
 import interp
-from interp.commands.main import cli
 
 HEAVY = {"torch", "scipy", "sklearn", "matplotlib", "onnxruntime", "cv2"}
 
@@ -47,17 +45,6 @@ def test_what_an_import_brings(code: str, heavy: set[str]) -> None:
     line = f"import sys\n{code}\nprint(*({HEAVY!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) == heavy
-
-
-def test_the_examples_of_the_page_name_what_there_is() -> None:
-    """Every import and every option of `docs/interp.md`."""
-    page = (Path(interp.__file__).parent.parent / "docs" / "interp.md").read_text()
-    for line in re.findall(r"^from interp.* import .*$", page, re.M):
-        exec(line, {})
-    for words in re.findall(r"^\$ interp (.*(?:\\\n.*)*)$", page, re.M):
-        command, *rest = words.replace("\\\n", " ").split()
-        there = {option for param in cli.commands[command].params for option in param.opts}
-        assert {word for word in rest if word.startswith("-")} <= there, words
 
 
 def test_imports_never_run_back_up() -> None:
