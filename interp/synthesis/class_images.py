@@ -89,7 +89,7 @@ def class_image(
             steps=recipe.steps,
             optimizer=(adam if recipe.optimizer == "adam" else descent)(recipe.rate),
             priors=_priors(recipe, classifier.mean),
-            transforms=_transforms(recipe),
+            transforms=_transforms(recipe, classifier.size),
             shapes=_shapes(recipe),
             projections=_projections(recipe, classifier.mean) if recipe.basis == "pixels" else (),
             seed=seed,
@@ -110,7 +110,9 @@ def start_image(classifier: Classifier, recipe: Recipe, seed: int = 0) -> Tensor
 
     The noise has a standard deviation of 0.05.
     """
-    side = recipe.size or classifier.size
+    # A crop is on average as large as what the model takes.
+    seen = (1 + recipe.crop) / 2 if recipe.crop else 1
+    side = recipe.size or round(classifier.size / seen)
     shape = (1, 3, side, side)
     if recipe.start == "gray":
         return torch.full(shape, regularizers.GRAY)
@@ -130,10 +132,10 @@ def _priors(recipe: Recipe, zero: Tensor) -> dict[str, Callable[[Tensor], Tensor
     return chosen
 
 
-def _transforms(recipe: Recipe) -> Sequence[Transform]:
+def _transforms(recipe: Recipe, side: int) -> Sequence[Transform]:
     chosen = []
     if recipe.crop:
-        chosen.append(transforms.crop(recipe.crop))
+        chosen.append(transforms.crop(recipe.crop, side))
     if recipe.jitter:
         chosen.append(transforms.jitter(recipe.jitter))
     if recipe.scale:

@@ -47,7 +47,10 @@ class Recipe:
         ),
     )
     size: int = field(
-        default=0, metadata=_said("Side of the image in pixels; 0 is what the model takes.", "320")
+        default=0,
+        metadata=_said(
+            "Side of the image in pixels; 0 is what the model takes, more with --crop.", "320"
+        ),
     )
     l2: float = field(default=0.0, metadata=_said("Weight of the L2 penalty.", "10"))
     total_variation: float = field(

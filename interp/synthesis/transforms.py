@@ -2,8 +2,8 @@
 
 What is to be seen must then survive small changes, which the noise that fools a network does not
 (Mordvintsev, Olah and Tyka 2015, "Inceptionism"; Olah, Mordvintsev and Schubert 2017, "Feature
-Visualization"). All keep the size of an image N×3×H×W, as some networks take but one, and draw
-the same change for all its images.
+Visualization"). All but the crop keep the size of an image N×3×H×W, as some networks take but one,
+and draw the same change for all its images.
 """
 
 import math
@@ -38,8 +38,8 @@ def scale(reach: float) -> Transform:
     return transform
 
 
-def crop(least: float) -> Transform:
-    """Cut a random square of at least `least` of the sides out, and enlarge it to the size."""
+def crop(least: float, side: int) -> Transform:
+    """Cut a random part of at least `least` of the sides out, and bring it to `side`×`side`."""
 
     def transform(image: Tensor, generator: torch.Generator) -> Tensor:
         height, width = image.shape[2:]
@@ -48,7 +48,7 @@ def crop(least: float) -> Transform:
         top = round(_between(0, height - tall, generator))
         left = round(_between(0, width - wide, generator))
         part = image[..., top : top + tall, left : left + wide]
-        return F.interpolate(part, (height, width), mode="bilinear", antialias=True)
+        return F.interpolate(part, (side, side), mode="bilinear", antialias=True)
 
     return transform
 

@@ -42,7 +42,7 @@ def test_presets_raise_the_score_and_repeat(classifier: Classifier, preset: str)
     first, second, other = (
         class_image(classifier, target, recipe, seed=seed).picture for seed in (1, 1, 2)
     )
-    assert first.shape == (1, 3, 24, 24)
+    assert first.shape == start.shape
     assert first.min() >= 0 and first.max() <= 1
     assert score(classifier, first, target) > score(classifier, start, target) + 0.01
     assert torch.equal(first, second)
@@ -83,7 +83,7 @@ def test_settings_are_their_formulas(classifier: Classifier) -> None:
         {"optimizer": "adam"},
         {"basis": "fourier"},
         {"basis": "phases", "rate": 1.0},
-        {"crop": 0.5},
+        {"crop": 0.5, "size": 24},
         {"noise": 0.2},
         {"gradient_percentile": 40.0},
     ],
