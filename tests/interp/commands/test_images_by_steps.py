@@ -17,7 +17,7 @@ QUICK = (*MODEL, "--steps", "2")
 COMMANDS = {
     "class-image": (
         ["--class", "flamingo"],
-        {"image": (3, 224, 224), "losses": (2,)},
+        {"image": (3, 280, 280), "losses": (2,)},
     ),
     "facets": (
         ["FOLDER", "--class", "flamingo", "--count", "2"],
