@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -149,7 +150,7 @@ def test_work_that_goes_on_is_the_same() -> None:
     np.testing.assert_array_equal(frames, expected)
 
 
-def test_stylize_frames_is_lazy(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_stylize_frames_is_lazy(tmp_path: Path) -> None:
     model = Stylizer(tiny_model(tmp_path / "m.onnx"))
     read = []
 
@@ -164,3 +165,13 @@ def test_stylize_frames_is_lazy(tmp_path) -> None:  # type: ignore[no-untyped-de
     painted.close()
     with pytest.raises(StyleError, match=r"not in 0\.\.1"):
         next(stylize_frames([], "udnie", stylizer=model, stability=-1))
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 5, 6])
+def test_stylize_frames_gives_every_frame_in_order(count: int, tmp_path: Path) -> None:
+    model = Stylizer(tiny_model(tmp_path / "m.onnx"))
+    photographs = pan(6, 120, 160)[:count]
+    painted = list(stylize_frames(photographs, "identity", stylizer=model))
+    assert len(painted) == count
+    for frame, photograph in zip(painted, photographs, strict=True):
+        assert np.abs(frame.astype(int) - photograph).mean() < 4
