@@ -73,7 +73,7 @@ def main(
         seconds = time.process_time() - start
         photograph = read_pixels(classifier, paths[index], lambda note: None)
         with torch.inference_mode():
-            score, real = classifier(torch.cat([picture, photograph]))[:, index].tolist()
+            score, real = (float(classifier(each)[0, index]) for each in (picture, photograph))
         shares.append(robustness(classifier, picture, index))
         above += score > real
         print(
