@@ -24,7 +24,7 @@ lint: .venv/dev-ready
 
 # The documentation as a site. A broken link fails.
 docs: .venv/docs-ready
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	@echo "wrote build/site/index.html"
 
 # Every command of the documentation, those that take minutes among them.
