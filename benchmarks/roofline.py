@@ -24,7 +24,8 @@ from styletransfer.checkpoint import TrainedNetwork
 from styletransfer.export.graph import build_graph
 from styletransfer.networks import build_network
 
-SIDE = 128
+# Side of the image that is counted; on a smaller one the padding counts for more.
+SIDE = 256
 STYLES = 17
 NETWORKS = ("compact", "large", "johnson")
 # Nodes that only name what is there already.
