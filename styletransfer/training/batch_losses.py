@@ -1,10 +1,11 @@
 """The losses of one batch in training: what the network paints, judged by the objective."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from torch import Tensor
 
+from styletransfer.errors import TrainingDataError
 from styletransfer.losses import Critic, StyleTargets, averaged, content_loss
 from styletransfer.networks import StyleNetwork
 
@@ -67,6 +68,30 @@ def batch_losses(
         losses["stability"] = change.expand(len(image))
     losses["total"] = aim.total(losses)
     return painted, losses
+
+
+def check_draft(network: StyleNetwork, scales: Sequence[int], **options: float) -> None:
+    """Refuse options that need a draft where there can be none.
+
+    Args:
+        network: The style network.
+        scales: Scales of the style loss.
+        options: Values of the options, which are off at 0.
+
+    Raises:
+        TrainingDataError: An option is on, but the network has no coarse stage, or the style loss
+            leaves out half size.
+    """
+    for option, value in options.items():
+        if value and not network.has_draft:
+            name = type(network).__name__
+            raise TrainingDataError(
+                f"the network {name} has no coarse stage to draft with; set {option} to 0"
+            )
+        if value and max(scales) < DRAFT_SIZE:
+            raise TrainingDataError(
+                f"a draft needs a style loss at half size: add 2 to scales, or set {option} to 0"
+            )
 
 
 def move_of_batch(seed: int, batch: int) -> tuple[int, int]:

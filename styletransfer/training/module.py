@@ -18,7 +18,12 @@ from styletransfer.losses import Critic, LossNetwork, Objective, StyleTargets, a
 from styletransfer.losses.perceptual import content_loss
 from styletransfer.networks import build_network
 from styletransfer.networks.style_network import IDENTITY
-from styletransfer.training.batch_losses import DRAFT_SIZE, batch_losses, move_of_batch
+from styletransfer.training.batch_losses import (
+    DRAFT_SIZE,
+    batch_losses,
+    check_draft,
+    move_of_batch,
+)
 from styletransfer.training.photographs import Batch
 from styletransfer.training.refusals import Refusals
 from styletransfer.training.saving import forget_batches
@@ -56,8 +61,7 @@ class StyleTransferModule(pl.LightningModule):
         per_painting: Factors of the style weight, by painting; the default is 1.
         identity_share: Share of samples that train the identity; by default 0 for a network whose
             identity is exact, else 1/S.
-        draft_steps: Number of steps, at the beginning, in which the coarse stage alone is trained,
-            on photographs and paintings of half the size.
+        draft_steps: First steps, in which the coarse stage alone is trained, at half the size.
         lr: Greatest learning rate. It warms up, stays constant, and falls along a cosine to 0: once
             during drafting and once after it.
         style_lr: The same for the parameters of single styles (γ, β and the like).
@@ -130,16 +134,7 @@ class StyleTransferModule(pl.LightningModule):
         if identity_share is None:
             identity_share = 0.0 if self.network.exact_identity else 1 / len(self.style_names)
         self.deck = StyleDeck(len(self.style_names), identity_share, seed)
-        for option, value in (("draft_steps", draft_steps), ("draft_weight", draft_weight)):
-            if value and not self.network.has_draft:
-                raise TrainingDataError(
-                    f"the network {network!r} has no coarse stage to draft with; set {option} to 0"
-                )
-            if value and max(scales) < DRAFT_SIZE:
-                raise TrainingDataError(
-                    f"a draft needs a style loss at half size: add 2 to scales, or set {option} "
-                    "to 0"
-                )
+        check_draft(self.network, scales, draft_steps=draft_steps, draft_weight=draft_weight)
         self.draft_steps = draft_steps
         self.lr = lr
         self.style_lr = style_lr
@@ -163,10 +158,7 @@ class StyleTransferModule(pl.LightningModule):
         return self._trainer is not None and self.global_step < self.draft_steps
 
     def forward(self, image: Tensor, style_weights: Tensor) -> Tensor:
-        """Stylize `image` (N×3×H×W in 0..1) with rows `style_weights` (N×S).
-
-        While drafting, this is the draft, enlarged.
-        """
+        """Stylize `image` (N×3×H×W in 0..1) with rows `style_weights` (N×S); enlarge a draft."""
         if self.drafting:
             half = self.network.draft(averaged(image, DRAFT_SIZE), style_weights)
             return F.interpolate(half, image.shape[2:], mode="bilinear")
@@ -184,8 +176,7 @@ class StyleTransferModule(pl.LightningModule):
     def losses(self, image: Tensor, styles: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Stylize `image` (N×3×H×W) with `styles` (N indices). Return the output and its losses.
 
-        Each loss is N numbers; training minimizes `total`, their weighted sum. During drafting, the
-        image and the output have half the size.
+        Each loss is N numbers; training minimizes `total`. A draft has half the size.
         """
         aim, critic = self.objective, self._critic[0]
         critic.loss_network.to(image.device)

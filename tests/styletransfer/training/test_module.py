@@ -482,7 +482,7 @@ def test_the_learning_rate_warms_up_and_falls_for_the_draft_too(
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"network": "johnson", "network_options": {}}, "'johnson' has no coarse stage"),
+        ({"network": "johnson", "network_options": {}}, "Johnson has no coarse stage"),
         ({"scales": [1]}, "add 2 to scales"),
     ],
 )
