@@ -44,7 +44,9 @@ def test_the_python_of_a_page_runs(
     classifier = load_classifier("squeezenet1_0", "random")
     classifier.size = classifier.resize = 64
     text = page.read_text(encoding="utf-8")
-    for block in PROGRAM.finditer(text):
+    blocks = list(PROGRAM.finditer(text))
+    assert blocks
+    for block in blocks:
         program = block[1]
         if text.endswith(MINUTES, 0, block.start()):
             program = "\n".join(re.findall("^(?:from|import) .*$", program, re.M))
