@@ -1,6 +1,7 @@
 """Serve the page that paints in a browser, only to this machine."""
 
 import errno
+import sys
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -63,6 +64,11 @@ class PageServer(ThreadingHTTPServer):
             reason = "is in use" if taken else f"cannot be used ({error})"
             raise RequestError(f"port {port} {reason}; name another with --port") from error
         self.url = f"http://{LOOPBACK}:{self.server_address[1]}/"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a browser that left before its answer was complete."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(SimpleHTTPRequestHandler):

@@ -57,6 +57,31 @@ def test_the_page_comes_with_the_headers_that_threads_need(server: PageServer) -
     assert headers["Cache-Control"] == "no-cache"
 
 
+def test_a_browser_that_leaves_early_is_not_an_error(
+    server: PageServer, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "assets" / "large.wasm").write_bytes(bytes(30_000_000))
+    done = threading.Event()
+    after = server.shutdown_request
+    server.shutdown_request = lambda request: (after(request), done.set())  # type: ignore[assignment,method-assign]
+    browser = socket.create_connection(server.server_address[:2], timeout=10)
+    browser.sendall(b"GET /assets/large.wasm HTTP/1.1\r\nHost: here\r\n\r\n")
+    assert browser.recv(100).startswith(b"HTTP/1.1 200")
+    browser.close()
+    assert done.wait(10)
+    assert capfd.readouterr().err == ""
+
+
+def test_another_error_of_the_server_keeps_its_traceback(
+    server: PageServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        raise KeyError("a bug")
+    except KeyError:
+        server.handle_error(None, None)
+    assert "KeyError: 'a bug'" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
