@@ -27,7 +27,7 @@ from styletransfer.training.batch_losses import (
 from styletransfer.training.photographs import Batch
 from styletransfer.training.refusals import Refusals
 from styletransfer.training.saving import forget_batches
-from styletransfer.training.schedule import adam, rate_factor, rate_groups
+from styletransfer.training.schedule import adam, rate_factor, rate_groups, set_rates
 from styletransfer.training.styles import StyleDeck, find_styles, read_paintings
 
 
@@ -287,7 +287,7 @@ class StyleTransferModule(pl.LightningModule):
         checkpoint[ENTRY] = entry(*about, self.objective, self.batches - begun)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse a checkpoint whose styles, or their order, differ from the configuration."""
+        """Refuse other styles, or another order of them. Take the rates of the configuration."""
         check_format(checkpoint)
         self.batches = checkpoint[ENTRY]["batches"]
         theirs, ours = checkpoint[ENTRY]["styles"][1:], self.style_names[1:]
@@ -297,3 +297,4 @@ class StyleTransferModule(pl.LightningModule):
                 f"configuration's are {', '.join(ours)}; name the same, in the same order "
                 "(styletransfer select-styles reorders a checkpoint)"
             )
+        set_rates(checkpoint, rate_groups(self.network, self.lr, self.style_lr))

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -40,6 +40,18 @@ def rate_groups(network: StyleNetwork, lr: float, style_lr: float) -> list[RateG
 def adam(groups: list[RateGroup]) -> torch.optim.Adam:
     """Return the optimizer of these groups."""
     return torch.optim.Adam([{"params": group.params, "lr": group.lr} for group in groups])
+
+
+def set_rates(checkpoint: dict[str, Any], groups: list[RateGroup]) -> None:
+    """Write the learning rates of `groups` into the state of training in a checkpoint.
+
+    PyTorch would go on with the rates of the checkpoint, and ignore those of the configuration.
+    """
+    for schedule in checkpoint.get("lr_schedulers", []):
+        schedule["base_lrs"] = [group.lr for group in groups]
+    for optimizer in checkpoint.get("optimizer_states", []):
+        for state, group in zip(optimizer["param_groups"], groups, strict=False):
+            state["initial_lr"] = group.lr
 
 
 def rate_factor(
