@@ -3,9 +3,8 @@
 A checkpoint is what Lightning writes, and an entry `styletransfer` in plain types: with it, the
 network can be built again and taught another style. No pickled code is ever run.
 
-Changing the styles trains nothing. A style that stays keeps every bit: its rows in the averaged
-network and in the one that is trained, and the optimizer's moments of those rows. The result can be
-given to `export`, and to `train fit --ckpt_path` with the paintings in the new order.
+Changing the styles trains nothing. A style that stays keeps every bit, also of the optimizer's
+moments. `export` takes the result, and `train fit --ckpt_path` with the paintings in that order.
 """
 
 import difflib
@@ -102,16 +101,17 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def _moments_fit(checkpoint: Checkpoint) -> bool:
-    """Tell whether what Adam keeps of the parameters has their shapes."""
+    """Tell whether what Muon or Adam keeps of each parameter has its shape."""
     network = checkpoint_network(checkpoint)
     shapes = [network.get_parameter(name).shape for name in chain(*shared_and_own(network))]
     try:
-        return all(
-            {key: tensor.shape for key, tensor in moments.items()}
-            == {"step": torch.Size(), "exp_avg": shapes[index], "exp_avg_sq": shapes[index]}
-            for optimizer in checkpoint.get("optimizer_states", [])
-            for index, moments in optimizer["state"].items()
-        )
+        for optimizer in checkpoint.get("optimizer_states", []):
+            for index, moments in optimizer["state"].items():
+                found = {key: tensor.shape for key, tensor in moments.items()}
+                kept = {"momentum_buffer"} & set(found) or {"exp_avg", "exp_avg_sq"}
+                if found != {"step": (), **dict.fromkeys(kept, shapes[index])}:
+                    return False
+        return True
     except (AttributeError, LookupError, TypeError):  # it holds something else
         return False
 

@@ -24,10 +24,11 @@ from styletransfer.training.batch_losses import (
     check_draft,
     move_of_batch,
 )
+from styletransfer.training.optimizer import MuonAndAdam
 from styletransfer.training.photographs import Batch
 from styletransfer.training.refusals import Refusals
 from styletransfer.training.saving import forget_batches
-from styletransfer.training.schedule import adam, rate_factor, rate_groups, set_rates
+from styletransfer.training.schedule import rate_factor, rate_groups, set_rates
 from styletransfer.training.styles import StyleDeck, find_styles, read_paintings
 
 
@@ -240,7 +241,7 @@ class StyleTransferModule(pl.LightningModule):
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         if self.drafting:
-            # Else Adam counts these steps for the fine stage, and its first updates are too large.
+            # Else its first updates of the fine stage are too large: Adam counts these steps too.
             for name, parameter in self.network.named_parameters():
                 if not self.network.is_coarse(name):
                     parameter.grad = None
@@ -262,16 +263,15 @@ class StyleTransferModule(pl.LightningModule):
         self._warn_skipped(batch.skipped)
         if not (count := len(batch.images)):
             return
-        first = batch_idx * count
-        painted = len(self.style_names) - 1
-        styles = torch.arange(first, first + count, device=self.device) % painted + 1
+        numbers = torch.arange(count, device=self.device) + batch_idx * count
+        styles = numbers % (len(self.style_names) - 1) + 1
         _, parts = self.losses(batch.images, styles)
         for name, values in parts.items():
             self.log(f"val/{name}", values.mean(), batch_size=count, sync_dist=True)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         groups = rate_groups(self.network, self.lr, self.style_lr)
-        optimizer = adam(groups)
+        optimizer = MuonAndAdam(groups)
         run = (self.trainer.max_steps, self.draft_steps, self.warmup_steps, self.decay_share)
         factors = [rate_factor(*run, group.coarse) for group in groups]
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factors)

@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import torch
 from torch import nn
 
 from styletransfer.networks import StyleNetwork
@@ -35,11 +34,6 @@ def rate_groups(network: StyleNetwork, lr: float, style_lr: float) -> list[RateG
         # In this order, the optimizer numbers the parameters as `shared_and_own` does.
         groups += [RateGroup(coarse, rate, True), RateGroup(rest, rate, False)]
     return [group for group in groups if group.params]
-
-
-def adam(groups: list[RateGroup]) -> torch.optim.Adam:
-    """Return the optimizer of these groups."""
-    return torch.optim.Adam([{"params": group.params, "lr": group.lr} for group in groups])
 
 
 def set_rates(checkpoint: dict[str, Any], groups: list[RateGroup]) -> None:
