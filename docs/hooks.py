@@ -38,6 +38,8 @@ FORMULA = re.compile(r"\$\$(?P<own>.+?)\$\$|\$(?P<inner>[^$\n]+)\$", re.DOTALL)
 OPTIONS = "<!-- options -->"
 COMMON = 8  # an option that so many commands of `interp` share stands in the index only
 EXAMPLE = re.compile(r"<p>Example: (.*?)</p>", re.DOTALL)
+INLINE_CODE = re.compile("(?<!<pre>)<code>([^<]*)</code>")
+CONSOLE_OPTION = re.compile('(?<=<span class="w"> </span>)-[^<\\s]+')
 OPTION_EXAMPLE = re.compile(r"Example: (.*?)(?=  \[|$)")
 
 
@@ -95,7 +97,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Show the examples in the help of commands as code."""
+    """Show the examples in the help of commands as code, and break no option at its hyphens."""
+    content = INLINE_CODE.sub(_unbroken, content)
+    content = CONSOLE_OPTION.sub(r"<span>\g<0></span>", content)
     if page.file.src_uri.startswith("commands/"):
         content = EXAMPLE.sub(lambda x: f"<p>Example:</p><pre>{_unbroken(x)}</pre>", content)
     return content
@@ -131,13 +135,12 @@ def _command_page(program: str, name: str, command: click.Command) -> str:
 
 def _option(names: str, text: str) -> str:
     text = OPTION_EXAMPLE.sub(r"Example: <code>\g<1></code>", html.escape(text, quote=False))
-    text = re.sub("<code>(.*?)</code>", _unbroken, text)
     return f"<dt><code>{html.escape(names)}</code></dt><dd>{text}</dd>"
 
 
 def _unbroken(example: re.Match[str]) -> str:
-    """Return an example as code whose options are not broken at their hyphens."""
-    words = re.sub("-[^ ]+", r"<span>\g<0></span>", example[1])
+    """Return text as code whose options docs/style.css does not break at their hyphens."""
+    words = re.sub("(?<![^ ])-[^ ]+", r"<span>\g<0></span>", example[1])
     return f"<code>{words}</code>"
 
 
@@ -167,12 +170,14 @@ def _table(options: Iterable[click.Option]) -> str:
     """Return a table of options without their examples, which the pages of commands have."""
     rows = []
     for option in options:
-        names = ", ".join(f"`{name}`" for name in option.opts)
+        names = ", ".join(f"`{name}`" for name in [*option.opts, *option.secondary_opts])
         told = (option.help or "").partition(" Example:")[0]
         if isinstance(option.type, click.Choice):
             told += f" One of {', '.join(f'`{choice}`' for choice in option.type.choices)}."
         if option.show_default and option.default is not None:
             default = option.default if option.show_default is True else option.show_default
+            if option.secondary_opts:
+                default = (option.opts if default else option.secondary_opts)[0]
             words = ", ".join(default) if isinstance(default, tuple) else default
             told += f" Default: `{words}`."
         told = told.replace("|", "\\|")
