@@ -88,7 +88,7 @@ _SEVERAL = {"linf": "0.25/255,0.5/255,1/255,2/255,4/255,8/255", "l2": "0.1,0.2,0
     help="Folder for the adversarial images as PNG files, which are checked after rounding to 8 "
     "bits. Example: --save attacked",
 )
-@options.no_crop
+@options.crop(default=True)
 @options.seed
 @options.outputs
 def attack(
@@ -106,7 +106,7 @@ def attack(
     random_start: bool,
     restarts: int,
     save: Path | None,
-    no_crop: bool,
+    crop: bool,
     seed: int,
     files: Outputs,
 ) -> None:
@@ -124,7 +124,7 @@ def attack(
     """
     if bool(images) == (folder is not None):
         raise click.UsageError("give images to attack, or a --folder to report the accuracy on")
-    if folder is not None and (save is not None or no_crop):
+    if folder is not None and (save is not None or not crop):
         option = "--save" if save is not None else "--no-crop"
         raise click.UsageError(f"{option} is for single images; leave --folder out")
     if folder is None and labels is not None:
@@ -143,7 +143,7 @@ def attack(
     if (folder is None and save is None) or files.figure or files.data:
         files.check(paths)
     targets = [] if save is None else check_saving(save, paths, overwrite=files.overwrite)
-    classifier = model.load(quiet=files.quiet, crop=not no_crop)
+    classifier = model.load(quiet=files.quiet, crop=crop)
     aim: int | Literal["random"] | None = None
     if target is not None:
         aim = "random" if target == "random" else classifier.find_class(target)

@@ -47,6 +47,23 @@ def choice(
     return click.option(name, type=kind, default=default, show_default=True, help=told)
 
 
+def crop(default: bool) -> Callable[[Function], Function]:
+    """An option for what of a photograph is taken: the square in its middle, or all."""
+    return click.option(
+        "--crop/--no-crop",
+        default=default,
+        show_default=True,
+        help="Take only the square in the middle of the photograph, or the whole of it. "
+        f"Example: {'--no-crop' if default else '--crop'}",
+    )
+
+
+def texture_size(told: str, *, required: bool = False) -> Callable[[Function], Function]:
+    """The size of a texture to make, for `parsed_size`; `told` ends its help."""
+    told = f"Size of the texture in pixels; N is N×N. {told}"
+    return click.option("--size", metavar="WxH|N", required=required, help=told)
+
+
 images = click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=PATH)
 image = click.argument("image", type=PATH)
 layer = click.option(
@@ -67,11 +84,6 @@ place = click.option(
     "--place",
     help="One neuron of the channel, at ROW,COLUMN, or max for the strongest in each image. "
     "Example: --place 6,7",
-)
-no_crop = click.option(
-    "--no-crop",
-    is_flag=True,
-    help="Take the whole photograph, not only the square in its middle. Example: --no-crop",
 )
 seed = click.option(
     "--seed",
@@ -143,44 +155,28 @@ def _gathered(
     return decorate
 
 
-model = _gathered(
-    "model",
-    ModelChoice,
-    click.option(
-        "--model",
-        "name",
-        default="squeezenet1_0",
-        show_default=True,
-        help="Classifier, as torchvision names it. Example: --model resnet18",
-    ),
-    click.option(
-        "--weights",
-        default="default",
-        show_default=True,
-        help="'default' for torchvision's, 'random', or a .safetensors or .pth file. "
-        "Example: --weights mine.pth",
-    ),
-    _device,
-)
+def _network(default: str, told: str, needs: str = "") -> Callable[[Function], Function]:
+    """`--model`, whose help is `told`, `--weights`, which `needs` so much, and `--device`."""
+    return _gathered(
+        "model",
+        ModelChoice,
+        click.option("--model", "name", default=default, show_default=True, help=told),
+        click.option(
+            "--weights",
+            default="default",
+            show_default=True,
+            help=f"'default' for torchvision's, 'random', or a .safetensors or .pth file{needs}. "
+            "Example: --weights mine.pth",
+        ),
+        _device,
+    )
 
-loss_network = _gathered(
-    "model",
-    ModelChoice,
-    click.option(
-        "--model",
-        "name",
-        default="vgg19",
-        show_default=True,
-        help="Loss network: vgg19, vgg16, squeezenet1_0 or squeezenet1_1. Example: --model vgg16",
-    ),
-    click.option(
-        "--weights",
-        default="default",
-        show_default=True,
-        help="'default' for torchvision's, 'random', or a .safetensors or .pth file, which needs "
-        "no layer beyond the deepest tap. Example: --weights vgg19.safetensors",
-    ),
-    _device,
+
+model = _network("squeezenet1_0", "Classifier, as torchvision names it. Example: --model resnet18")
+loss_network = _network(
+    "vgg19",
+    "Loss network: vgg19, vgg16, squeezenet1_0 or squeezenet1_1. Example: --model vgg16",
+    ", which needs no layer beyond the deepest tap",
 )
 
 _files = (

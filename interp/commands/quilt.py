@@ -13,11 +13,9 @@ from interp.recording import Recorder, Recording
 
 @click.command()
 @click.argument("sample", type=options.PATH)
-@click.option(
-    "--size",
-    metavar="WxH|N",
-    help="Size of the texture in pixels; N is N×N. With --onto the short side of the photograph, "
-    "which otherwise keeps its size. Example: --size 1024x768",
+@options.texture_size(
+    "With --onto the short side of the photograph, which otherwise keeps its size. "
+    "Example: --size 1024x768"
 )
 @click.option(
     "--block",

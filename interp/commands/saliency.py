@@ -46,7 +46,7 @@ _OF_LAYERS = ("grad-cam", "guided-grad-cam")  # what --layer alone belongs to
     help="Map the fall of the probability, not of the score. "
     "Example: --method occlusion --probability",
 )
-@options.no_crop
+@options.crop(default=True)
 @options.seed
 @options.outputs
 def saliency(
@@ -61,7 +61,7 @@ def saliency(
     stride: int | None,
     baseline: str | None,
     probability: bool,
-    no_crop: bool,
+    crop: bool,
     seed: int,
     files: Outputs,
 ) -> None:
@@ -94,7 +94,7 @@ def saliency(
     paths = [source.path for source in gather(images)]
     files.check(paths)
     settings = Settings(layer if channel is None else None, seed=seed, **chosen)  # type: ignore[arg-type]
-    classifier = model.load(quiet=files.quiet, crop=not no_crop)
+    classifier = model.load(quiet=files.quiet, crop=crop)
     neuron = None
     if channel is not None and layer is not None:
         neuron = Neuron(layer, channel, where)
@@ -102,7 +102,7 @@ def saliency(
     if method == "occlusion":
         side = classifier.size
         unit, steps = "window", len(windows(side, side, settings.window, settings.stride))
-    with progress(None if no_crop else steps * len(paths), unit, quiet=files.quiet) as bar:
+    with progress(steps * len(paths) if crop else None, unit, quiet=files.quiet) as bar:
         found = saliency_map(
             classifier,
             paths,

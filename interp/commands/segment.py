@@ -20,7 +20,7 @@ from interp.saliency import METHODS, Method
     default="guided-grad-cam",
 )
 @options.class_name
-@click.option("--crop", is_flag=True, help="Take only the square in the middle. Example: --crop")
+@options.crop(default=False)
 @options.seed
 @options.outputs
 def segment(
@@ -34,7 +34,7 @@ def segment(
 ) -> None:
     """Cut the object of a class out: saliency tells where it is, GrabCut how far it reaches.
 
-    The mask is of the whole photograph. --data holds `mask` N×H×W, `map` N×H×W, the `classes`,
+    --data holds `mask` N×H×W, `map` N×H×W, the `classes`,
     and the files' names (`paths`).
 
     Example: interp segment photo.jpg --class mushroom -o object.png

@@ -14,11 +14,7 @@ from interp.recording import Recorder, Recording
 
 @click.command()
 @click.argument("sample", type=options.PATH)
-@click.option(
-    "--size",
-    metavar="WxH|N",
-    help="Size of the texture in pixels; N is N×N. By default the sample's. Example: --size 512",
-)
+@options.texture_size("By default the sample's. Example: --size 512")
 @options.whole_number(
     "--sample-size",
     "Short side to which the sample is scaled first, in pixels. Example: --sample-size 256",

@@ -12,12 +12,7 @@ from interp.recording import Recorder, Recording
 
 @click.command()
 @click.argument("sample", type=options.PATH)
-@click.option(
-    "--size",
-    required=True,
-    metavar="WxH|N",
-    help="Size of the texture in pixels; N is N×N. Example: --size 192x128",
-)
+@options.texture_size("Example: --size 192x128", required=True)
 @click.option(
     "--window",
     type=int,

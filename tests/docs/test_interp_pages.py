@@ -27,7 +27,8 @@ def test_a_page_has_options_that_there_are(page: Path) -> None:
     told = [shlex.split(step.command) for step in steps(page) if step.command]
     assert told or page.stem == "index"
     for program, command, *words in told:
-        there = {option for param in cli.commands[command].params for option in param.opts}
+        params = cli.commands[command].params
+        there = {option for param in params for option in [*param.opts, *param.secondary_opts]}
         assert program == "interp"
         assert {word for word in words if word.startswith("-")} <= there, words
     assert page.read_text(encoding="utf-8").count("<!-- options -->") == 1
