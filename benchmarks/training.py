@@ -24,6 +24,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from styletransfer.losses import LossNetwork
 from styletransfer.networks import build_network
 from styletransfer.training.module import StyleTransferModule
+from styletransfer.training.optimizer import MuonAndAdam
+from styletransfer.training.schedule import rate_groups
 
 BATCH, ROUNDS = 4, 5
 RECIPE = Path(__file__).parents[1] / "configs" / "gallery.yaml"
@@ -63,7 +65,7 @@ def ours(images: torch.Tensor, bf16: bool) -> Callable[[], None]:
         options = yaml.safe_load(RECIPE.read_text())["model"]
         module = StyleTransferModule(paintings, **{**options, "loss_weights": "random"})
         module.setup("fit")
-    optimizer = torch.optim.Adam(module.network.parameters(), 2e-3)
+    optimizer = MuonAndAdam(rate_groups(module.network, module.lr, module.style_lr))
 
     def step() -> None:
         optimizer.zero_grad()
