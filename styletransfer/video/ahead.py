@@ -1,11 +1,14 @@
-"""Run an iterable in a thread, a few items ahead of its consumer."""
+"""Run an iterable, or a function on its items, in threads ahead of the consumer."""
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 _POLL = 0.1  # seconds after which a waiting thread checks whether to stop
 
@@ -51,3 +54,27 @@ def ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
     finally:
         ended.set()
         thread.join()
+
+
+def at_once(
+    function: Callable[[Item], Result], items: Iterable[Item], count: int, depth: int
+) -> Iterator[tuple[Item, Result]]:
+    """Yield each item with what a function makes of it, in order.
+
+    Args:
+        function: The function. Its exceptions are raised here.
+        items: The items, which are read here.
+        count: Number of threads that run the function.
+        depth: Greatest number of items in work.
+    """
+    pool, working = ThreadPoolExecutor(count), deque[tuple[Item, Future[Result]]]()
+    try:
+        for item in items:
+            if len(working) == depth:
+                first, result = working.popleft()
+                yield first, result.result()
+            working.append((item, pool.submit(function, item)))
+        for item, result in working:
+            yield item, result.result()
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -17,7 +17,7 @@ from styletransfer.inference.masks import parse_masks
 from styletransfer.inference.model import gallery_path
 from styletransfer.video.ahead import ahead
 from styletransfer.video.encoder import Encoding, PieceEncoder, check_crf, choose_codec
-from styletransfer.video.frames import checked_stability, paint_steadily
+from styletransfer.video.frames import checked_stability, frames_at_once, paint_steadily
 from styletransfer.video.join import Cut, join, streams_to_copy
 from styletransfer.video.opening import open_film
 from styletransfer.video.painting import FilmPainter, with_moments
@@ -113,13 +113,14 @@ def stylize_film(
     checked_stability(options.stability)
     if options.end is not None and options.end <= options.start:
         raise OutputError("--end must be after --start; give a later time")
-    stylizer = Stylizer(model, threads=threads, provider=provider)
+    film = open_film(source, options.short_side)
+    at_once, share = frames_at_once(film.width * film.height, threads)
+    stylizer = Stylizer(model, threads=share, provider=provider)
     painter = FilmPainter(
         stylizer,
         parse_timeline(options.styles, options.strengths, stylizer.styles),
         parse_masks(options.masks, stylizer.styles),
     )
-    film = open_film(source, options.short_side)
     copied, notes = streams_to_copy(source, output)
     cut = Cut(film.time_base, options.start, options.end)
     encoding = Encoding(codec, film.width, film.height, film.rate, int(film.matrix), film.full, crf)
@@ -138,7 +139,7 @@ def stylize_film(
         pieces = Pieces(output, call)
         if pieces.whole:
             say(f"{output}: continues after {pieces.frames} finished frames")
-        work = _Work(film, painter, options, encoding, pieces)
+        work = _Work(film, painter, options, encoding, pieces, at_once)
         try:
             work.run(lambda done: advance(done, total))
         except KeyboardInterrupt:
@@ -193,9 +194,10 @@ class _Work:
         options: FilmOptions,
         encoding: Encoding,
         pieces: Pieces,
+        at_once: int,
     ) -> None:
         self._film, self._painter, self._options = film, painter, options
-        self._encoding, self._pieces = encoding, pieces
+        self._encoding, self._pieces, self._at_once = encoding, pieces, at_once
         self._encoder: PieceEncoder | None = None
         self._times: list[tuple[int, int]] = []
 
@@ -213,7 +215,8 @@ class _Work:
             batch = chain([first], islice(moments, LENGTH - 1))
             self._encoder = PieceEncoder(pieces.next_path, self._encoding)
             self._times = []
-            for photograph, painted, moment in paint_steadily(batch, self._painter, stabilizer):
+            steady = paint_steadily(batch, self._painter, stabilizer, self._at_once)
+            for photograph, painted, moment in steady:
                 if options.preserve_colors:
                     painted = with_colors_of(painted, photograph)
                 self._encoder(painted)

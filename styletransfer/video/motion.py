@@ -62,8 +62,8 @@ class MotionFinder:
         """Return the motion from `frame` to `other`, and that from `other` to `frame`.
 
         Args:
-            frame: A frame from `reduced`.
-            other: The other frame from `reduced`, of the same size.
+            frame: A reduced frame in gray.
+            other: The other one, of the same size.
         """
         there: Flow = self._search.calc(frame, other, None)
         back: Flow = self._search.calc(other, frame, None)
@@ -84,19 +84,25 @@ def chained(first: Motion, second: Motion) -> Motion:
     """
     places = first.flow + _grid(*first.trust.shape)
     return Motion(
-        first.flow + _sampled(second.flow, places),
-        np.minimum(first.trust, _sampled(second.trust, places)),
+        first.flow + _at(second.flow, places),
+        np.minimum(first.trust, _at(second.trust, places)),
     )
 
 
-def reduced(photograph: Pixels) -> Plane:
-    """Return a photograph in gray, uint8, reduced for `MotionFinder`."""
-    gray: Plane = cv2.cvtColor(photograph, cv2.COLOR_RGB2GRAY)
-    scale = max(_SHARE, _SHORT_SIDE / min(gray.shape))
+def reduced(photograph: Pixels) -> Pixels:
+    """Return a photograph, uint8 H×W×3, reduced to the size in which motion is measured."""
+    height, width = photograph.shape[:2]
+    scale = max(_SHARE, _SHORT_SIDE / min(height, width))
     if scale >= 1:
-        return gray
-    height, width = (max(1, round(side * scale)) for side in gray.shape)
-    result: Plane = cv2.resize(gray, (width, height), interpolation=cv2.INTER_AREA)
+        return photograph
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    result: Pixels = cv2.resize(photograph, size, interpolation=cv2.INTER_AREA)
+    return result
+
+
+def gray(reduced: Pixels) -> Plane:
+    """Return a reduced photograph in gray, uint8, for `MotionFinder`."""
+    result: Plane = cv2.cvtColor(reduced, cv2.COLOR_RGB2GRAY)
     return result
 
 
@@ -113,12 +119,12 @@ def _trust(frame: Plane, other: Plane, there: Flow, back: Flow) -> Float:
     height, width = frame.shape
     places = there + _grid(height, width)
     x, y = places[..., 0], places[..., 1]
-    returned = _sampled(back, places)
+    returned = _at(back, places)
     apart = _squared(there + returned)
     allowed = _APART_SHARE * (_squared(there) + _squared(returned)) + _APART
     inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
     contrast = cv2.morphologyEx(frame, cv2.MORPH_GRADIENT, _SQUARE)
-    change = cv2.blur(cv2.absdiff(_sampled(other, places), frame), (3, 3))
+    change = cv2.blur(cv2.absdiff(_at(other, places), frame), (3, 3))
     alike = change < np.minimum(_DIFFERENT + _DIFFERENT_SHARE * contrast, _MOST_DIFFERENT)
     good = ((apart < allowed) & inside & alike).astype(np.float32)
     good = cv2.morphologyEx(good, cv2.MORPH_OPEN, _LEAST)  # what is thin is there by chance
@@ -161,31 +167,39 @@ class Movable:
 
     Args:
         painting: The painting, uint8 H×W×3.
-        fine: Whether to double it.
+        fine: Whether to double it, and to move it in float32.
     """
 
     def __init__(self, painting: Pixels, *, fine: bool = True) -> None:
         self.height, self.width = painting.shape[:2]
         self._times = 2 if fine and self.height * self.width <= _FINE_PIXELS else 1
-        self._fine = painting.astype(np.float32)
+        self._source: Plane = painting.astype(np.float32) if fine else painting
         if self._times == 2:
             size = (2 * self.width, 2 * self.height)
-            self._fine = cv2.resize(self._fine, size, interpolation=cv2.INTER_LANCZOS4)
+            self._source = cv2.resize(self._source, size, interpolation=cv2.INTER_LANCZOS4)
+        # Centers of pixels stay centers in the doubled painting.
+        self._places = _grid(self.height, self.width) * self._times + (self._times - 1) / 2
 
-    def moved(self, motion: Flow) -> NDArray[np.float32]:
-        """Return the painting sampled at the position of each pixel plus `motion`."""
-        flow = enlarged(motion, self.height, self.width)
-        flow *= np.array([self.width, self.height], np.float32) / motion.shape[1::-1]
-        flow += _grid(self.height, self.width)
-        if self._times == 2:
-            flow *= 2
-            flow += 0.5
+    def moved(self, motion: Flow) -> Plane:
+        """Return the painting sampled at the position of each pixel plus `motion`.
+
+        It is float32 if it is fine, else uint8.
+        """
+        height, width = motion.shape[:2]
+        scale = self._times * np.array([self.width / width, self.height / height])
+        places = enlarged(motion * scale.astype(np.float32), self.height, self.width)
+        places += self._places
         border = cv2.BORDER_REPLICATE
-        result: Flow = cv2.remap(self._fine, flow, None, cv2.INTER_CUBIC, borderMode=border)
+        result: Plane = cv2.remap(self._source, places, None, cv2.INTER_CUBIC, borderMode=border)
         return result
 
 
-def _sampled(plane: Plane, places: Flow) -> Plane:
+def sampled(plane: Plane, flow: Flow) -> Plane:
+    """Return a plane at the position of each pixel plus `flow`."""
+    return _at(plane, flow + _grid(*plane.shape[:2]))
+
+
+def _at(plane: Plane, places: Flow) -> Plane:
     border = cv2.BORDER_REPLICATE
     result: Plane = cv2.remap(plane, places, None, cv2.INTER_LINEAR, borderMode=border)
     return result

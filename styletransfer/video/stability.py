@@ -35,7 +35,7 @@ class Stabilizer:
         stability: From 0 (each frame by itself) to 1.
 
     Attributes:
-        photograph: The last frame of the film, from `reduced`; None before the first.
+        photograph: The last frame of the film, reduced and in gray; None before the first.
     """
 
     def __init__(self, stability: float = 1.0) -> None:
@@ -51,7 +51,7 @@ class Stabilizer:
         """Return the next stabilized painting, uint8 H×W×3.
 
         Args:
-            photograph: The frame of the film, from `reduced`.
+            photograph: The frame of the film, reduced and in gray.
             painting: The painting of this frame, uint8 H×W×3.
             motion: Motion from this frame to the one before; None if there is none.
         """
@@ -60,11 +60,12 @@ class Stabilizer:
             return self._start(painting)
         self._way = chained(motion, self._way)
         carried = self._movable.moved(self._way.flow)
+        apart: Float = cv2.subtract(carried, painting, dst=carried, dtype=cv2.CV_32F)
         height, width = painting.shape[:2]
         trust = (enlarged(self._way.trust, height, width) - 0.5) * _STEEPNESS + 0.5
         weight = np.float32(self.stability) * np.clip(trust, 0, 1)
-        self._tone = _tone(self._tone, carried, painting, weight)
-        result = _blend(carried, self._tone, painting, weight)
+        self._tone = _tone(self._tone, apart, weight)
+        result = _blend(apart, self._tone, painting, weight)
         share = self._way.share
         self._age += 1
         self._first = share if self._age == 1 else self._first
@@ -105,24 +106,32 @@ class Stabilizer:
         return painting
 
 
-def _blend(carried: Float, tone: Float, painting: Pixels, weight: Float) -> Pixels:
-    """Blend the moved anchor with a painting, correct its tone, and make it equally sharp."""
+def _blend(apart: Float, tone: Float, painting: Pixels, weight: Float) -> Pixels:
+    """Blend the moved anchor with a painting, correct its tone, and make it equally sharp.
+
+    Args:
+        apart: The moved anchor minus the painting, float32 H×W×3. It is overwritten.
+        tone: The correction of its tone, as a small picture.
+        painting: The painting, uint8 H×W×3.
+        weight: The weight of the anchor, float32 H×W in 0..1.
+    """
     height, width = weight.shape
     fresh = painting.astype(np.float32)
     weights = cv2.merge([weight] * 3)
-    carried += cv2.resize(tone, (width, height), interpolation=cv2.INTER_LINEAR)
-    carried -= fresh
-    carried *= weights
-    carried += fresh  # now the mixture
-    detail = cv2.subtract(carried, cv2.blur(carried, (3, 3)))
-    detail *= weights
-    gain = _sharpening(_edges(carried), _edges(detail), _edges(fresh))
-    if gain:
-        carried = cv2.scaleAdd(detail, gain, carried)
-    return np.clip(np.rint(carried), 0, 255).astype(np.uint8)
+    apart += cv2.resize(tone, (width, height), interpolation=cv2.INTER_LINEAR)
+    apart *= weights
+    mixed = np.add(apart, fresh, out=apart)
+    edges = _edges(mixed)
+    lack = _energy(_edges(fresh)) - _energy(edges)
+    if lack > 0:
+        detail = cv2.subtract(mixed, cv2.blur(mixed, (3, 3)))
+        detail *= weights
+        mixed = cv2.scaleAdd(detail, _sharpening(edges, _edges(detail), lack), mixed)
+    result: Pixels = cv2.convertScaleAbs(np.maximum(mixed, 0, out=mixed))
+    return result
 
 
-def _tone(before: Float | None, carried: Float, painting: Pixels, weight: Float) -> Float:
+def _tone(before: Float | None, apart: Float, weight: Float) -> Float:
     """Return the correction of the tone of large areas, smoothed over time, as a small picture.
 
     It follows changes of the light in the film.
@@ -130,8 +139,7 @@ def _tone(before: Float | None, carried: Float, painting: Pixels, weight: Float)
     height, width = weight.shape
     scale = min(1.0, _TONE_SIZE / min(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    lack = cv2.resize(painting, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    lack -= cv2.resize(carried, size, interpolation=cv2.INTER_AREA)
+    lack = -cv2.resize(apart, size, interpolation=cv2.INTER_AREA)
     lack *= cv2.resize(weight, size, interpolation=cv2.INTER_AREA)[..., np.newaxis]
     lack = cv2.GaussianBlur(lack, (0, 0), 1.4)
     before = np.zeros_like(lack) if before is None else before
@@ -145,12 +153,14 @@ def _edges(picture: Float) -> Float:
     return result
 
 
-def _sharpening(edges: Float, detail: Float, wanted: Float) -> float:
-    """Return g so that `edges + g·detail` has the energy of `wanted`; 0 if it has more."""
-    square = float(np.vdot(detail, detail))
-    product = float(np.vdot(edges, detail))
-    lack = float(np.vdot(wanted, wanted)) - float(np.vdot(edges, edges))
-    if lack <= 0 or square == 0:
+def _energy(edges: Float) -> float:
+    return float(np.vdot(edges, edges))
+
+
+def _sharpening(edges: Float, detail: Float, lack: float) -> float:
+    """Return g so that `edges + g·detail` has the energy of `edges` and the lack of it."""
+    square, product = _energy(detail), float(np.vdot(edges, detail))
+    if square == 0:
         return 0.0
     gain = (-product + (product * product + square * lack) ** 0.5) / square
-    return min(float(gain), _MOST_SHARPENING)
+    return float(min(gain, _MOST_SHARPENING))

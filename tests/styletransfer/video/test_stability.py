@@ -12,7 +12,7 @@ from styletransfer.errors import StyleError
 from styletransfer.inference import Stylizer
 from styletransfer.video import stylize_frames
 from styletransfer.video.frames import paint_steadily
-from styletransfer.video.motion import MotionFinder, Movable, chained, no_motion, reduced
+from styletransfer.video.motion import MotionFinder, Movable, chained, gray, no_motion, reduced
 from styletransfer.video.stability import Stabilizer
 from tests.styletransfer.tiny_model import tiny_model
 from tests.styletransfer.video.films import Frames, pan, texture
@@ -103,7 +103,7 @@ def test_tone_follows_the_light() -> None:
 
 
 def test_motion_is_found_and_its_border_is_not_trusted() -> None:
-    first, second = (reduced(frame) for frame in pan(2, 180, 320, step=6))
+    first, second = (gray(reduced(frame)) for frame in pan(2, 180, 320, step=6))
     motion, back = MotionFinder()(second, first)
     scale = second.shape[0] / 180
     np.testing.assert_allclose(np.median(motion.flow, axis=(0, 1)), [6 * scale, 0], atol=0.1)
@@ -113,7 +113,7 @@ def test_motion_is_found_and_its_border_is_not_trusted() -> None:
 
 
 def test_steps_are_chained() -> None:
-    frames = [reduced(frame) for frame in pan(9, 180, 320, step=6)]
+    frames = [gray(reduced(frame)) for frame in pan(9, 180, 320, step=6)]
     find, way = MotionFinder(), no_motion(*frames[0].shape)
     for before, after in pairwise(frames):
         way = chained(find(after, before)[0], way)
