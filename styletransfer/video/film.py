@@ -141,7 +141,7 @@ def stylize_film(
             say(f"{output}: continues after {pieces.frames} finished frames")
         work = _Work(film, painter, options, encoding, pieces, at_once)
         try:
-            work.run(lambda done: advance(done, total))
+            skipped = work.run(lambda done: advance(done, total))
         except KeyboardInterrupt:
             part = output.with_name(f"{output.stem}.part{output.suffix}")
             done = work.unfinished()
@@ -156,9 +156,9 @@ def stylize_film(
         frames = pieces.frames
         pieces.remove()
         output.with_name(f"{output.stem}.part{output.suffix}").unlink(missing_ok=True)
-    if film.skipped:
-        notes.append(f"{source}: {film.skipped} broken packets were skipped")
-    return FilmResult(frames, film.skipped, tuple(notes))
+    if skipped:
+        notes.append(f"{source}: {skipped} broken packets were skipped")
+    return FilmResult(frames, skipped, tuple(notes))
 
 
 def check_output(source: Path, output: Path, *, overwrite: bool) -> None:
@@ -201,8 +201,12 @@ class _Work:
         self._encoder: PieceEncoder | None = None
         self._times: list[tuple[int, int]] = []
 
-    def run(self, advance: Callable[[int], object]) -> None:
-        """Paint and encode the missing pieces; call `advance` with the number of frames."""
+    def run(self, advance: Callable[[int], object]) -> int:
+        """Paint and encode the missing pieces; call `advance` with the number of frames.
+
+        Returns:
+            Number of broken packets of the whole film.
+        """
         pieces, options = self._pieces, self._options
         stabilizer = Stabilizer(options.stability)
         stabilizer.state = pieces.state
@@ -210,7 +214,7 @@ class _Work:
         frames = ahead(self._frames(last), 4)
         moments = with_moments(frames, self._painter.regions, self._film.time_base)
         advance(pieces.frames)
-        done = pieces.frames
+        done, earlier = pieces.frames, pieces.skipped
         while (first := next(moments, None)) is not None:
             batch = chain([first], islice(moments, LENGTH - 1))
             self._encoder = PieceEncoder(pieces.next_path, self._encoding)
@@ -225,7 +229,8 @@ class _Work:
                 advance(done)
             self._encoder.close()
             self._encoder = None
-            pieces.add(self._times, stabilizer.state)
+            pieces.add(self._times, earlier + moment.skipped - pieces.skipped, stabilizer.state)
+        return earlier + self._film.skipped
 
     def unfinished(self) -> list[Piece]:
         """Close the current piece, and return all pieces with it."""

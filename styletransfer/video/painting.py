@@ -25,12 +25,14 @@ class Moment:
         time: Time in seconds.
         pts: Time in ticks.
         duration: Duration of the frame in ticks.
+        skipped: Number of broken packets before it.
         masks: Masks of the regions, uint8 H×W.
     """
 
     time: float
     pts: int
     duration: int
+    skipped: int
     masks: tuple[Pixels | None, ...]
 
 
@@ -80,7 +82,7 @@ def with_moments(
     for frame in frames:
         time = float(frame.pts * time_base)
         shown = tuple(at(time) for at in masks)
-        yield frame.rgb, Moment(time, frame.pts, frame.duration, shown)
+        yield frame.rgb, Moment(time, frame.pts, frame.duration, frame.skipped, shown)
 
 
 def _masks(region: Region) -> Callable[[float], Pixels | None]:

@@ -25,10 +25,12 @@ class Piece:
     Attributes:
         path: File with its packets.
         times: Time and duration of each frame, in ticks of the source.
+        skipped: Number of broken packets of the source between the piece before and its end.
     """
 
     path: Path
     times: tuple[tuple[int, int], ...]
+    skipped: int = 0
 
 
 class Pieces:
@@ -54,8 +56,8 @@ class Pieces:
         if self._read("call.json") is None:
             self._write("call.json", self._call)
         while (note := self._read(f"{len(self.whole):06}.json")) is not None:
-            times = tuple((int(pts), int(duration)) for pts, duration in note)
-            self.whole.append(Piece(self.next_path, times))
+            times = tuple((int(pts), int(duration)) for pts, duration in note["times"])
+            self.whole.append(Piece(self.next_path, times, note["skipped"]))
         if self.whole:
             with np.load(self.folder / f"{len(self.whole) - 1:06}.npz") as arrays:
                 self.state = dict(arrays)
@@ -70,19 +72,25 @@ class Pieces:
         """Number of frames in complete pieces."""
         return sum(len(piece.times) for piece in self.whole)
 
-    def add(self, times: list[tuple[int, int]], state: State) -> None:
+    @property
+    def skipped(self) -> int:
+        """Number of broken packets up to the end of the newest piece."""
+        return sum(piece.skipped for piece in self.whole)
+
+    def add(self, times: list[tuple[int, int]], skipped: int, state: State) -> None:
         """Mark the next piece as complete.
 
         Args:
             times: Time and duration of its frames, in ticks.
+            skipped: Number of broken packets since the piece before.
             state: State for the piece after it.
         """
         number = len(self.whole)
         with written_whole(self.folder / f"{number:06}.npz") as file:
             np.savez(file, **state)  # type: ignore[arg-type]
-        self._write(f"{number:06}.json", times)
+        self._write(f"{number:06}.json", {"times": times, "skipped": skipped})
         (self.folder / f"{number - 1:06}.npz").unlink(missing_ok=True)
-        self.whole.append(Piece(self.next_path, tuple(times)))
+        self.whole.append(Piece(self.next_path, tuple(times), skipped))
 
     def remove(self) -> None:
         """Delete all pieces."""

@@ -21,11 +21,13 @@ class Frame:
         rgb: uint8 H×W×3 in sRGB.
         pts: Time in ticks.
         duration: Duration in ticks.
+        skipped: Number of broken packets before it, of those after the start of `Film.frames`.
     """
 
     rgb: Pixels
     pts: int
     duration: int
+    skipped: int = 0
 
 
 @dataclass
@@ -41,7 +43,8 @@ class Film(ABC):
         count: Approximate number of frames; 0 if it is not known.
         matrix: YUV matrix of the film.
         full: Whether its YUV has the full range 0..255.
-        skipped: Number of broken packets, and of frames without a time of their own.
+        skipped: Number of broken packets, and of frames without a time of their own, that
+            `frames` has met after its start.
     """
 
     path: Path

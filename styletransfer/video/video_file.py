@@ -69,7 +69,9 @@ class VideoFile(Film):
                     continue
                 last = pts
                 if start is None or pts >= start:
-                    yield Frame(self._upright(to_rgb(frame)), pts, duration)
+                    yield Frame(self._upright(to_rgb(frame)), pts, duration, self.skipped)
+                else:
+                    self.skipped = 0  # what is broken before the start does not count
 
     def _decoded(self, container: Any, stream: Any) -> Iterator[Any]:
         """Yield frames. Broken packets are counted and skipped."""

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from styletransfer.commands.main import cli
+from styletransfer.video import FilmOptions, stylize_film
 from tests.styletransfer.tiny_model import tiny_model
 from tests.styletransfer.video.films import copied, packets, pan, read_film, texture, write_film
 
@@ -178,6 +179,27 @@ def test_broken_packets_are_counted(model: Path, tmp_path: Path) -> None:
     assert "wrote 28 frames" in result.stdout
     assert "2 broken packets were skipped" in result.stderr
     assert len(read_film(tmp_path / "out.mp4")[0]) == 28
+
+
+def test_broken_packets_of_every_run_are_counted_once(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("styletransfer.video.film.LENGTH", 7)
+    broken = (8, 9, 27)
+    source = write_film(tmp_path / "in.mkv", pan(40), codec="mpeg4")
+    source = copied(
+        source, tmp_path / "broken.mkv", lambda n, whole: bytes(40) if n in broken else whole
+    )
+    out, options = tmp_path / "out.mp4", FilmOptions(styles=("identity",))
+
+    def stop(done: int, _: int) -> None:
+        if done >= 18:
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        stylize_film(source, out, options, model=model, advance=stop)
+    result = stylize_film(source, out, options, model=model)
+    assert (result.frames, result.skipped) == (37, 3)
 
 
 def test_sound_of_joined_recordings_goes_on(model: Path, tmp_path: Path) -> None:
