@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_in
 
 from styletransfer.errors import ImageError, StyleTransferError, TrainingDataError
 from styletransfer.images import find_images
+from styletransfer.training.saving import outlive_signals
 from styletransfer.training.sources import (
     Files,
     Photographs,
@@ -254,6 +255,7 @@ class PhotographDataModule(pl.LightningDataModule):
             batch_size=None,
             num_workers=self.workers,
             pin_memory=torch.cuda.is_available(),
+            worker_init_fn=outlive_signals,
         )
 
     def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:

@@ -85,13 +85,27 @@ class StopSignals(AbstractContextManager["StopSignals"]):
                 signal.signal(number, self._note)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
-        if os.getpid() != self._process:  # a worker that decodes photographs
+        if os.getpid() != self._process:  # a worker that has only begun
             return
         if not self.training:
             raise StoppedError(number, "stopped while no training was going on; nothing was saved")
         if self.received:  # the second time, do not wait for the step to end
             os._exit(128 + number)
         self.received = number
+
+
+def outlive_signals(_worker: int = 0) -> None:
+    """Have a process that decodes photographs leave Ctrl-C and the first SIGTERM to its parent.
+
+    `timeout`, a scheduler or a terminal sends them to all processes of a run. Without photographs
+    the run could not end its step and save. PyTorch ends a worker that hangs by a second SIGTERM.
+    """
+
+    def once(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, once)
 
 
 class Checkpoints(Checkpoint):

@@ -130,6 +130,33 @@ def test_two_processes_with_accumulation_train_as_one_and_resume_exactly(tmp_pat
         assert list(map(int, (root / f"seen-{rank}").read_text().split())) == expected
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_all_processes_lets_the_step_end_and_saves(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    number: signal.Signals,
+) -> None:
+    """A terminal, `timeout` and schedulers send it to the workers as well."""
+    step = StyleTransferModule.training_step
+
+    def signals(self: StyleTransferModule, batch: Any, batch_idx: int) -> Any:
+        if self.global_step == 1:
+            workers = multiprocessing.active_children()
+            assert len(workers) == 1
+            os.kill(workers[0].pid or 0, number)
+            time.sleep(0.3)  # for it to die, if it does
+            os.kill(os.getpid(), number)
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(StyleTransferModule, "training_step", signals)
+    config = write_config(tmp_path, make_data(tmp_path), max_steps=100, val_check_interval=100)
+    assert train("fit", "--config", config, "--data.workers", 1) == 128 + number
+    assert "stopped at step 2" in error_lines(capsys)[0]
+    assert saved(tmp_path / "lightning_logs" / "version_0")["global_step"] == 2
+    assert not multiprocessing.active_children()
+
+
 def save_each_step(padding: int) -> None:
     """Have the runs of this process write a checkpoint at each step, with `padding` bytes more."""
     training_cli.Checkpoints = partial(Checkpoints, every=1)  # type: ignore[assignment, misc]
