@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_in
 
 from styletransfer.errors import ImageError, StyleTransferError, TrainingDataError
 from styletransfer.images import find_images
+from styletransfer.training.batch_losses import CELL
 from styletransfer.training.saving import outlive_signals
 from styletransfer.training.sources import (
     Files,
@@ -152,13 +153,16 @@ class PhotographDataModule(pl.LightningDataModule):
     Args:
         photographs: A folder, in which images in subfolders count as well; or WebDataset shards,
             here or in a store: `photos/{000..099}.tar`, `s3://bucket/photos/{000..099}.tar`.
-        crop: Side of the square crops, in pixels.
+        crop: Side of the square crops, in pixels; at least 8.
         batch_size: Number of crops in a batch, on each device.
         held_out: Number of photographs that are kept from training and used for validation; at
             most half of them are. They are spread evenly over the sorted paths, or over the first
             shard.
         workers: Number of processes that decode photographs.
         seed: Seed of the shuffle, the scales, the crops and the flips.
+
+    Raises:
+        TrainingDataError: A number is too small.
     """
 
     def __init__(
@@ -171,6 +175,11 @@ class PhotographDataModule(pl.LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        # A smaller crop is less than a cell of the networks: it has no draft at half size.
+        least = {"crop": (crop, CELL), "batch_size": (batch_size, 1), "held_out": (held_out, 0)}
+        for option, (given, limit) in {**least, "workers": (workers, 0)}.items():
+            if given < limit:
+                raise TrainingDataError(f"--data.{option} is at least {limit}, not {given}")
         self.photographs = str(photographs)
         self.crop = crop
         self.batch_size = batch_size

@@ -141,6 +141,15 @@ def test_the_split_is_disjoint_complete_and_spread(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("option", "least"), [("crop", 8), ("batch_size", 1), ("held_out", 0), ("workers", 0)]
+)
+def test_numbers_that_are_too_small(tmp_path: Path, option: str, least: int) -> None:
+    data(tmp_path, **{option: least})
+    with pytest.raises(TrainingDataError, match=f"--data.{option} is at least {least}, not"):
+        data(tmp_path, **{option: least - 1})
+
+
+@pytest.mark.parametrize(
     ("photographs", "changes", "message"),
     [
         (0, {}, "0 photographs"),
