@@ -41,6 +41,10 @@ _FOREIGN = {
 _PAGED = ("TIFF", "MPO", "HEIF")
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 INTACT = "replace it by an intact copy"
+RAISE_LIMIT = (
+    "shrink it or raise the limit (--max-pixels of stylize and stylize-dataset, max_pixels in "
+    "Python)"
+)
 
 _limit_lock = threading.Lock()
 
@@ -121,9 +125,7 @@ def load(image: ImageFile.ImageFile, name: str, max_pixels: int) -> None:
         raise _fault(name, error, "damaged or cut short", INTACT) from error
 
 
-def check_pixels(
-    name: str, pixels: int, most: int, advice: str = "shrink it or raise the limit (max_pixels)"
-) -> None:
+def check_pixels(name: str, pixels: int, most: int, advice: str = RAISE_LIMIT) -> None:
     """Raise ImageError for a picture of more than `most` pixels."""
     if pixels > most:
         raise ImageError(f"{name}: {pixels:,} pixels are over the limit of {most:,}; {advice}")
@@ -167,7 +169,7 @@ def _fault(name: str, error: Exception, fault: str, advice: str) -> ImageError:
     if isinstance(error, OSError) and error.errno:
         fault, advice = "cannot be read", "name an image file that you may read"
     elif isinstance(error, Image.DecompressionBombError):
-        fault, advice = "over the pixel limit", "shrink it or raise the limit (max_pixels)"
+        fault, advice = "over the pixel limit", RAISE_LIMIT
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return ImageError(f"{name}: {fault} ({' '.join(reason.split())}); {advice}")
 

@@ -86,11 +86,12 @@ def check_draft(network: StyleNetwork, scales: Sequence[int], **options: float) 
         if value and not network.has_draft:
             name = type(network).__name__
             raise TrainingDataError(
-                f"the network {name} has no coarse stage to draft with; set {option} to 0"
+                f"the network {name} has no coarse stage to draft with; set --model.{option} to 0"
             )
         if value and max(scales) < DRAFT_SIZE:
             raise TrainingDataError(
-                f"a draft needs a style loss at half size: add 2 to scales, or set {option} to 0"
+                "a draft needs a style loss at half size: add 2 to --model.scales, or set "
+                f"--model.{option} to 0"
             )
 
 

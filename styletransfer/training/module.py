@@ -110,8 +110,8 @@ class StyleTransferModule(pl.LightningModule):
         files = find_styles(paintings)
         self.painting_files = list(files.values())
         self.style_names = [IDENTITY, *files]
-        if unknown := set(per_painting or {}) - set(files):
-            raise TrainingDataError(f"per_painting names no painting: {', '.join(sorted(unknown))}")
+        if unknown := ", ".join(sorted(set(per_painting or {}) - set(files))):
+            raise TrainingDataError(f"--model.per_painting names no painting: {unknown}")
         factors = [1.0, *((per_painting or {}).get(name, 1.0) for name in files)]
         self.register_buffer("style_factors", torch.tensor(factors), persistent=False)
         self.network_name = network
@@ -141,7 +141,7 @@ class StyleTransferModule(pl.LightningModule):
         self.style_lr = style_lr
         self.warmup_steps = warmup_steps
         if not 0 < decay_share <= 1:
-            raise TrainingDataError(f"decay_share must be above 0, at most 1, not {decay_share}")
+            raise TrainingDataError(f"--model.decay_share {decay_share} is not above 0, at most 1")
         self.decay_share = decay_share
         self.trained_on = trained_on
         # Batches that this process has seen in the whole run. Not `global_step`, which counts

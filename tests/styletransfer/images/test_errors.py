@@ -101,7 +101,7 @@ def test_pixel_limit_is_checked_before_decoding(tmp_path: Path) -> None:
     data[16:24] = struct.pack(">II", 100_000, 50_000)
     data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
     path.write_bytes(data)
-    assert_refused(path, "5,000,000,000", "200,000,000", "raise the limit")
+    assert_refused(path, "5,000,000,000", "200,000,000", "raise the limit", "--max-pixels")
     assert_refused(path, "cut short", max_pixels=5_000_000_000)
 
 

@@ -483,11 +483,11 @@ def test_the_learning_rate_warms_up_and_falls_for_the_draft_too(
     ("changes", "said"),
     [
         ({"network": "johnson", "network_options": {}}, "Johnson has no coarse stage"),
-        ({"scales": [1]}, "add 2 to scales"),
+        ({"scales": [1]}, "add 2 to --model.scales"),
     ],
 )
 def test_what_cannot_draft_is_told_so(
     folders: dict[str, Path], changes: dict[str, Any], said: str, option: str
 ) -> None:
-    with pytest.raises(TrainingDataError, match=f"{said}.*set {option} to 0"):
+    with pytest.raises(TrainingDataError, match=f"{said}.*set --model.{option} to 0"):
         module(folders["paintings"], **{option: 1}, **changes)
