@@ -1,7 +1,6 @@
 """What ordinary models bring: views, caches, odd outputs and channels, half precision, wrappers."""
 
 import copy
-import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,6 @@ from torch.utils.checkpoint import checkpoint
 from interp import (
     Classifier,
     activation_maps,
-    attack_images,
     list_layers,
     load_classifier,
     measure_robustness,
@@ -33,38 +31,14 @@ from interp.saliency.cam import grad_cam, last_map_layer
 from interp.saliency.covering import occlusion
 from interp.saliency.gradients import gradient
 from interp.saliency.guided import guided_backprop
-from interp.saliency.maps import Neuron
 from interp.saliency.methods import explain
-from interp.saliency.targets import class_probability, class_score, layer_value
+from interp.saliency.targets import class_score
 from interp.synthesis.class_images import class_image
 from interp.synthesis.dream import DreamSettings, deep_dream
 from interp.synthesis.inversion import invert
 from interp.synthesis.recipes import Recipe
-from styletransfer.errors import RequestError, WorkError
-
-
-class Net(nn.Module):
-    """A small network that views its maps as vectors, and keeps a tensor of its first pass."""
-
-    def __init__(self, channels: int = 3, classes: int = 4) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(channels, 6, 3, padding=1)
-        self.relu = nn.ReLU()
-        self.second = nn.Conv2d(6, 6, 3, padding=1)
-        self.head = nn.Linear(6 * 12 * 12, classes)
-        self.kept: Tensor | None = None
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.kept is None:
-            self.kept = torch.ones_like(x[:1, :1, :1, :1])
-        x = self.relu(self.conv(x * self.kept))
-        x = self.relu(self.second(x))
-        return self.head(x.view(len(x), -1))
-
-
-def net(channels: int = 3, classes: int = 4) -> Net:
-    torch.manual_seed(0)
-    return Net(channels, classes).eval()
+from styletransfer.errors import RequestError
+from tests.interp.small_net import Net, net
 
 
 def _classifier(model: nn.Module) -> Classifier:
@@ -187,96 +161,6 @@ def test_a_picture_for_a_model_of_one_channel_is_its_luminance() -> None:
         saliency_map(Classifier(net(4), size=12), picture)
 
 
-class Wrapped(nn.Module):
-    def __init__(self, wrap: Callable[[Tensor], object]) -> None:
-        super().__init__()
-        self.net, self.wrap = net(), wrap
-
-    def forward(self, x: Tensor) -> object:
-        return self.wrap(self.net(x))
-
-
-@pytest.mark.parametrize(
-    ("wrap", "output"),
-    [
-        (lambda scores: (scores, None), 0),
-        (lambda scores: {"logits": scores, "aux": 1}, "logits"),
-        (lambda scores: type("Out", (), {"logits": scores}), "logits"),
-        (lambda scores: [scores.exp()], lambda made: made[0].log()),
-    ],
-)
-def test_outputs_that_are_picked(
-    wrap: Callable[[Tensor], object], output: int | str, images: Tensor
-) -> None:
-    classifier = Classifier(Wrapped(wrap), output=output)
-    expected = gradient(net(), images, class_score(2))
-    torch.testing.assert_close(gradient(classifier, images, class_score(2)), expected)
-
-
-@pytest.mark.parametrize(
-    ("wrap", "output", "said"),
-    [
-        (lambda scores: (scores, None), None, "a tuple of 2, not class scores"),
-        (lambda scores: {"out": scores, "aux": 1}, None, "a dict of out, aux, not class scores"),
-        (lambda scores: {"out": scores}, "logits", "a dict of out, without 'logits'"),
-        (lambda scores: scores[:, :, None, None], None, r"N×4×1×1, not class scores"),
-        (lambda scores: scores.sum(), None, "one number, not class scores"),
-    ],
-)
-def test_outputs_that_are_no_scores(
-    wrap: Callable[[Tensor], object], output: str | None, said: str, images: Tensor
-) -> None:
-    with pytest.raises(RequestError, match=said):
-        gradient(Classifier(Wrapped(wrap), output=output), images, class_score(0))
-
-
-def test_a_single_score(images: Tensor) -> None:
-    model = net(classes=1)
-    for one in (model, Wrapped(lambda scores: scores[:, 0])):
-        one = one if one is model else Classifier(Squeezed(model))
-        score = model(images)[:, 0].detach()
-        torch.testing.assert_close(class_score(0)(one, images), score)
-        torch.testing.assert_close(class_probability(0)(one, images), score.sigmoid())
-        # Class 1 is yes: an attack on it lowers the score, one on class 0 raises it.
-        lower = model(pgd(one, images, torch.tensor([1, 1])))[:, 0]
-        higher = model(pgd(one, images, torch.tensor([0, 0])))[:, 0]
-        assert (lower < score).all()
-        assert (higher > score).all()
-
-
-class Squeezed(nn.Module):
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.inner = model
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.inner(x)[:, 0]
-
-
-def test_an_attack_that_cannot_work_says_so(images: Tensor) -> None:
-    detached = Wrapped(lambda scores: scores.detach())
-    with pytest.raises(RequestError, match="the scores have no gradient"):
-        pgd(detached, images, torch.tensor([0, 1]))
-    flat = Wrapped(lambda scores: 0 * scores)
-    with pytest.warns(UserWarning, match="2 of 2 images are as they were"):
-        assert torch.equal(pgd(flat, images, torch.tensor([0, 1])), images)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        pgd(net(), images, torch.tensor([0, 1]))
-
-
-def test_a_class_for_each_image(images: Tensor) -> None:
-    for method in METHODS:
-        both = explain(method, net(), images, class_score(torch.tensor([3, 1])))
-        for number, index in enumerate((3, 1)):
-            alone = explain(method, net(), images[number : number + 1], class_score(index))
-            if method == "smoothgrad":  # its noise is that of the place in the batch
-                continue
-            torch.testing.assert_close(both[number : number + 1], alone)
-    with pytest.raises(RequestError, match="2 images need as many classes, not 3"):
-        class_score([0, 1, 2])(net(), images)
-
-
 def test_a_shared_module_by_either_of_its_names(images: Tensor) -> None:
     model = net()
     model.other = model.conv
@@ -322,37 +206,6 @@ def test_activation_checkpointing(reentrant: bool, images: Tensor) -> None:
         guided_backprop(saving, images, class_score(1))
 
 
-def silent() -> Net:
-    model = net()
-    nn.init.constant_(model.conv.bias, -100.0)
-    return model
-
-
-def test_a_map_that_is_zero_everywhere_is_an_error(images: Tensor) -> None:
-    with pytest.raises(WorkError, match="zero everywhere: no pixel changes relu, channel 2 at 3,4"):
-        saliency_map(silent(), images[0], neuron=Neuron("relu", 2, (3, 4)))
-    lines: list[str] = []
-    with pytest.raises(WorkError, match="no image has a map"):
-        saliency_map(silent(), images, neuron=Neuron("relu", 2, "max"), report=lines.append)
-    assert len(lines) == 2
-    assert "the channel is silent on this image" in lines[0]
-
-
-def test_the_strongest_place_is_offered_and_can_be_explained(images: Tensor) -> None:
-    model = net()
-    with torch.no_grad():
-        values = model.relu(model.conv(images[:1]))[0]
-    channel, row, column = next(
-        (int(k), int(r), int(c)) for k, r, c in (values == 0).nonzero() if values[int(k)].any()
-    )
-    best = divmod(int(values[channel].argmax()), 12)
-    with pytest.raises(WorkError, match=rf"greatest at {best[0]},{best[1]}, .* --place max"):
-        saliency_map(model, images[0], neuron=Neuron("relu", channel, (row, column)))
-    found = saliency_map(model, images[0], neuron=Neuron("relu", channel, "max"))
-    expected = explain("gradient", model, images[:1], layer_value("relu", channel, best))
-    np.testing.assert_array_equal(found.maps, expected.numpy())
-
-
 def test_weights_of_ones_own(tmp_path: Path) -> None:
     import torchvision
 
@@ -378,15 +231,6 @@ def test_weights_of_ones_own(tmp_path: Path) -> None:
         scores = classifier.model(images)
         torch.testing.assert_close(scores, own(images), msg=name)
         assert classifier.names == ()
-
-
-def test_an_attack_of_files_tells_which_it_left_as_they_were(folder: Path) -> None:
-    path = sorted(folder.rglob("*.png"))[0]
-    flat = Classifier(Wrapped(lambda scores: 0 * scores), size=12)
-    lines: list[str] = []
-    found = attack_images(flat, [path], report=lines.append)
-    assert [line.startswith(f"{path}: 1 of 1 images are as they were") for line in lines] == [True]
-    np.testing.assert_array_equal(found.images[0], found.adversarial[0])
 
 
 def test_pictures_lie_in_memory_as_tensors_do(folder: Path) -> None:

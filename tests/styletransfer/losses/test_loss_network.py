@@ -1,6 +1,5 @@
 """The loss network against torchvision's own models, and with the real weights."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -15,9 +14,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.testing import assert_close
 
-from styletransfer.errors import RequestError, WeightsError
 from styletransfer.losses import LossNetwork, surrounded
 from tests.assets import asset
+from tests.styletransfer.losses.conftest import plain_features
 
 # Where torchvision's `features` have each tap, counted by hand in the printed models.
 POSITIONS = {
@@ -44,19 +43,6 @@ POSITIONS = {
 }
 
 
-def plain_features(architecture: str) -> nn.Sequential:
-    """`features` of torchvision's model with random weights, without its large classifier."""
-    with torch.device("meta"):
-        features: nn.Sequential = getattr(torchvision.models, architecture)(weights=None).features
-    features.to_empty(device="cpu")
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in features.parameters():
-            std = (2 / parameter[0].numel()) ** 0.5 if parameter.ndim == 4 else 0.1
-            parameter.normal_(0, std, generator=generator)
-    return features.eval()
-
-
 def expected_taps(
     features: nn.Sequential, image: Tensor, taps: dict[str, int]
 ) -> dict[str, Tensor]:
@@ -68,15 +54,6 @@ def expected_taps(
         x = layer(x)
         outputs.append(x.clone())  # torchvision's ReLUs write over their input
     return {tap: outputs[position] for tap, position in taps.items()}
-
-
-@pytest.fixture
-def small_file(tmp_path: Path) -> Path:
-    """SqueezeNet 1.1 up to fire3."""
-    path = tmp_path / "small.pth"
-    features = plain_features("squeezenet1_1")[:5]
-    torch.save({f"features.{k}": v for k, v in features.state_dict().items()}, path)
-    return path
 
 
 @pytest.fixture
@@ -213,62 +190,6 @@ def test_what_torchvision_is_asked_for(
     monkeypatch.setattr(torchvision.models, "squeezenet1_1", recorded)
     LossNetwork("squeezenet1_1", ["fire2"], weights)
     assert calls == [asked]
-
-
-# What is wrong is named
-
-
-def assert_refused(error: type[Exception], message: str, *call: object) -> None:
-    with pytest.raises(error, match=re.escape(message)):
-        LossNetwork(*call)  # type: ignore[arg-type]
-
-
-def test_unknown_architecture(small_file: Path) -> None:
-    message = "no loss network is called 'vgg11'; there are vgg16, vgg19, squeezenet1_0, squeeze"
-    assert_refused(RequestError, message, "vgg11", ["relu1_1"], small_file)
-
-
-@pytest.mark.parametrize(
-    "tap, near", [("fire10", "fire"), ("relu1_1", "relu1"), ("Fire3", "fire3")]
-)
-def test_unknown_tap(tap: str, near: str, small_file: Path) -> None:
-    message = f"squeezenet1_1 has no tap {tap!r}; near it: {near}"
-    assert_refused(RequestError, message, "squeezenet1_1", ["fire2", tap], small_file)
-
-
-def test_no_tap(small_file: Path) -> None:
-    assert_refused(RequestError, "at least one tap", "squeezenet1_1", [], small_file)
-
-
-def test_missing_layer(small_file: Path) -> None:
-    message = f"{small_file} lacks features.6.squeeze.weight, which the deepest tap needs"
-    assert_refused(WeightsError, message, "squeezenet1_1", ["relu1", "fire4"], small_file)
-
-
-def test_layer_of_another_shape(small_file: Path) -> None:
-    message = (
-        f"{small_file} contains features.0.weight with the shape [64, 3, 3, 3], not [96, 3, 7, 7]"
-    )
-    assert_refused(WeightsError, message, "squeezenet1_0", ["relu1"], small_file)
-
-
-def test_missing_file(tmp_path: Path) -> None:
-    path = tmp_path / "vgg19.pth"
-    assert_refused(WeightsError, f"{path}: no such file of weights", "vgg19", ["relu1_1"], path)
-
-
-def test_a_pickle_is_not_run(tmp_path: Path) -> None:
-    touched = tmp_path / "touched"
-
-    class Malicious:
-        def __reduce__(self) -> tuple[object, tuple[Path]]:
-            return Path.touch, (touched,)
-
-    path = tmp_path / "evil.pth"
-    torch.save({"features.0.weight": Malicious()}, path)
-    with pytest.raises(WeightsError, match="contains other objects than tensors"):
-        LossNetwork("squeezenet1_1", ["relu1"], path)
-    assert not touched.exists()
 
 
 @pytest.mark.parametrize("pooling", ["max", "average"])

@@ -1,29 +1,20 @@
 """A training step and what surrounds it: losses, refusals, resuming, checkpoints."""
 
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytorch_lightning as pl
 import torch
-import torch.nn.functional as F
 from pytorch_lightning.callbacks import EMAWeightAveraging, ModelCheckpoint
 from torch import Tensor
 
 from styletransfer.checkpoint import load_checkpoint
-from styletransfer.errors import DivergenceError, TrainingDataError
-from styletransfer.losses.objective import averaged
+from styletransfer.errors import TrainingDataError
 from styletransfer.training.batch_losses import move_of_batch
 from styletransfer.training.callbacks import SampleGrid
-from styletransfer.training.module import StyleTransferModule
 from styletransfer.training.styles import read_paintings
-from tests.styletransfer.training.tiny import data, make_data, module, trainer
-
-
-@pytest.fixture
-def folders(tmp_path: Path) -> dict[str, Path]:
-    return make_data(tmp_path)
+from tests.styletransfer.training.tiny import data, module, trainer
 
 
 def relative(value: Tensor, target: Tensor) -> Tensor:
@@ -133,73 +124,6 @@ def test_a_checkpoint_holds_the_network_and_not_the_loss_network(
     assert torch.equal(trained.network(image, row), ours.eval()(image, row))
 
 
-class Poisoned(StyleTransferModule):
-    """Loses its mind at given steps."""
-
-    poisoned: range
-    gradient_only = False
-
-    def losses(self, image: Tensor, styles: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        stylized, parts = super().losses(image, styles)
-        if self.trainer.global_step in self.poisoned:
-            if self.gradient_only:
-                # Finite itself, and its derivative at 0 is infinite.
-                parts["total"] = parts["total"] + (0 * stylized).abs().sqrt().sum()
-            else:
-                parts["total"] = parts["total"] * float("nan")
-        return stylized, parts
-
-
-def poisoned(folders: dict[str, Path], steps: range, gradient_only: bool = False) -> Poisoned:
-    ours = module(folders["paintings"])
-    ours.__class__ = Poisoned
-    assert isinstance(ours, Poisoned)
-    ours.poisoned = steps
-    ours.gradient_only = gradient_only
-    return ours
-
-
-@pytest.mark.parametrize("gradient_only", [False, True])
-def test_ten_refusals_in_a_row_stop_the_run_with_accumulation_too(
-    folders: dict[str, Path], tmp_path: Path, gradient_only: bool
-) -> None:
-    ours = poisoned(folders, range(1, 100), gradient_only)
-    with pytest.raises(DivergenceError, match="not finite 10 times in a row"):
-        trainer(tmp_path, 50, accumulate_grad_batches=2).fit(ours, data(folders["photographs"]))
-    assert all(p.isfinite().all() for p in ours.parameters())
-
-
-@pytest.mark.parametrize("gradient_only", [False, True])
-def test_a_non_finite_step_is_skipped_and_counted(
-    folders: dict[str, Path], tmp_path: Path, gradient_only: bool
-) -> None:
-    ours = poisoned(folders, range(1, 3), gradient_only)
-    weights: list[Tensor] = []
-
-    class Remember(pl.Callback):
-        def on_train_batch_end(self, *_: Any) -> None:
-            weights.append(ours.network.fine.paint.weight.detach().clone())  # type: ignore[union-attr, operator]
-
-    trainer(tmp_path, 4, [Remember()]).fit(ours, data(folders["photographs"]))
-    assert ours.counters()["refused_steps"] == 2
-    assert torch.equal(weights[0], weights[1]) and torch.equal(weights[1], weights[2])
-    assert not torch.equal(weights[2], weights[3])
-    assert all(p.isfinite().all() for p in ours.parameters())
-
-
-def test_ten_non_finite_steps_in_a_row_stop_the_run(
-    folders: dict[str, Path], tmp_path: Path
-) -> None:
-    ours = poisoned(folders, range(2, 100))
-    with pytest.raises(
-        DivergenceError, match=r"loss of painting.*10 times in a row, up to step 11"
-    ):
-        trainer(tmp_path, 50).fit(ours, data(folders["photographs"]))
-    scattered = poisoned(folders, range(0, 9))
-    trainer(tmp_path, 11).fit(scattered, data(folders["photographs"]))
-    assert scattered.counters()["refused_steps"] == 9
-
-
 def test_bf16_mixed_trains_on_the_cpu(folders: dict[str, Path], tmp_path: Path) -> None:
     ours = module(folders["paintings"])
     before = ours.network.fine.paint.weight.detach().clone()  # type: ignore[union-attr, operator]
@@ -242,125 +166,9 @@ def test_a_damaged_photograph_among_the_held_out_is_counted_once(
     assert sum(damaged.name in str(w.message) for w in warned) == 1
 
 
-# Several batches to a step of the optimizer
-
-
-class Seen(pl.Callback):
-    """The photographs and styles of each batch."""
-
-    def __init__(self) -> None:
-        self.batches: list[tuple[Tensor, list[int]]] = []
-
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        self.batches.append((batch.images.clone(), outputs["styles"]))
-
-
-def accumulated(
-    folders: dict[str, Path], root: Path, steps: int, resume: Path | None = None, every: int = 2
-) -> tuple[Seen, pl.Trainer]:
-    """Train to `steps` of a run of 4, of `every` batches each."""
-
-    class Stop(pl.Callback):
-        def on_train_batch_end(self, trainer: pl.Trainer, *rest: Any) -> None:
-            trainer.should_stop = trainer.global_step >= steps
-
-    seen = Seen()
-    fitting = trainer(root, 4, [seen, Stop()], accumulate_grad_batches=every)
-    fitting.fit(module(folders["paintings"]), data(folders["photographs"]), ckpt_path=resume)
-    assert fitting.global_step == steps
-    return seen, fitting
-
-
-def test_accumulation_draws_no_picture_and_no_style_twice(
-    folders: dict[str, Path], tmp_path: Path
-) -> None:
-    """It sees what a run of as many batches sees that has a step for each."""
-    seen, fitting = accumulated(folders, tmp_path, 4)
-    assert len(seen.batches) == 8 and fitting.lightning_module.batches == 8
-    plain = Seen()
-    trainer(tmp_path, 8, [plain]).fit(module(folders["paintings"]), data(folders["photographs"]))
-    for (images, styles), (expected, dealt) in zip(seen.batches, plain.batches, strict=True):
-        assert torch.equal(images, expected) and styles == dealt
-
-
-def test_a_run_with_accumulation_resumes_exactly_and_ends(
-    folders: dict[str, Path], tmp_path: Path
-) -> None:
-    through, whole = accumulated(folders, tmp_path, 4)
-    first, fitting = accumulated(folders, tmp_path, 2)
-    fitting.save_checkpoint(tmp_path / "c.ckpt")
-    rest, resumed = accumulated(folders, tmp_path, 4, tmp_path / "c.ckpt")
-    together = [*first.batches, *rest.batches]
-    for (images, styles), (expected, dealt) in zip(together, through.batches, strict=True):
-        assert torch.equal(images, expected) and styles == dealt
-    state = resumed.lightning_module.state_dict()
-    for name, value in whole.lightning_module.state_dict().items():
-        assert torch.equal(state[name], value), name
-
-
-def test_a_checkpoint_within_a_step_of_the_optimizer_does_that_step_anew(
-    folders: dict[str, Path], tmp_path: Path
-) -> None:
-    ours = module(folders["paintings"])
-
-    class Save(pl.Callback):
-        def on_train_batch_end(self, trainer: pl.Trainer, *rest: Any) -> None:
-            if ours.batches == 3:
-                trainer.save_checkpoint(tmp_path / "c.ckpt")
-
-    trainer(tmp_path, 4, [Save()], accumulate_grad_batches=2).fit(
-        ours, data(folders["photographs"])
-    )
-    saved = torch.load(tmp_path / "c.ckpt", weights_only=True)
-    assert (saved["global_step"], saved["styletransfer"]["batches"]) == (1, 2)
-    through, whole = accumulated(folders, tmp_path, 4)
-    rest, resumed = accumulated(folders, tmp_path, 4, tmp_path / "c.ckpt")
-    assert len(rest.batches) == 6
-    assert torch.equal(rest.batches[0][0], through.batches[2][0])
-    state = resumed.lightning_module.state_dict()
-    for name, value in whole.lightning_module.state_dict().items():
-        assert torch.equal(state[name], value), name
-
-
 def test_a_weight_for_an_unknown_style_is_refused(folders: dict[str, Path]) -> None:
     with pytest.raises(TrainingDataError, match="monet"):
         module(folders["paintings"], per_painting={"monet": 2.0})
-
-
-def test_the_learning_rate_warms_up_stays_and_falls(folders: dict[str, Path]) -> None:
-    ours = module(folders["paintings"], lr=0.5, style_lr=2.0, warmup_steps=4, decay_share=0.25)
-    ours.trainer = pl.Trainer(max_steps=40, accelerator="cpu", logger=False)
-    configured = ours.configure_optimizers()
-    optimizer, schedule = configured["optimizer"], configured["lr_scheduler"]["scheduler"]
-    rates = []
-    for _ in range(40):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        schedule.step()
-    assert rates[:4] == pytest.approx([0.125, 0.25, 0.375, 0.5])
-    assert rates[4:31] == pytest.approx([0.5] * 27)
-    assert rates[35] == pytest.approx(0.25)
-    assert sorted(rates[30:], reverse=True) == rates[30:]
-    assert 0 < rates[-1] < 0.02
-    # What belongs to the styles has its own rate, four times as high all the time.
-    names = {p: name for name, p in ours.network.named_parameters()}
-    by_style = ("norm", "tint", "skip_gain")
-    for group in optimizer.param_groups:
-        assert group["initial_lr"] in (0.5, 2.0)
-        belongs = group["initial_lr"] == 2.0
-        coarse = {names[parameter].startswith("coarse.") for parameter in group["params"]}
-        assert len(coarse) == 1
-        for parameter in group["params"]:
-            assert any(part in names[parameter] for part in by_style) == belongs
-    assert sum(len(group["params"]) for group in optimizer.param_groups) == len(names)
-
-
-@pytest.mark.parametrize("share", [0.0, 1.5])
-def test_a_share_outside_its_range_is_refused(folders: dict[str, Path], share: float) -> None:
-    with pytest.raises(TrainingDataError, match="decay_share"):
-        module(folders["paintings"], decay_share=share)
 
 
 def test_stability_is_the_change_with_a_photograph_that_has_moved(folders: dict[str, Path]) -> None:
@@ -388,106 +196,3 @@ def test_moves_are_all_within_a_cell_and_none_is_no_move() -> None:
     assert moves == {(d, r) for d in range(8) for r in range(8)} - {(0, 0)}
     again = [move_of_batch(3, batch) for batch in range(9)]
     assert [move_of_batch(3, batch) for batch in range(9)] == again
-
-
-# Drafting
-
-
-def test_a_draft_is_judged_at_half_size(folders: dict[str, Path]) -> None:
-    ours = module(folders["paintings"], draft_steps=4)
-    ours.trainer = pl.Trainer(max_steps=9, accelerator="cpu", logger=False)
-    ours.setup("fit")
-    assert ours.drafting
-    image, styles = torch.rand(2, 3, 64, 48), torch.tensor([1, 2])
-    draft, parts = ours.eval().losses(image, styles)
-    half = averaged(image, 2)
-    assert torch.equal(draft, ours.network.draft(half, torch.eye(3)[styles]))
-    assert "style_1" not in parts
-    expected = ours._critic[0].losses(draft, half, ours._targets, size=2)
-    for name, value in expected.items():
-        torch.testing.assert_close(parts[name], value)
-    torch.testing.assert_close(parts["total"], 20 * expected["style"] + expected["content"])
-    # What is shown meanwhile is the draft, enlarged.
-    shown = F.interpolate(draft, scale_factor=2, mode="bilinear")
-    torch.testing.assert_close(ours(image, torch.eye(3)[styles]), shown)
-
-
-def test_the_draft_has_losses_of_its_own_beside_those_of_the_painting(
-    folders: dict[str, Path],
-) -> None:
-    image, styles = torch.rand(2, 3, 64, 48), torch.tensor([1, 2])
-    ours, without = (
-        module(folders["paintings"], draft_weight=weight, tone_weight=0.5) for weight in (0.25, 0.0)
-    )
-    for each in (ours, without):
-        each.setup("fit")
-    painted, parts = ours.losses(image, styles)
-    expected, plain = without.losses(image, styles)
-    assert torch.equal(painted, expected)
-    rows = torch.eye(3)[styles]
-    draft = ours.network.with_draft(image, rows)[1]
-    alone = ours._critic[0].losses(draft, averaged(image, 2), ours._targets, size=2)
-    total = 20 * (alone["style_2"] + alone["style_4"]) / 2 + alone["content"] + alone["tone"] / 2
-    torch.testing.assert_close(parts["draft"], total)
-    torch.testing.assert_close(parts["total"], plain["total"] + total / 4)
-    assert "draft" not in plain
-    # Validation judges what is painted.
-    assert "draft" not in ours.eval().losses(image, styles)[1]
-
-
-def test_the_coarse_stage_learns_alone_and_then_both(
-    folders: dict[str, Path], tmp_path: Path
-) -> None:
-    ours = module(folders["paintings"], draft_steps=2)
-    seen: list[tuple[Tensor, Tensor]] = []
-
-    class Remember(pl.Callback):
-        def on_train_batch_start(self, *_: Any) -> None:
-            stages = (ours.network.coarse, ours.network.fine)  # type: ignore[union-attr]
-            seen.append(tuple(s.paint.weight.detach().clone() for s in stages))  # type: ignore[union-attr, operator, arg-type, misc]
-
-    trainer(tmp_path, 4, [Remember()]).fit(ours, data(folders["photographs"]))
-    same = [[torch.equal(a, b) for a, b in zip(*pair, strict=True)] for pair in pairwise(seen)]
-    assert same == [[False, True], [False, True], [False, False]]
-
-
-def test_the_learning_rate_warms_up_and_falls_for_the_draft_too(
-    folders: dict[str, Path],
-) -> None:
-    rates = {"lr": 1.0, "style_lr": 4.0, "warmup_steps": 2, "decay_share": 0.5}
-    ours = module(folders["paintings"], draft_steps=10, **rates)
-    ours.trainer = pl.Trainer(max_steps=30, accelerator="cpu", logger=False)
-    configured = ours.configure_optimizers()
-    groups = configured["optimizer"].param_groups
-    coarse, fine = (
-        [function(step) for step in range(30)]
-        for function, group in zip(
-            configured["lr_scheduler"]["scheduler"].lr_lambdas, groups, strict=True
-        )
-        if group["lr"] < 1
-    )
-    # The coarse stage, once it has learned, moves at half the rate of the revision.
-    assert coarse[:10] == fine[:10]
-    assert coarse[10:] == pytest.approx([0.5 * factor for factor in fine[10:]])
-    factors = fine
-    for first, last in ((0, 10), (10, 30)):
-        part = factors[first:last]
-        assert part[:3] == pytest.approx([0.5, 1, 1])
-        assert part[2 : len(part) // 2 + 1] == pytest.approx([1.0] * (len(part) // 2 - 1))
-        assert sorted(part[2:], reverse=True) == part[2:]
-        assert 0 < part[-1] < 0.15
-
-
-@pytest.mark.parametrize("option", ["draft_steps", "draft_weight"])
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"network": "johnson", "network_options": {}}, "Johnson has no coarse stage"),
-        ({"scales": [1]}, "add 2 to --model.scales"),
-    ],
-)
-def test_what_cannot_draft_is_told_so(
-    folders: dict[str, Path], changes: dict[str, Any], said: str, option: str
-) -> None:
-    with pytest.raises(TrainingDataError, match=f"{said}.*set --model.{option} to 0"):
-        module(folders["paintings"], **{option: 1}, **changes)
