@@ -1,53 +1,16 @@
 """`styletransfer video`: films in and out, what is kept, what is refused, and going on."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from PIL import Image
 
-from styletransfer.commands.main import cli
 from styletransfer.video import FilmOptions, stylize_film
-from tests.styletransfer.tiny_model import tiny_model
+from tests.styletransfer.commands.film_calls import done, refused
 from tests.styletransfer.video.films import copied, packets, pan, read_film, texture, write_film
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    return tiny_model(tmp_path / "m.onnx")
-
-
-@pytest.fixture
-def film(tmp_path: Path) -> Path:
-    return write_film(tmp_path / "in.mp4", pan(12), sound="aac")
-
-
-def run(*words: object) -> Result:
-    result = CliRunner().invoke(cli, ["video", *(str(word) for word in words)])
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result
-
-
-def done(*words: object) -> Result:
-    result = run(*words)
-    assert result.exit_code == 0, result.stderr
-    return result
-
-
-def refused(*words: object, status: int = 2) -> str:
-    result = run(*words)
-    assert (result.exit_code, result.stdout) == (status, "")
-    assert result.stderr.startswith("Error: ")
-    assert result.stderr.count("\n") == 1
-    return result.stderr
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "webm", "gif", "webp"])
@@ -275,62 +238,3 @@ def test_refusals(model: Path, film: Path, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         ["frames", "in.mp4", "m.onnx", "pcm.mkv", "sound.mp4", "text.mp4"]
     )
-
-
-def test_a_full_disk_is_one_line(
-    model: Path, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if not Path("/dev/full").exists():
-        pytest.skip("no /dev/full")
-    full = property(lambda self: Path("/dev/full"))
-    monkeypatch.setattr("styletransfer.video.pieces.Pieces.next_path", full)
-    words = ["--style", "udnie", "--model", model]
-    assert "no space left" in refused(film, "-o", tmp_path / "out.mp4", *words, status=1)
-
-
-def test_kills_leave_nothing_different(model: Path, tmp_path: Path) -> None:
-    source = write_film(tmp_path / "in.mp4", pan(60))
-    program = tmp_path / "run.py"
-    program.write_text(
-        "import sys\nfrom styletransfer.video import film\nfilm.LENGTH = 7\n"
-        "from styletransfer.commands.main import main\nmain()\n"
-    )
-
-    def call(out: Path) -> list[str]:
-        words = [sys.executable, program, "video", source, "-o", out]
-        return [str(word) for word in (*words, "--style", "the_scream", "--model", model)]
-
-    start = time.monotonic()
-    subprocess.run(call(tmp_path / "whole.mp4"), check=True)
-    whole = time.monotonic() - start
-    random = np.random.default_rng(1)
-    killed, out = 0, tmp_path / "out.mp4"
-    for _ in range(3):
-        process = subprocess.Popen(call(out), stderr=subprocess.DEVNULL)
-        time.sleep(random.uniform(0.4, 1.0) * whole)
-        killed += process.poll() is None
-        process.kill()
-        process.wait()
-    if not out.exists():
-        subprocess.run(call(out), check=True)
-    assert packets(out, "video") == packets(tmp_path / "whole.mp4", "video")
-    assert not list(tmp_path.glob(".*.pieces"))
-
-
-def test_interrupted_film_is_playable(model: Path, tmp_path: Path) -> None:
-    source = write_film(tmp_path / "in.mp4", pan(400, step=1))
-    out = tmp_path / "out.mp4"
-    words = ["video", source, "-o", out, "--style", "the_scream", "--model", model]
-    call = [sys.executable, "-m", "styletransfer", *map(str, words)]
-    process = subprocess.Popen(call, stderr=subprocess.PIPE, text=True)
-    folder = tmp_path / ".out.mp4.pieces"
-    while process.poll() is None and not (folder / "000000.json").exists():
-        time.sleep(0.05)
-    os.kill(process.pid, signal.SIGINT)
-    _, said = process.communicate()
-    assert process.returncode == 130, said
-    assert "out.part.mp4" in said
-    assert len(read_film(tmp_path / "out.part.mp4")[0]) >= 128
-    done(*words[1:])
-    assert len(read_film(out)[0]) == 400
-    assert not (tmp_path / "out.part.mp4").exists()
