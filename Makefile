@@ -29,7 +29,7 @@ docs: .venv/docs-ready
 
 # Every command of the documentation, those that take minutes among them.
 test-docs: .venv/dev-ready
-	STYLETRANSFER_TEST_DOCS=1 $(BIN)/python -m pytest tests/docs
+	STYLETRANSFER_TEST_DOCS=1 $(BIN)/python -m pytest -n 2 --dist load tests/docs
 
 # The page that paints in a browser, which `styletransfer web` serves.
 web: $(PAGE)
