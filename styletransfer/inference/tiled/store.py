@@ -15,7 +15,8 @@ from styletransfer.inference.tiled.probe import IMAGE
 from styletransfer.inference.tiled.scratch import scratch_file
 
 # A map is stored as panels of this many columns, each row by row. So a tile of it is in few pieces
-# of the file, even if the map is wide. Narrow panels, for whole ones are read and written.
+# of the file, even if the map is wide. It reads and writes whole panels, so wider ones
+# take more time.
 PANEL = 32
 
 
