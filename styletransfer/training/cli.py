@@ -16,7 +16,7 @@ from pytorch_lightning.cli import (
 )
 
 import styletransfer
-from styletransfer.checkpoint import read_checkpoint
+from styletransfer.checkpoint import ENTRY, read_checkpoint
 from styletransfer.device import check_accelerator
 from styletransfer.errors import RequestError, TrainingDataError
 from styletransfer.training.callbacks import SampleGrid, TrainingMetrics
@@ -106,7 +106,8 @@ class TrainingCLI(LightningCLI):
             wanted = options["ckpt_path"] = str(_last_checkpoint(self.trainer))
         if wanted is not None:
             checkpoint = read_checkpoint(Path(wanted))
-            self.model.on_load_checkpoint(checkpoint)
+            # Without the state of training, which is checked next.
+            self.model.on_load_checkpoint({n: checkpoint[n] for n in (ENTRY, "state_dict")})
             self.model.trainer = self.trainer
             check_restorable(checkpoint, self.model, self.trainer, Path(wanted))
 

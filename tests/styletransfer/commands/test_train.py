@@ -289,6 +289,7 @@ def test_a_malformed_part_of_a_checkpoint_is_one_line_and_starts_no_run(
     for part, value in (
         *(("optimizer_states", [{"state": 3}]), ("optimizer_states", []), ("loops", [])),
         *(("callbacks", "a"), ("lr_schedulers", [{"last_epoch": "x"}]), ("global_step", None)),
+        ("lr_schedulers", "x"),
         ("pytorch-lightning_version", "new"),
     ):
         torch.save({**whole, part: value}, tmp_path / "c.ckpt")
