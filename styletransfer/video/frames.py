@@ -35,7 +35,7 @@ _SMALL_PIXELS = 2_100_000  # larger frames are painted one at a time, for they t
 _EVERY = 4  # frames from one painted frame to the next
 _SIMILAR = 0.7  # least share of a frame that the next painted one shows, so that it is not painted
 _OBJECT = (9, 9)  # pixels of the reduced frame
-_HIDDEN = 0.95  # share of such a part that must be new, so that the frame is painted
+_HIDDEN = 0.92  # share of such a part that must be new, so that the frame is painted
 _AROUND = (25, 25)  # pixels around it
 _UNLIKE = 8  # mean levels by which they must change besides, more than the noise of a camera
 

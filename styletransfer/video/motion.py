@@ -55,7 +55,7 @@ class MotionFinder:
         self._search: Any = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._search.setFinestScale(0)
         self._search.setPatchStride(5)
-        self._search.setGradientDescentIterations(12)
+        self._search.setGradientDescentIterations(3)
         self._search.setVariationalRefinementIterations(3)
 
     def __call__(self, frame: Plane, other: Plane) -> tuple[Motion, Motion]:
@@ -167,30 +167,27 @@ class Movable:
 
     Args:
         painting: The painting, uint8 H×W×3.
-        fine: Whether to double it, and to move it in float32.
+        fine: Whether to double it.
     """
 
     def __init__(self, painting: Pixels, *, fine: bool = True) -> None:
         self.height, self.width = painting.shape[:2]
         self._times = 2 if fine and self.height * self.width <= _FINE_PIXELS else 1
-        self._source: Plane = painting.astype(np.float32) if fine else painting
+        self._source: Pixels = painting
         if self._times == 2:
             size = (2 * self.width, 2 * self.height)
-            self._source = cv2.resize(self._source, size, interpolation=cv2.INTER_LANCZOS4)
+            self._source = cv2.resize(painting, size, interpolation=cv2.INTER_LANCZOS4)
         # Centers of pixels stay centers in the doubled painting.
         self._places = _grid(self.height, self.width) * self._times + (self._times - 1) / 2
 
-    def moved(self, motion: Flow) -> Plane:
-        """Return the painting sampled at the position of each pixel plus `motion`.
-
-        It is float32 if it is fine, else uint8.
-        """
+    def moved(self, motion: Flow) -> Pixels:
+        """Return the painting sampled at the position of each pixel plus `motion`."""
         height, width = motion.shape[:2]
         scale = self._times * np.array([self.width / width, self.height / height])
         places = enlarged(motion * scale.astype(np.float32), self.height, self.width)
         places += self._places
         border = cv2.BORDER_REPLICATE
-        result: Plane = cv2.remap(self._source, places, None, cv2.INTER_CUBIC, borderMode=border)
+        result: Pixels = cv2.remap(self._source, places, None, cv2.INTER_CUBIC, borderMode=border)
         return result
 
 

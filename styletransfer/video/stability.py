@@ -60,7 +60,7 @@ class Stabilizer:
             return self._start(painting)
         self._way = chained(motion, self._way)
         carried = self._movable.moved(self._way.flow)
-        apart: Float = cv2.subtract(carried, painting, dst=carried, dtype=cv2.CV_32F)
+        apart: Float = cv2.subtract(carried, painting, dtype=cv2.CV_32F)
         height, width = painting.shape[:2]
         trust = (enlarged(self._way.trust, height, width) - 0.5) * _STEEPNESS + 0.5
         weight = np.float32(self.stability) * np.clip(trust, 0, 1)
