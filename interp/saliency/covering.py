@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.transforms import functional as vision
 
+from interp.network.convolutions import fast_convolutions
 from interp.network.photographs import ClassNames, Images, as_batch
 from interp.network.taps import differentiable, frozen
 from interp.saliency.targets import Target, as_target, target_of
@@ -62,7 +63,11 @@ def occlusion(
     for top, left, bottom, right in boxes:
         cover[top:bottom, left:right] += 1
     layout = _layout(images)
-    with frozen(model), torch.no_grad():
+
+    def first() -> Tensor:
+        return target_of(target, 0)(model, images[:1])
+
+    with frozen(model), torch.no_grad(), fast_convolutions(model, first):
         for number, (image, falls) in enumerate(zip(images, result, strict=True)):
             of_image = target_of(target, number)
             whole = of_image(model, image[None])

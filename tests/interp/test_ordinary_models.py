@@ -107,6 +107,46 @@ def test_occlusion_keeps_the_layout_of_the_images(images: Tensor) -> None:
     assert not any(seen[1:])
 
 
+class Viewing(nn.Module):
+    """One that fails where its maps have the channels last, or computes something else."""
+
+    def __init__(self, *, silent: bool) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.head = nn.Linear(400, 2)
+        self.silent = silent
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = self.conv(x)
+        if self.silent:  # as it lies in memory
+            return self.head(maps.as_strided((len(x), 400), (400, 1)))
+        return self.head(maps.view(len(x), 400))
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_occlusion_of_a_model_that_depends_on_the_layout(images: Tensor, silent: bool) -> None:
+    torch.manual_seed(0)
+    model = Viewing(silent=silent)
+    ours = occlusion(model, images, class_score(1), window=6, stride=6)
+    covered = images[1:].clone()
+    covered[..., :6, 6:] = 0.5
+    with torch.no_grad():
+        fall = (model(images[1:]) - model(covered))[0, 1]
+    torch.testing.assert_close(ours[1, 0, 11], fall)
+
+
+def test_occlusion_computes_with_the_channels_last(images: Tensor) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(400, 2))
+    weights = dict(model.named_parameters())
+    seen: list[bool] = []
+    model[0].register_forward_hook(lambda _, __, maps: seen.append(maps.is_contiguous()))
+    occlusion(model, images, class_score(1), window=6, stride=6)
+    assert seen[0] and not any(seen[1:])
+    assert all(value is weights[name] for name, value in model.named_parameters())
+    model(images)
+    assert seen[-1]
+
+
 @pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
 def test_half_precision(precision: torch.dtype, images: Tensor) -> None:
     for name, technique in TECHNIQUES.items():
