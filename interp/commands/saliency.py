@@ -25,15 +25,11 @@ _OF_LAYERS = ("grad-cam", "guided-grad-cam")  # what --layer alone belongs to
 @options.layer
 @options.channel
 @options.place
-@click.option(
-    "--window",
-    type=int,
-    help="Side of the window of occlusion in pixels, 32 by default. Example: --window 48",
+@options.whole_number(
+    "--window", "Side of the window of occlusion in pixels, 32 by default. Example: --window 48"
 )
-@click.option(
-    "--stride",
-    type=int,
-    help="Step of the window of occlusion in pixels, 16 by default. Example: --stride 8",
+@options.whole_number(
+    "--stride", "Step of the window of occlusion in pixels, 16 by default. Example: --stride 8"
 )
 @options.choice(
     "--baseline",
