@@ -89,7 +89,7 @@ def class_image(
             steps=recipe.steps,
             optimizer=(adam if recipe.optimizer == "adam" else descent)(recipe.rate),
             priors=_priors(recipe, classifier.mean),
-            transforms=_transforms(recipe, classifier.size),
+            transforms=lambda step: _transforms(recipe, classifier.size),
             shapes=_shapes(recipe),
             projections=_projections(recipe, classifier.mean) if recipe.basis == "pixels" else (),
             seed=seed,

@@ -107,7 +107,7 @@ def deep_dream(
             lambda seen: {"dream": -objective(seen)},
             steps=settings.steps,
             optimizer=descent(settings.step),
-            transforms=[jittered(settings.jitter)],
+            transforms=lambda step: [jittered(settings.jitter)],
             shapes=[normalized],
             projections=[within],
             seed=seed * settings.octaves + octave,

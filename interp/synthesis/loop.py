@@ -87,7 +87,7 @@ def optimize_image(
     steps: int,
     optimizer: Callable[[list[Tensor]], torch.optim.Optimizer],
     priors: Mapping[str, Prior] | None = None,
-    transforms: Sequence[Transform] = (),
+    transforms: Callable[[int], Sequence[Transform]] = lambda step: (),
     shapes: Sequence[GradientShape] = (),
     projections: Sequence[Projection] = (),
     schedule: Callable[[int], float] | None = None,
@@ -102,8 +102,9 @@ def optimize_image(
         steps: Number of steps of the optimizer.
         optimizer: Makes one for the canvas' parameters: `adam(…)`, `descent(…)`, `lbfgs()`.
         priors: Terms of the image itself, by name.
-        transforms: What the objective sees instead of the image, applied in their order. Each
-            gets its own random numbers in every step, the same in all evaluations of one step.
+        transforms: What the objective sees instead of the image, by the step's number from 0,
+            applied in their order. Each gets its own random numbers in every step, the same in
+            all evaluations of one step.
         shapes: Change the gradient before the step, in their order; for a `PixelCanvas` only.
         projections: Change the pixels after the step, in their order; for a `PixelCanvas` only.
         schedule: Factor of the learning rate, by the step's number from 0.
@@ -130,7 +131,7 @@ def optimize_image(
 
     def evaluate() -> Tensor:
         nonlocal known, terms
-        if known is not None and (known[1] == step or not transforms):
+        if known is not None and (known[1] == step or not transforms(step)):
             points, _, loss, gradients = known
             if all(torch.equal(a, b) for a, b in zip(points, parameters, strict=True)):
                 for parameter, gradient in zip(parameters, gradients, strict=True):
@@ -140,7 +141,7 @@ def optimize_image(
         image = canvas.picture()
         generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
         seen = image
-        for transform in transforms:
+        for transform in transforms(step):
             seen = transform(seen, generator)
         values = {**objective(seen), **{k: prior(image) for k, prior in (priors or {}).items()}}
         terms = {name: value.item() for name, value in values.items()}
