@@ -48,8 +48,11 @@ def chosen_recipe(preset: str, settings: dict[str, Any]) -> Recipe:
             raise click.UsageError(f"{name} {value} is more than 100 per cent")
     if recipe.scale >= 1:
         raise click.UsageError(f"--scale {recipe.scale} would leave nothing; give less than 1")
-    if recipe.crop > 1:
-        raise click.UsageError(f"--crop {recipe.crop} is more than the image; give 1 at most")
+    for part in ("least_crop", "first_view"):
+        if getattr(recipe, part) > 1:
+            raise click.UsageError(
+                f"{_option(part)} {getattr(recipe, part)} is more than the whole; give 1 at most"
+            )
     return recipe
 
 

@@ -4,6 +4,7 @@ Simonyan, Vedaldi and Zisserman 2014, "Deep Inside Convolutional Networks". What
 score before the softmax, which could also be raised by making the other classes unlikely.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -89,7 +90,9 @@ def class_image(
             steps=recipe.steps,
             optimizer=(adam if recipe.optimizer == "adam" else descent)(recipe.rate),
             priors=_priors(recipe, classifier.mean),
-            transforms=lambda step: _transforms(recipe, classifier.size),
+            transforms=_transforms(recipe, classifier, target, begin),
+            # The phases turn as far in each step as at first, unless they are slowed down.
+            schedule=_falling(recipe.steps) if recipe.basis == "phases" else None,
             shapes=_shapes(recipe),
             projections=_projections(recipe, classifier.mean) if recipe.basis == "pixels" else (),
             seed=seed,
@@ -111,7 +114,7 @@ def start_image(classifier: Classifier, recipe: Recipe, seed: int = 0) -> Tensor
     The noise has a standard deviation of 0.05.
     """
     # A crop is on average as large as what the model takes.
-    seen = (1 + recipe.crop) / 2 if recipe.crop else 1
+    seen = (1 + recipe.least_crop) / 2 if recipe.least_crop else 1
     side = recipe.size or round(classifier.size / seen)
     shape = (1, 3, side, side)
     if recipe.start == "gray":
@@ -132,10 +135,48 @@ def _priors(recipe: Recipe, zero: Tensor) -> dict[str, Callable[[Tensor], Tensor
     return chosen
 
 
-def _transforms(recipe: Recipe, side: int) -> Sequence[Transform]:
-    chosen = []
-    if recipe.crop:
-        chosen.append(transforms.crop(recipe.crop, side))
+def _transforms(
+    recipe: Recipe, classifier: Classifier, target: Target, start: Tensor
+) -> Callable[[int], Sequence[Transform]]:
+    """What the model sees in each step.
+
+    What is large in a small view is what a network asks for there. The views that grow from it add
+    the details, and keep it.
+    """
+    side = classifier.size
+    first = max(1, round(side * (recipe.first_view or 1)))
+    after = _of_any_size(recipe)
+    if first < side and not _takes(classifier, target, start, first):
+        after = [transforms.resize(side), *after]
+
+    def chosen(step: int) -> Sequence[Transform]:
+        view = round(first + (side - first) * step / max(1, recipe.steps - 1))
+        if recipe.least_crop or first < side:
+            return [transforms.crop(recipe.least_crop or 1, view), *after]
+        return after
+
+    return chosen
+
+
+def _takes(classifier: Classifier, target: Target, images: Tensor, side: int) -> bool:
+    """Whether the model takes images of this side, as most networks of convolutions do."""
+    small = transforms.resize(side)(images, torch.Generator())
+    try:
+        with frozen(classifier), torch.no_grad():
+            target(classifier, small)
+    # A transformer asserts its size; a neuron may lie beyond a small map.
+    except (RuntimeError, AssertionError, RequestError):
+        return False
+    return True
+
+
+def _falling(steps: int) -> Callable[[int], float]:
+    """Half a cosine, from 1 in the first step to nearly 0 in the last."""
+    return lambda step: (1 + math.cos(math.pi * step / steps)) / 2
+
+
+def _of_any_size(recipe: Recipe) -> list[Transform]:
+    chosen: list[Transform] = []
     if recipe.jitter:
         chosen.append(transforms.jitter(recipe.jitter))
     if recipe.scale:

@@ -49,7 +49,7 @@ class Recipe:
     size: int = field(
         default=0,
         metadata=_said(
-            "Side of the image in pixels; 0 is what the model takes, more with --crop.", "320"
+            "Side of the image in pixels; 0 is what the model takes, more with --least-crop.", "320"
         ),
     )
     l2: float = field(default=0.0, metadata=_said("Weight of the L2 penalty.", "10"))
@@ -65,9 +65,17 @@ class Recipe:
     rotation: float = field(
         default=0.0, metadata=_said("Greatest random rotation, in degrees.", "10")
     )
-    crop: float = field(
+    least_crop: float = field(
         default=0.0,
         metadata=_said("Least part of the sides that a random crop has; 0 is no crop.", "0.75"),
+    )
+    first_view: float = field(
+        default=0.0,
+        metadata=_said(
+            "Size at which the model sees the image first, as a part of its own; it grows to the "
+            "whole. 0 is always the whole.",
+            "0.5",
+        ),
     )
     noise: float = field(
         default=0.0, metadata=_said("Standard deviation of noise on what the model sees.", "0.08")
@@ -141,5 +149,5 @@ PRESETS = {
     "lucid": Recipe(steps=512, rate=0.05, jitter=8, scale=0.1, rotation=10),
     # Fel et al. 2023, "Unlocking Feature Visualization for Deeper Networks with MAgnitude
     # Constrained Optimization".
-    "maco": Recipe(steps=300, rate=1.0, basis="phases", crop=0.6, noise=0.08),
+    "maco": Recipe(steps=200, rate=1.0, basis="phases", least_crop=0.6, first_view=0.3, noise=0.08),
 }

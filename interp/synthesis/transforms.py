@@ -2,8 +2,8 @@
 
 What is to be seen must then survive small changes, which the noise that fools a network does not
 (Mordvintsev, Olah and Tyka 2015, "Inceptionism"; Olah, Mordvintsev and Schubert 2017, "Feature
-Visualization"). All but the crop keep the size of an image N×3×H×W, as some networks take but one,
-and draw the same change for all its images.
+Visualization"). Each draws the same change for all images N×3×H×W. All but `crop` and `resize`
+keep their size.
 """
 
 import math
@@ -49,6 +49,15 @@ def crop(least: float, side: int) -> Transform:
         left = round(_between(0, width - wide, generator))
         part = image[..., top : top + tall, left : left + wide]
         return F.interpolate(part, (side, side), mode="bilinear", antialias=True)
+
+    return transform
+
+
+def resize(side: int) -> Transform:
+    """Bring to `side`×`side`, without randomness."""
+
+    def transform(image: Tensor, generator: torch.Generator) -> Tensor:
+        return F.interpolate(image, (side, side), mode="bilinear", antialias=True)
 
     return transform
 

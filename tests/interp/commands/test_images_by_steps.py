@@ -121,6 +121,8 @@ def test_what_does_not_fit_in_memory(
         (["class-image", "--class", "1", "--blur", "1"], "--blur is for pixels; give --basis"),
         (["class-image", "--class", "1", "--scale", "1"], "--scale 1.0 would leave nothing"),
         (["class-image", "--class", "1", "--l2", "-1"], "--l2 -1.0 is below zero"),
+        (["class-image", "--class", "1", "--least-crop", "2"], "--least-crop 2.0 is more than"),
+        (["class-image", "--class", "1", "--first-view", "1.1"], "--first-view 1.1 is more than"),
         (["class-image", "--class", "1", "--rate", "nan"], "--rate nan is below zero or no number"),
         (["class-image", "--class", "1", "--steps", "0"], "are at least 1"),
         (["class-image", "--layer", "features.33", "--channel", "1"], "near it: features.3"),

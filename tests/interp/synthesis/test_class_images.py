@@ -46,7 +46,7 @@ def test_presets_raise_the_score_and_repeat(classifier: Classifier, preset: str)
     assert first.min() >= 0 and first.max() <= 1
     assert score(classifier, first, target) > score(classifier, start, target) + 0.01
     assert torch.equal(first, second)
-    randomness = recipe.jitter or recipe.crop or recipe.start == "noise"
+    randomness = recipe.jitter or recipe.least_crop or recipe.start == "noise"
     assert torch.equal(first, other) == (not randomness)
 
 
@@ -83,8 +83,9 @@ def test_settings_are_their_formulas(classifier: Classifier) -> None:
         {"optimizer": "adam"},
         {"basis": "fourier"},
         {"basis": "phases", "rate": 1.0},
-        {"crop": 0.5, "size": 24},
+        {"least_crop": 0.5, "size": 24},
         {"noise": 0.2},
+        {"first_view": 0.5},
         {"gradient_percentile": 40.0},
     ],
 )
@@ -99,6 +100,33 @@ def test_every_setting_matters(classifier: Classifier, setting: dict[str, object
 def test_a_size_of_its_own(classifier: Classifier) -> None:
     recipe = replace(PRESETS["maco"], steps=2, size=40)
     assert class_image(classifier, class_score(1), recipe).picture.shape == (1, 3, 40, 40)
+
+
+def views(classifier: Classifier, recipe: Recipe, start: Tensor) -> list[tuple[int, ...]]:
+    """The sizes that the model sees, the probe of the smallest first."""
+    seen: list[tuple[int, ...]] = []
+
+    def target(model: nn.Module, images: Tensor) -> Tensor:
+        seen.append(tuple(images.shape))
+        return class_score(1)(model, images)
+
+    class_image(classifier, target, recipe, start=start)
+    return seen
+
+
+def test_views_grow_to_what_the_model_takes(classifier: Classifier) -> None:
+    recipe = replace(PRESETS["maco"], steps=4, first_view=0.25)
+    start = torch.full((2, 3, 40, 40), 0.5)
+    found = views(classifier, recipe, start)
+    assert found == [(2, 3, side, side) for side in (6, 6, 12, 18, 24)]
+
+
+def test_a_model_of_one_size_sees_small_views_enlarged() -> None:
+    torch.manual_seed(0)
+    classifier = Classifier(nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, 4)), size=8)
+    start = torch.rand(1, 3, 8, 8)
+    found = views(classifier, replace(PRESETS["maco"], steps=3), start)
+    assert found == [(1, 3, 2, 2)] + 3 * [(1, 3, 8, 8)]
 
 
 def test_starts(classifier: Classifier) -> None:
