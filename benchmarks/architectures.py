@@ -22,8 +22,9 @@ from styletransfer.evaluation.judge import Judge
 from styletransfer.evaluation.measures import flat_areas, flicker, frame, grid, tone_correlation
 from styletransfer.evaluation.photographs import read_photograph
 from styletransfer.training.module import StyleTransferModule
+from styletransfer.training.optimizer import MuonAndAdam
 from styletransfer.training.photographs import PhotographDataModule, PhotographStream
-from styletransfer.training.schedule import adam, rate_groups
+from styletransfer.training.schedule import rate_groups
 
 NETWORKS = ("johnson", "compact")
 BATCH, CLIP = 4, 10.0
@@ -41,7 +42,7 @@ class Contestant:
         self.module.setup("fit")
         groups = rate_groups(self.module.network, lr, 2 * lr)
         rates = [group.lr for group in groups]
-        self.optimizer = adam(groups)
+        self.optimizer = MuonAndAdam(groups)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer, rates, total_steps=steps, pct_start=0.05, cycle_momentum=False
         )
@@ -52,7 +53,7 @@ class Contestant:
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             _, parts = self.module.losses(images, styles)
         self.optimizer.zero_grad()
-        parts["total"].mean().backward()
+        parts["total"].mean().backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.module.network.parameters(), CLIP)
         self.optimizer.step()
         self.schedule.step()
@@ -63,7 +64,7 @@ class Contestant:
         return {"parts": [part.state_dict() for part in parts], "seconds": self.seconds}
 
     def resume(self, state: dict[str, Any]) -> None:
-        parts = (self.module.network, self.optimizer, self.schedule)
+        parts: tuple[Any, ...] = (self.module.network, self.optimizer, self.schedule)
         for part, saved in zip(parts, state["parts"], strict=True):
             part.load_state_dict(saved)
         self.seconds = state["seconds"]
@@ -82,7 +83,8 @@ def judged(contestant: Contestant, judge: Judge, photographs: list[Path]) -> dic
             row = torch.eye(len(names))[[index]]
 
             def paint(image: torch.Tensor, row: torch.Tensor = row) -> torch.Tensor:
-                return network(image, row)
+                painted: torch.Tensor = network(image, row)
+                return painted
 
             start = time.perf_counter()
             output = paint(photograph)

@@ -97,7 +97,7 @@ def decoder() -> nn.Sequential:
     plan += [(128, 64), "up", (64, 64), (64, 3)]
     for step in plan:
         if isinstance(step, tuple):
-            layers += [nn.ReflectionPad2d(1), nn.Conv2d(*step, 3), nn.ReLU()]
+            layers += [nn.ReflectionPad2d(1), nn.Conv2d(step[0], step[1], 3), nn.ReLU()]
         else:
             layers.append(nn.Upsample(scale_factor=2, mode="nearest"))
     return nn.Sequential(*layers[:-1])
@@ -140,6 +140,7 @@ def main() -> None:
         count = len(find_images(photos))
         bare, sample = Bare(photos), min(options.adain, count)
         theirs = adain(photos, sample)
+        runs: dict[str, tuple[int, tuple[str, ...]]]
         runs = {f"ours, {n} at once": (n, ("--workers", str(n))) for n in range(1, cores + 1)}
         if options.ray:
             ray = ("--engine", "ray", "--workers", str(cores))

@@ -110,7 +110,7 @@ def prepared(subject: Subject, device: str) -> Run:
 
 def _in_torch(network: nn.Module, styles: int, subject: Subject, device: str) -> Run:
     dtype = torch.float16 if subject.half else torch.float32
-    network = network.to(device, dtype, memory_format=torch.channels_last)
+    network = network.to(device, dtype).to(memory_format=torch.channels_last)
     call: Callable[..., object] = network
     if subject.runtime == "compiled":
         call = torch.compile(network, mode="reduce-overhead")

@@ -94,7 +94,8 @@ def noise(side: int) -> np.ndarray:
 
 def medians(runs: dict[str, Run], side: int) -> dict[str, float]:
     """Seconds of each, taken in turn, so that a slow moment of the machine hits all."""
-    image, times = noise(side), {name: [] for name in runs}
+    image = noise(side)
+    times: dict[str, list[float]] = {name: [] for name in runs}
     rounds = 15 if side < 1024 else 5
     for turn in range(rounds + 1):
         for name, run in runs.items():

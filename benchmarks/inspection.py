@@ -147,8 +147,9 @@ def falls_of(classifier: Classifier, pixels: Tensor, index: int, masks: np.ndarr
     covered = torch.where(torch.from_numpy(masks)[:, None], blurred, pixels)
     images = torch.cat([pixels, covered]).contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
-        values: np.ndarray = classifier(images).softmax(-1)[:, index].numpy()
-    return values[0] - values[1:]
+        values = classifier(images).softmax(-1)[:, index].numpy()
+    falls: np.ndarray = values[0] - values[1:]
+    return falls
 
 
 def compare_deletion(

@@ -103,10 +103,10 @@ def times(ours: Stylizer, theirs: StyleTransfer, painting: Path) -> str:
         }
         rows = [f"| ms, median of {RUNS} | {' | '.join(f'{side}²' for side in SIDES)} |"]
         rows.append("| --- " * (len(SIDES) + 1) + "|")
-        medians = {name: [] for name in runs}
+        medians: dict[str, list[float]] = {name: [] for name in runs}
         for side in SIDES:
             rgb = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
-            taken = {name: [] for name in runs}
+            taken: dict[str, list[float]] = {name: [] for name in runs}
             for turn in range(RUNS + 1):
                 for name, run in runs.items():
                     time.sleep(PAUSE)

