@@ -1,7 +1,7 @@
 """The feed-forward gallery against Gatys' optimization, as in Johnson 2016, table 1.
 
 One photograph in one style at several sizes: seconds of each, how many times faster the network
-is, and the loss 100·style + content of both pictures, each rounded to 8 bits. Loss and start are
+is, and the total (20·style + content) of both pictures, each rounded to 8 bits. Loss and start are
 the same for both: `interp transfer` from the photograph, L-BFGS. Where all --iterations would take
 more than --limit seconds, only as many are done as fit; the seconds are then extrapolated, and
 marked with ~. Run:
