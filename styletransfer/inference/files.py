@@ -21,6 +21,7 @@ from styletransfer.inference.outputs import check_targets, gather, is_picture_na
 from styletransfer.inference.painter import Painter
 from styletransfer.inference.stylizer import Stylizer
 from styletransfer.inference.work import (
+    advise_on_size,
     make_folder,
     one_picture,
     progress,
@@ -114,6 +115,8 @@ def stylize_files(
         report=report,
     )
     painter = prepared.painter()
+    if options.short_side is None and tasks:
+        advise_on_size(tasks[0].source)
     due = sum(len(task.targets) for task in tasks)
     with progress(due, quiet=quiet) as bar:
         written = sum(

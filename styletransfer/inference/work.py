@@ -16,6 +16,9 @@ from styletransfer.inference.stylizer import Stylizer
 if TYPE_CHECKING:
     from tqdm import tqdm
 
+# Short side in pixels above which strokes look small when the whole picture is on a screen.
+LARGE = 2000
+
 
 class NoBar:
     """A progress bar that shows nothing. To import tqdm would take a sixth of a short run."""
@@ -97,6 +100,17 @@ def stylize_row(
         row.append(stylizer(row[0], style))
         bar.update()
     return row
+
+
+def advise_on_size(path: Path) -> None:
+    """Say so if a picture is so large that the strokes look small in it."""
+    with suppress(ImageError):  # whoever stylizes it reports the error
+        width, height = read_size(path) if path.is_file() else (0, 0)
+        if min(width, height) > LARGE:
+            report(
+                f"{path}: strokes are small in {width}×{height} pixels, for they keep their size; "
+                "--short-side 1000 makes them larger"
+            )
 
 
 def make_folder(target: Path) -> None:

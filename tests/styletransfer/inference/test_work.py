@@ -15,6 +15,7 @@ from styletransfer.inference.files import PictureOptions, stylize_files, stylize
 from styletransfer.inference.tiled import scratch, store
 from styletransfer.inference.work import NoBar, progress, report
 from tests.assets import shipped
+from tests.styletransfer.tiny_model import tiny_model
 
 
 class Terminal(io.StringIO):
@@ -144,3 +145,26 @@ def test_no_room_on_disk_is_one_line_and_no_output(
         lines = capsys.readouterr().err.splitlines()
         assert len([line for line in lines if "no room for a scratch file" in line]) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+@pytest.mark.parametrize(
+    ("height", "short_side", "told"), [(2001, None, True), (2001, 200, False), (2000, None, False)]
+)
+def test_small_strokes_are_told(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    height: int,
+    short_side: int | None,
+    told: bool,
+) -> None:
+    Image.new("RGB", (2001, height)).save(tmp_path / "large.png")
+    (tmp_path / "broken.png").write_bytes(b"")
+    model = Stylizer(tiny_model(tmp_path / "tiny.onnx"))
+    options = PictureOptions("udnie", short_side=short_side)
+    done = stylize_files(model, [tmp_path / "large.png"], tmp_path / "out.png", options)
+    assert done.whole
+    line = f"large.png: strokes are small in 2001×{height} pixels, for they keep their size; "
+    assert (line in capsys.readouterr().err) is told
+    # A picture that cannot be read is reported once, by its own error.
+    stylize_files(model, [tmp_path / "broken.png"], tmp_path / "out2.png", options)
+    assert capsys.readouterr().err.count("broken.png") == 1
