@@ -10,7 +10,7 @@ FENCE = re.compile(
 # Above a fence: its commands take minutes, or need weights that are downloaded.
 MINUTES = "<!-- minutes -->\n"
 # Numbers that differ from run to run: fractions, and shares of the time.
-UNSTABLE = re.compile(r"\d+\\\.\d+(?:e[-+]?\d+)?|\d+%")
+UNSTABLE = re.compile(r"\d+\\\.\d+(?:e(?:\\-|\\\+)?\d+)?|\d+%")
 
 
 @dataclass(frozen=True)

@@ -65,3 +65,17 @@ def follow(step: Step, folder: Path, environment: dict[str, str]) -> str | None:
         page = "\n".join(step.lines)
         return f"{step.where} prints\n{told}\nand the page says\n{page}"
     return None
+
+
+@pytest.mark.parametrize(
+    ("printed", "said"),
+    [
+        ("differs by at most 4.8e-07\n2 more\nwrote it", True),
+        ("differs by at most 0.5\nwrote it", True),
+        ("differs by at least 4.8e-07\nwrote it", False),
+        ("differs by at most 4.8e-07\nwrote that", False),
+    ],
+)
+def test_numbers_may_differ_and_words_may_not(printed: str, said: bool) -> None:
+    step = Step("page:1", "command", lines=["differs by at most 3.1e-06", "…", "wrote it"])
+    assert bool(step.told().fullmatch(f"{printed}\n")) is said
