@@ -192,7 +192,9 @@ def _notebook_page(notebook: dict[str, Any]) -> str:
 
 def _mathml(formula: re.Match[str]) -> str:
     """Return a formula of LaTeX as MathML, which browsers draw without a script."""
-    return convert(formula["own"] or formula["inner"], "block" if formula["own"] else "inline")
+    display = "block" if formula["own"] else "inline"
+    markup: str = convert(formula["own"] or formula["inner"], display)
+    return markup
 
 
 def _cell_parts(cell: dict[str, Any]) -> Iterator[str]:
