@@ -108,7 +108,7 @@ def advise_on_size(path: Path) -> None:
         width, height = read_size(path) if path.is_file() else (0, 0)
         if min(width, height) > LARGE:
             report(
-                f"{path}: strokes are small in {width}×{height} pixels, for they keep their size; "
+                f"{path}: strokes look small in a picture of {width}×{height} pixels; "
                 "--short-side 1000 makes them larger"
             )
 

@@ -163,7 +163,7 @@ def test_small_strokes_are_told(
     options = PictureOptions("udnie", short_side=short_side)
     done = stylize_files(model, [tmp_path / "large.png"], tmp_path / "out.png", options)
     assert done.whole
-    line = f"large.png: strokes are small in 2001×{height} pixels, for they keep their size; "
+    line = f"large.png: strokes look small in a picture of 2001×{height} pixels; --short-side 1000"
     assert (line in capsys.readouterr().err) is told
     # A picture that cannot be read is reported once, by its own error.
     stylize_files(model, [tmp_path / "broken.png"], tmp_path / "out2.png", options)
