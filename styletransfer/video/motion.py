@@ -163,7 +163,9 @@ class Movable:
     """A painting that can be moved without getting blurred.
 
     It is doubled in size, unless it is large. Then cubic interpolation is nearly ideal. Without
-    doubling, it would lose a third of the finest detail.
+    doubling, it would lose a third of the finest detail. It makes the detail slightly stronger,
+    though: after 20 times the energy of the edges is 1.8 times as large. So a painting that is to
+    be moved again is sampled by Lanczos' kernel, which takes four times as long.
 
     Args:
         painting: The painting, uint8 H×W×3.
@@ -180,14 +182,20 @@ class Movable:
         # Centers of pixels stay centers in the doubled painting.
         self._places = _grid(self.height, self.width) * self._times + (self._times - 1) / 2
 
-    def moved(self, motion: Flow) -> Pixels:
-        """Return the painting sampled at the position of each pixel plus `motion`."""
+    def moved(self, motion: Flow, *, again: bool = False) -> Pixels:
+        """Return the painting sampled at the position of each pixel plus `motion`.
+
+        Args:
+            motion: In pixels of its own size.
+            again: Whether the result will be moved again.
+        """
         height, width = motion.shape[:2]
         scale = self._times * np.array([self.width / width, self.height / height])
         places = enlarged(motion * scale.astype(np.float32), self.height, self.width)
         places += self._places
+        kernel = cv2.INTER_LANCZOS4 if again else cv2.INTER_CUBIC
         border = cv2.BORDER_REPLICATE
-        result: Pixels = cv2.remap(self._source, places, None, cv2.INTER_CUBIC, borderMode=border)
+        result: Pixels = cv2.remap(self._source, places, None, kernel, borderMode=border)
         return result
 
 

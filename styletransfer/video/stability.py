@@ -20,12 +20,12 @@ from styletransfer.video.motion import Motion, Movable, Plane, chained, enlarged
 Float = NDArray[np.float32]
 
 _SPAN = 30  # greatest number of frames for an anchor
-_LOST = 0.2  # fraction of the frame that may be lost before a new anchor is set
+_LOST = 0.08  # fraction of the frame that may be lost before a new anchor is set
 _CUT = 0.3  # if a smaller fraction can be moved, this is a cut in the film
 _TONE_RATE = 0.1  # fraction of the difference in tone that one frame corrects
 _TONE_SIZE = 16  # short side in pixels of the small frames in which tone is compared
 _MOST_SHARPENING = 0.5
-_STEEPNESS = 4  # of the borders of what is moved: two paintings must not mix over wide areas
+_STEEPNESS = 2.5  # of the borders of what is moved: two paintings must not mix over wide areas
 
 
 class Stabilizer:
@@ -59,17 +59,18 @@ class Stabilizer:
         if self._movable is None or self._way is None or motion is None or motion.share < _CUT:
             return self._start(painting)
         self._way = chained(motion, self._way)
-        carried = self._movable.moved(self._way.flow)
+        share = self._way.share
+        self._age += 1
+        self._first = share if self._age == 1 else self._first
+        last = self._age >= _SPAN or self._first - share > _LOST
+        carried = self._movable.moved(self._way.flow, again=last)
         apart: Float = cv2.subtract(carried, painting, dtype=cv2.CV_32F)
         height, width = painting.shape[:2]
         trust = (enlarged(self._way.trust, height, width) - 0.5) * _STEEPNESS + 0.5
         weight = np.float32(self.stability) * np.clip(trust, 0, 1)
         self._tone = _tone(self._tone, apart, weight)
         result = _blend(apart, self._tone, painting, weight)
-        share = self._way.share
-        self._age += 1
-        self._first = share if self._age == 1 else self._first
-        if self._age >= _SPAN or self._first - share > _LOST:
+        if last:
             self._start(result)
         return result
 

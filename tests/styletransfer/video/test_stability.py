@@ -123,6 +123,17 @@ def test_steps_are_chained() -> None:
     assert way.trust[:, -gone:].mean() < 0.1
 
 
+def test_twenty_moves_neither_blur_nor_sharpen() -> None:
+    frame = moved = texture(120, 160)
+    places = np.random.default_rng(0).uniform(-0.5, 0.5, (19, 2))
+    for step in (*places, -places.sum(0)):
+        motion = np.full((60, 80, 2), step / 2, np.float32)
+        moved = Movable(moved).moved(motion, again=True)
+    inner = (slice(20, -20), slice(20, -20))
+    assert 0.8 < sharpness([moved[inner]]) / sharpness([frame[inner]]) < 1.2
+    assert cv2.PSNR(moved[inner], frame[inner]) > 33
+
+
 @pytest.mark.parametrize("places", [1, 4])
 def test_whole_pixels_are_moved_exactly(places: int) -> None:
     frame = texture(64, 96)
