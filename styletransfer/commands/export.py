@@ -39,14 +39,16 @@ class SizeOf(click.ParamType[tuple[int, int]]):
 )
 @click.option(
     "--precision",
-    type=click.Choice(["fp32", "fp16"]),
+    type=click.Choice(["fp32", "fp16", "int8"]),
     default="fp32",
     show_default=True,
-    help="Precision of the weights. An fp16 file has half the size and is for GPUs; on a CPU it is "
-    "slower. Example: --precision fp16",
+    help="Precision of the convolutions. An fp16 file has half the size and is for GPUs; on a CPU "
+    "it is slower. An int8 file is faster on CPUs, and less exact; it needs --photographs. "
+    "Example: --precision fp16",
 )
 @options.photographs(
-    "Folder of photographs on which to compare fp16 with fp32; the default is smooth noise.",
+    "Folder of photographs on which to compare fp16 or int8 with fp32; the default is smooth "
+    "noise. For int8, a half of them gives the ranges of the integers.",
     required=False,
 )
 @click.option(
@@ -86,7 +88,7 @@ def export(
     """Write the network in CKPT to the ONNX file OUTPUT.
 
     The file is written only if ONNX Runtime gives the same pictures as the network. Inputs and
-    output are float32 in both precisions.
+    output are float32 in every precision.
 
     Example: styletransfer export checkpoints/gallery.ckpt gallery.onnx
 
@@ -97,7 +99,11 @@ def export(
     target = output or triton / TRITON_MODEL  # type: ignore[operator]
     check_output(target, overwrite=overwrite, inputs=[checkpoint])
     if photographs and precision == "fp32":
-        raise click.UsageError("--photographs needs --precision fp16")
+        raise click.UsageError("--photographs needs --precision fp16 or int8")
+    if precision == "int8" and not photographs:
+        raise click.UsageError("--precision int8 needs --photographs, a folder of a hundred or so")
+    if precision == "int8" and size:
+        raise click.UsageError("--precision int8 takes no --size; leave it out")
     if batch and not size:
         raise click.UsageError("--batch needs --size, such as --size 1280x720")
     with extra("train"):

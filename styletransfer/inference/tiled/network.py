@@ -69,8 +69,10 @@ class TiledNetwork:
             ) from None
         _forget_sizes(model)
         properties = {one.key: one.value for one in model.metadata_props}
-        if properties.get("styletransfer.precision") == "fp16":
-            raise ModelError(f"{path}: fp16 can't run in tiles; use the fp32 file, or --tile off")
+        if precision := properties.get("styletransfer.precision"):
+            raise ModelError(
+                f"{path}: {precision} can't run in tiles; use the fp32 file, or --tile off"
+            )
         try:
             self.graph = Graph(model, styles, open_session)
             self.passes = passes_of(self.graph)

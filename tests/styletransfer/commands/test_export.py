@@ -1,6 +1,7 @@
 """`styletransfer export`: the file that it writes, what it says of it, and wrong calls."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from styletransfer.errors import ModelError
 from styletransfer.export import deviation, export, parity
 from styletransfer.export.graph import build_graph
 from styletransfer.export.parity import SIZES
-from styletransfer.images import read_image, to_tensor
+from styletransfer.images import Array, read_image, to_tensor
 from styletransfer.inference import Stylizer
 from tests.styletransfer.commands.calls import refused, run
 from tests.styletransfer.untrained import STYLES, randomized, save_checkpoint
@@ -127,13 +128,44 @@ def test_an_fp16_file_says_how_far_it_is_from_fp32(
     assert 0.3 * said["mean"] < differences.mean() < 1.2 * said["mean"]
 
 
+@pytest.mark.usefixtures("built")
+def test_an_int8_file_is_judged_by_other_photographs_than_it_is_made_from(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deviation, "SIDE", 64)
+    seen: list[set[Path]] = []
+
+    def spied(pictures: list[tuple[Path, int]], styles: int) -> Iterator[tuple[Array, Array]]:
+        seen.append({path for path, _ in pictures})
+        return deviation.photograph_feeds(pictures, styles)
+
+    monkeypatch.setattr(export, "photograph_feeds", spied)
+    photographs = save_photographs(tmp_path / "photographs")
+    call = ("export", checkpoint, tmp_path / "o.onnx", "--photographs", photographs)
+    result = run(*call, "--precision", "int8")
+    assert result.exit_code == 0, result.output
+    assert len(seen) == 2 and not seen[0] & seen[1]
+    metadata = {p.key: p.value for p in onnx.load(tmp_path / "o.onnx").metadata_props}
+    assert metadata["styletransfer.precision"] == "int8"
+    said = json.loads(metadata["styletransfer.difference_to_fp32"])
+    assert said["over"].startswith("2 pictures: 1 photographs")
+    assert f"int8 against fp32: greatest difference {said['max']:.1e}" in result.output
+
+    monkeypatch.setattr(export, "INT8_TOLERANCE", -1.0)
+    call = (*call, "--precision", "int8", "--overwrite")
+    assert "int8 differs from fp32" in refused(*call, status=1)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--photographs", "."], "--photographs needs --precision fp16"),
+        (["--photographs", "."], "--photographs needs --precision fp16 or int8"),
         (["--precision", "fp16", "--photographs", "none"], "none"),
         (["--precision", "fp16", "--photographs", "empty"], "empty: there is no image"),
-        (["--precision", "int8"], "'int8' is not one of 'fp32', 'fp16'"),
+        (["--precision", "int8"], "--precision int8 needs --photographs"),
+        (["--precision", "int8", "--photographs", ".", "--size", "9x9"], "takes no --size"),
+        (["--precision", "int8", "--photographs", "one"], "one: int8 needs two photographs"),
+        (["--precision", "int4"], "'int4' is not one of 'fp32', 'fp16', 'int8'"),
     ],
 )
 def test_wrong_precision_calls_leave_no_file(
@@ -145,6 +177,7 @@ def test_wrong_precision_calls_leave_no_file(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
+    (save_photographs(tmp_path / "one") / "b.png").unlink()
     assert said in refused("export", checkpoint, "o.onnx", *options)
     assert not (tmp_path / "o.onnx").exists()
 

@@ -9,7 +9,9 @@ import onnx
 import pytest
 
 from styletransfer.errors import ModelError
+from styletransfer.export.parity import SIZES, seeded_feeds
 from styletransfer.export.precision import to_half
+from styletransfer.export.quantization import to_int8
 from styletransfer.images import Pixels, to_pixels, to_tensor
 from styletransfer.inference.tiled.grid import TileGrid
 from styletransfer.inference.tiled.network import TiledNetwork
@@ -183,12 +185,14 @@ def test_johnson_is_refused() -> None:
         TiledNetwork(exported("johnson"), 3, open_session)
 
 
-def test_half_precision_is_refused(tmp_path: Path) -> None:
-    half = to_half(onnx.load(exported()))
-    half.metadata_props.add(key="styletransfer.precision", value="fp16")
-    onnx.save(half, tmp_path / "half.onnx")
-    with pytest.raises(ModelError, match=r"half.onnx: fp16 .* use the fp32 file"):
-        TiledNetwork(tmp_path / "half.onnx", 3, open_session)
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_lower_precision_is_refused(precision: str, tmp_path: Path) -> None:
+    low = onnx.load(exported())
+    low = to_half(low) if precision == "fp16" else to_int8(low, seeded_feeds(3, sizes=SIZES[:1]))
+    low.metadata_props.add(key="styletransfer.precision", value=precision)
+    onnx.save(low, tmp_path / "low.onnx")
+    with pytest.raises(ModelError, match=rf"low.onnx: {precision} .* use the fp32 file"):
+        TiledNetwork(tmp_path / "low.onnx", 3, open_session)
 
 
 def test_an_older_opset(tmp_path: Path) -> None:
