@@ -20,9 +20,9 @@ from styletransfer.commands.written import check_output, write_checkpoint
 @click.option(
     "--steps",
     type=click.IntRange(min=1),
-    default=1000,
+    default=500,
     show_default=True,
-    help="Number of training steps, each on 2 crops of 192 pixels. Example: --steps 1500",
+    help="Number of training steps, each on a crop of 256 pixels. Example: --steps 1500",
 )
 @options.short_side(
     "Short side of the painting in pixels; the default is that of the other paintings. A larger "

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from styletransfer.errors import ImageError
-from styletransfer.images import DEFAULT_MAX_PIXELS, decode_image
+from styletransfer.errors import ImageError, TrainingDataError
+from styletransfer.images import DEFAULT_MAX_PIXELS, decode_image, find_images
 from styletransfer.images.identify import identify, open_file
 
 
@@ -78,6 +78,19 @@ class Files:
     ) -> Iterator[tuple[Photographs, int]]:
         """Yield these files: all batches are draws of one shuffle."""
         yield self, batch * size
+
+
+def find_photographs(folder: Path) -> list[Path]:
+    """Return the images in `folder` and its subfolders.
+
+    Raises:
+        TrainingDataError: There is no such folder, or no image in it.
+    """
+    if not folder.is_dir():
+        raise TrainingDataError(f"{folder}: no such folder of photographs")
+    if not (files := find_images(folder)):
+        raise TrainingDataError(f"{folder}: no photograph in it; add some, a hundred or more")
+    return files
 
 
 def short_side(photographs: Photographs, number: int) -> int:
