@@ -24,6 +24,8 @@ _LOST = 0.08  # fraction of the frame that may be lost before a new anchor is se
 _CUT = 0.3  # if a smaller fraction can be moved, this is a cut in the film
 _TONE_RATE = 0.1  # fraction of the difference in tone that one frame corrects
 _TONE_SIZE = 16  # short side in pixels of the small frames in which tone is compared
+_FADES = 2  # width of the fade at the border of the anchor, in widths of what is beyond it
+_FADE = 0.1  # greatest width of it, in short sides
 _MOST_SHARPENING = 0.5
 _STEEPNESS = 2.5  # of the borders of what is moved: two paintings must not mix over wide areas
 
@@ -66,8 +68,9 @@ class Stabilizer:
         carried = self._movable.moved(self._way.flow, again=last)
         apart: Float = cv2.subtract(carried, painting, dtype=cv2.CV_32F)
         height, width = painting.shape[:2]
-        trust = (enlarged(self._way.trust, height, width) - 0.5) * _STEEPNESS + 0.5
-        weight = np.float32(self.stability) * np.clip(trust, 0, 1)
+        trust = np.clip((self._way.trust - 0.5) * _STEEPNESS + 0.5, 0, 1)
+        trust *= _faded(self._way.flow)
+        weight = np.float32(self.stability) * enlarged(trust, height, width)
         self._tone = _tone(self._tone, apart, weight)
         result = _blend(apart, self._tone, painting, weight)
         if last:
@@ -105,6 +108,26 @@ class Stabilizer:
         self._way, self._tone = no_motion(*self.photograph.shape), None
         self._age, self._first = 0, 1.0
         return painting
+
+
+def _faded(flow: Float) -> Float:
+    """Return weights, H×W in 0..1, that fall to 0 at the border of the anchor.
+
+    Beyond its border, strokes are new. Without a wide fade the border would show, and stay where it
+    was when the next anchor was set. A border that is still that of the frame does not fade.
+
+    Args:
+        flow: Motion from the frame to the anchor, H×W×2.
+    """
+    weight: Float = np.ones(flow.shape[:2], np.float32)
+    widest = _FADE * min(weight.shape)
+    for axis, size in enumerate(weight.shape[::-1]):
+        places = np.arange(size, dtype=np.float32)
+        shift = flow[..., axis]
+        there = shift + (places if axis == 0 else places[:, np.newaxis])
+        for inside, beyond in ((there, -shift), (size - 1 - there, shift)):
+            weight *= np.clip((inside + 0.5) / np.clip(_FADES * beyond, 0.5, widest), 0, 1)
+    return weight
 
 
 def _blend(apart: Float, tone: Float, painting: Pixels, weight: Float) -> Pixels:
