@@ -6,9 +6,9 @@ JPEG. Its weights are random, which takes the same time. It is measured on the f
 and its rate is taken for all. Bare ONNX Runtime stylizes tensors in memory, just before and just
 after each run of the command, so that its share is of what the machine could do meanwhile.
 
-The command runs over all images and over a fifth of them. The images between, by the seconds
-between, are the rate without the start; what the short run takes beyond that rate is the start. On
-Ray the command starts a cluster of its own, and then uses one that runs already.
+The rate without the start is that of the last three quarters of the files, by the times at which
+they were written. What the run takes beyond that rate is the start. On Ray the command starts a
+cluster of its own, and then uses one that runs already.
 
 Run: python benchmarks/dataset.py PHOTOS [--count 1000] [--adain 20] [--ray]
 """
@@ -36,7 +36,6 @@ from styletransfer.images import find_images, read_image, to_tensor
 from styletransfer.inference import Stylizer
 
 SIDE = 256
-SHORTER = 5
 RELU4_1 = 21  # layers of torchvision's VGG19 up to it
 
 MEASURE = """
@@ -49,8 +48,8 @@ print(json.dumps([seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 
 """
 
 
-def command(source: Path, *options: str) -> tuple[float, float, float]:
-    """Seconds, CPU seconds and greatest memory in MB of a run of our command over `source`."""
+def command(source: Path, *options: str) -> tuple[float, float, float, float]:
+    """Seconds, CPU seconds, greatest memory in MB, and rate without the start, of our command."""
     with tempfile.TemporaryDirectory() as folder:
         call = [sys.executable, "-m", "styletransfer", "stylize-dataset", str(source)]
         call += [
@@ -64,7 +63,9 @@ def command(source: Path, *options: str) -> tuple[float, float, float]:
         ]
         line = [sys.executable, "-c", MEASURE, *call, *options]
         seconds, cpu, peak = json.loads(subprocess.check_output(line))
-    return seconds, cpu, peak
+        times = sorted(path.stat().st_mtime for path in find_images(Path(folder, "out")))
+    first = len(times) // 4
+    return seconds, cpu, peak, (len(times) - 1 - first) / (times[-1] - times[first])
 
 
 def squares(source: Path, count: int) -> Iterator[np.ndarray]:
@@ -150,12 +151,11 @@ def main() -> None:
     options = parser.parse_args()
     cores = os.cpu_count() or 1
     with tempfile.TemporaryDirectory() as folder:
-        photos, few = Path(folder, "photos"), Path(folder, "few")
-        for place, count in ((photos, options.count), (few, options.count // SHORTER)):
-            place.mkdir()
-            for path in islice(find_images(options.photos), count):
-                (place / path.name).symlink_to(path.absolute())
-        count, fewer = len(find_images(photos)), len(find_images(few))
+        photos = Path(folder, "photos")
+        photos.mkdir()
+        for path in islice(find_images(options.photos), options.count):
+            (photos / path.name).symlink_to(path.absolute())
+        count = len(find_images(photos))
         bare, sample = Bare(photos), min(options.adain, count)
         theirs = adain(photos, sample)
         runs: dict[str, tuple[int, tuple[str, ...]]]
@@ -178,10 +178,9 @@ def main() -> None:
         for name, (workers, words) in runs.items():
             with cluster(cores) if "auto" in words else nullcontext():
                 before = bare.best(workers)
-                (short, _, _), (seconds, cpu, peak) = command(few, *words), command(photos, *words)
+                seconds, cpu, peak, steady = command(photos, *words)
                 bound = (before + bare.best(workers)) / 2
-            rate, steady = count / seconds, (count - fewer) / (seconds - short)
-            begun = short - fewer / steady
+            rate, begun = count / seconds, seconds - count / steady
             # Ray's actors are no children of the command, so what they used is not told.
             used = "| |" if "ray" in words else f"{1e3 * cpu / count:.1f} | {peak:.0f} |"
             print(
