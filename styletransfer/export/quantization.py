@@ -1,7 +1,7 @@
 """Quantize an exported graph to int8, for CPUs that multiply 8-bit integers.
 
-Nearly all time is spent in convolutions that mix channels. They compute in 8-bit integers, with one
-scale for each output channel of a kernel and one for each map. These stay in float32:
+Convolutions that mix channels take most of the time. They compute in 8-bit integers, with one scale
+for each output channel of a kernel and one for each map. These stay in float32:
 
 - what comes before the second norm. The norms magnify rounding errors: with all convolutions after
   the first norm in integers, strokes in a plain sky went elsewhere (34.5 dB from fp32, now 37.0);

@@ -24,8 +24,8 @@ _LOST = 0.08  # fraction of the frame that may be lost before a new anchor is se
 _CUT = 0.3  # if a smaller fraction can be moved, this is a cut in the film
 _TONE_RATE = 0.1  # fraction of the difference in tone that one frame corrects
 _TONE_SIZE = 16  # short side in pixels of the small frames in which tone is compared
-_FADES = 2  # width of the fade at the border of the anchor, in widths of what is beyond it
-_FADE = 0.1  # greatest width of it, in short sides
+_FADE = 2  # width of the fade at the border of the anchor, in widths of what is beyond it
+_WIDEST_FADE = 0.1  # greatest width of it, in short sides
 _MOST_SHARPENING = 0.5
 _STEEPNESS = 2.5  # of the borders of what is moved: two paintings must not mix over wide areas
 
@@ -120,13 +120,13 @@ def _faded(flow: Float) -> Float:
         flow: Motion from the frame to the anchor, H×W×2.
     """
     weight: Float = np.ones(flow.shape[:2], np.float32)
-    widest = _FADE * min(weight.shape)
+    widest = _WIDEST_FADE * min(weight.shape)
     for axis, size in enumerate(weight.shape[::-1]):
         places = np.arange(size, dtype=np.float32)
         shift = flow[..., axis]
         there = shift + (places if axis == 0 else places[:, np.newaxis])
         for inside, beyond in ((there, -shift), (size - 1 - there, shift)):
-            weight *= np.clip((inside + 0.5) / np.clip(_FADES * beyond, 0.5, widest), 0, 1)
+            weight *= np.clip((inside + 0.5) / np.clip(_FADE * beyond, 0.5, widest), 0, 1)
     return weight
 
 
