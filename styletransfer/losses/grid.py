@@ -85,7 +85,7 @@ def grid_loss(image: Tensor, photograph: Tensor) -> Tensor:
     flattest = spread.argsort(1)[:, :MOST]
     with torch.autocast(image.device.type, enabled=False):
         areas = image.float().unfold(2, SIDE, STEP).unfold(3, SIDE, STEP).flatten(2, 3)
-        chosen = torch.stack([one[:, at] for one, at in zip(areas, flattest, strict=True)])
+        chosen = areas.take_along_dim(flattest[:, None, :, None, None], 2)
         return F.relu(spectral_peaks(chosen.transpose(1, 2)).log()).mean((1, 2))
 
 
