@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from styletransfer.networks import build_network
-from styletransfer.training.optimizer import MuonAndAdam, is_matrix
+from styletransfer.training.optimizer import MuonAndAdam, is_matrix, orthogonalized
 from styletransfer.training.schedule import rate_groups
 
 LR, STYLE_LR = 2e-3, 4e-3
@@ -59,6 +59,16 @@ def test_a_step_is_that_of_muon_for_matrices_and_of_adam_for_the_rest(network: n
     for (name, one), other in zip(network.named_parameters(), twin.parameters(), strict=True):
         expected = matrices[other].view_as(other) if other in matrices else other
         torch.testing.assert_close(one, expected, msg=name)
+
+
+def test_updates_keep_their_singular_vectors_and_get_singular_values_near_one() -> None:
+    matrices = torch.randn(3, 40, 96, generator=torch.Generator().manual_seed(0))
+    u, _, vh = torch.linalg.svd(matrices, full_matrices=False)
+    # In its own basis, the result is a diagonal of numbers near 1.
+    within = u.mT @ orthogonalized(matrices).float() @ vh.mT
+    diagonal = within.diagonal(dim1=1, dim2=2)
+    assert 0.5 < diagonal.min() and diagonal.max() < 1.5
+    assert (within - torch.diag_embed(diagonal)).abs().max() < 0.05
 
 
 def test_a_saved_state_goes_on_as_if_it_had_never_stopped(network: nn.Module) -> None:
