@@ -26,7 +26,7 @@ class TrainingMetrics(pl.Callback):
     """
 
     def __init__(self) -> None:
-        self._sums: defaultdict[str, list[float]] = defaultdict(list)
+        self._steps: list[tuple[list[int], dict[str, Tensor]]] = []
         self._images = 0
         self._since = 0.0
 
@@ -45,27 +45,32 @@ class TrainingMetrics(pl.Callback):
         assert isinstance(pl_module, StyleTransferModule)
         self._images += len(batch.images) * trainer.world_size
         if outputs:
-            self._add(pl_module.style_names, outputs["styles"], outputs["parts"])
+            # Not as numbers: to read them, each step would wait until a GPU has finished it.
+            self._steps.append((outputs["styles"], outputs["parts"]))
         every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
         if trainer.global_step % every:
             return
+        metrics = self._means(pl_module.style_names)
         seconds = time.perf_counter() - self._since
-        metrics: dict[str, float] = {k: sum(v) / len(v) for k, v in self._sums.items()}
         metrics["images_per_second"] = self._images / seconds
         metrics["lr"] = trainer.optimizers[0].param_groups[0]["lr"]
         metrics.update(pl_module.counters())
         for logger in trainer.loggers:
             logger.log_metrics(metrics, trainer.global_step)
-        self._sums.clear()
+        self._steps.clear()
         self._images = 0
         self._since = time.perf_counter()
 
-    def _add(self, names: list[str], styles: list[int], parts: dict[str, Tensor]) -> None:
-        for part, values in parts.items():
-            for style, value in zip(styles, values.tolist(), strict=True):
-                self._sums[f"train/{part}"].append(value)
-                if part in ("style", "content"):
-                    self._sums[f"train/{part}/{names[style]}"].append(value)
+    def _means(self, names: list[str]) -> dict[str, float]:
+        sums: defaultdict[str, list[float]] = defaultdict(list)
+        for styles, parts in self._steps:
+            rows = torch.stack([values.float() for values in parts.values()]).tolist()
+            for part, values in zip(parts, rows, strict=True):
+                for style, value in zip(styles, values, strict=True):
+                    sums[f"train/{part}"].append(value)
+                    if part in ("style", "content"):
+                        sums[f"train/{part}/{names[style]}"].append(value)
+        return {name: sum(values) / len(values) for name, values in sums.items()}
 
 
 class SampleGrid(pl.Callback):
