@@ -9,7 +9,7 @@ Reference:
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -200,6 +200,14 @@ class Critic:
         if aim.grid_weight:
             losses["grid"] = grid_loss(picture, photograph)
         return losses
+
+
+def targets_map(change: Callable[[Tensor], Tensor], targets: StyleTargets) -> StyleTargets:
+    """Return the Gram matrices of `targets`, each changed by `change`."""
+    return {
+        scale: {tap: change(gram) for tap, gram in grams.items()}
+        for scale, grams in targets.items()
+    }
 
 
 def averaged(image: Tensor, factor: int) -> Tensor:

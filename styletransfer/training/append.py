@@ -31,6 +31,7 @@ from styletransfer.checkpoint import (
 from styletransfer.device import multiplies_bfloat16
 from styletransfer.errors import DivergenceError, WorkError
 from styletransfer.losses import Critic, LossNetwork, Objective, averaged
+from styletransfer.losses.objective import targets_map
 from styletransfer.networks import StyleNetwork
 from styletransfer.networks.style_rows import restyled, style_tables
 from styletransfer.training.batch_losses import DRAFT_SIZE, batch_losses, move_of_batch
@@ -101,14 +102,11 @@ class Painting:
         crops: Crops,
         row: Tensor,
         drafting: bool,
-        move: tuple[int, int] | None = None,
+        move: Tensor | None = None,
     ) -> Tensor:
         """Return the mean total loss of `crops` with the style row `row`; see `batch_losses`."""
         count = len(crops.images)
-        targets = {
-            scale: {tap: gram.expand(count, -1, -1) for tap, gram in grams.items()}
-            for scale, grams in self.targets.items()
-        }
+        targets = targets_map(lambda gram: gram.expand(count, -1, -1), self.targets)
         with self._precision():
             _, losses = batch_losses(
                 network,

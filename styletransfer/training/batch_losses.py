@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from styletransfer.errors import TrainingDataError
@@ -24,7 +25,7 @@ def batch_losses(
     *,
     drafting: bool = False,
     content: Mapping[int, Tensor] | None = None,
-    move: tuple[int, int] | None = None,
+    move: Tensor | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Paint `image` and compare the result with it and with the paintings.
 
@@ -42,8 +43,8 @@ def batch_losses(
         drafting: Paint with the coarse stage alone, on the photographs at half size.
         content: The content targets of the photographs, at size 1 and `DRAFT_SIZE`, if they are
             known.
-        move: By how many pixels, down and right, the photographs move for the stability loss. It
-            is left out if this is None or its weight is 0.
+        move: By how many pixels, down and right, the photographs move for the stability loss; see
+            `move_of_batch`. The loss is left out if this is None or its weight is 0.
 
     Returns:
         The output, and the losses by name, N numbers each. "total" is their weighted sum.
@@ -61,13 +62,20 @@ def batch_losses(
     if draft is not None:
         parts = critic.losses(draft, half, targets, known.get(DRAFT_SIZE), DRAFT_SIZE)
         losses["draft"] = aim.total(parts)
-    if aim.stability_weight and move:
-        down, right = (max(pixels // size, 1) for pixels in move)
-        moved = paint(photograph[:1, :, down:, right:], rows[:1])
-        change = content_loss(moved, painted[:1, :, down:, right:])
+    if aim.stability_weight and move is not None:
+        moved = paint(_moved(photograph[:1], move, size), rows[:1])
+        change = content_loss(moved, _moved(painted[:1], move, size))
         losses["stability"] = change.expand(len(image))
     losses["total"] = aim.total(losses)
     return painted, losses
+
+
+def _moved(image: Tensor, move: Tensor, size: int) -> Tensor:
+    """Move the window on `image` by `move`, at least 1 pixel. Its size is the same for any move."""
+    for dim, pixels in zip((2, 3), (move.to(image.device) // size).clamp(min=1), strict=True):
+        kept = torch.arange(image.shape[dim] - max(CELL // size - 1, 1), device=image.device)
+        image = image.index_select(dim, kept + pixels)
+    return image
 
 
 def check_draft(network: StyleNetwork, scales: Sequence[int], **options: float) -> None:
@@ -95,7 +103,7 @@ def check_draft(network: StyleNetwork, scales: Sequence[int], **options: float) 
             )
 
 
-def move_of_batch(seed: int, batch: int) -> tuple[int, int]:
+def move_of_batch(seed: int, batch: int) -> Tensor:
     """Return by how many pixels a batch moves, down and right: each 0..7, not both 0."""
     which = 1 + int(np.random.default_rng([seed, batch]).integers(CELL**2 - 1))
-    return divmod(which, CELL)
+    return torch.tensor(divmod(which, CELL))

@@ -15,6 +15,7 @@ from torch import Tensor
 from styletransfer.checkpoint import ENTRY, check_format, entry
 from styletransfer.errors import TrainingDataError
 from styletransfer.losses import Critic, LossNetwork, Objective, StyleTargets, averaged
+from styletransfer.losses.objective import targets_map
 from styletransfer.losses.perceptual import content_loss
 from styletransfer.networks import build_network
 from styletransfer.networks.style_network import IDENTITY
@@ -180,11 +181,10 @@ class StyleTransferModule(pl.LightningModule):
         Each loss is N numbers; training minimizes `total`. A draft has half the size.
         """
         aim, critic = self.objective, self._critic[0]
-        critic.loss_network.to(image.device)
-        targets = {
-            scale: {tap: gram.to(image.device)[styles - 1] for tap, gram in grams.items()}
-            for scale, grams in self._targets.items()
-        }
+        if critic.loss_network.mean.device != image.device:
+            critic.loss_network.to(image.device)
+            self._targets = targets_map(lambda gram: gram.to(image.device), self._targets)
+        targets = targets_map(lambda gram: gram[styles - 1], self._targets)
         stylized, parts = batch_losses(
             self.network,
             critic,
