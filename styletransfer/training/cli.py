@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.cli import (
     ArgsType,
@@ -83,6 +84,9 @@ class TrainingCLI(LightningCLI):
         if trainer.max_steps < 1:
             raise TrainingDataError("the length of training is not set: give --trainer.max_steps")
         trainer.strategy.checkpoint_io = WholeCheckpointIO()
+        if trainer.precision != "32-true":
+            # For the Gram matrices. Their factors have 16 bits, so tensor cores lose nothing.
+            torch.set_float32_matmul_precision("high")
         if isinstance(trainer.val_check_interval, int):
             batches = trainer.max_steps * trainer.accumulate_grad_batches
             trainer.val_check_interval = min(trainer.val_check_interval, batches)
