@@ -84,7 +84,7 @@ class TrainingCLI(LightningCLI):
         if trainer.max_steps < 1:
             raise TrainingDataError("the length of training is not set: give --trainer.max_steps")
         trainer.strategy.checkpoint_io = WholeCheckpointIO()
-        if trainer.precision != "32-true":
+        if trainer.strategy.root_device.type == "cuda" and "16" in str(trainer.precision):
             # For the Gram matrices. Their factors have 16 bits, so tensor cores lose nothing.
             torch.set_float32_matmul_precision("high")
         if isinstance(trainer.val_check_interval, int):
