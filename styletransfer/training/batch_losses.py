@@ -71,7 +71,10 @@ def batch_losses(
 
 
 def _moved(image: Tensor, move: Tensor, size: int) -> Tensor:
-    """Move the window on `image` by `move`, at least 1 pixel. Its size is the same for any move."""
+    """Return `image` without its first rows and columns: `move` pixels, and at least one.
+
+    As many are cut off at the end that the result has the same size for any move.
+    """
     for dim, pixels in zip((2, 3), (move.to(image.device) // size).clamp(min=1), strict=True):
         kept = torch.arange(image.shape[dim] - max(CELL // size - 1, 1), device=image.device)
         image = image.index_select(dim, kept + pixels)

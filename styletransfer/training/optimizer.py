@@ -38,8 +38,8 @@ class MuonAndAdam(torch.optim.Adam):
 
     A kernel is a matrix of output channels × (input channels · height · width). Its updates are
     scaled to the size of Adam's, so one learning rate serves both. The updates are those of
-    `torch.optim.Muon`, which has no versions for several matrices at once: with it, a GPU spent a
-    quarter of each step on starting small products.
+    `torch.optim.Muon`, but matrices of one shape are multiplied together. One after another, they
+    took a quarter of each step on an H100, most of it to start small products.
 
     Args:
         groups: Groups of parameters with their learning rates.
@@ -68,18 +68,19 @@ class MuonAndAdam(torch.optim.Adam):
         for parameter in parameters:
             assert parameter.grad is not None
             update = self._with_momentum(parameter, parameter.grad).flatten(1)
-            lying = update if update.shape[0] <= update.shape[1] else update.mT
-            by_shape[lying.shape].append((parameter, lying))
+            # With more columns than rows, so that a matrix and a transposed one have one shape.
+            wide = update if update.shape[0] <= update.shape[1] else update.mT
+            by_shape[wide.shape].append((parameter, wide))
         for shape, found in by_shape.items():
-            updates = orthogonalized(torch.stack([update for _, update in found]))
+            updates = orthogonalized(torch.stack([wide for _, wide in found]))
             # The root mean square of an update of Adam is about 0.2.
             rate = lr * 0.2 * math.sqrt(max(shape))
-            for (parameter, _), update in zip(found, updates, strict=True):
-                stood_up = update if parameter.flatten(1).shape == shape else update.mT
-                parameter.sub_(stood_up.reshape(parameter.shape), alpha=rate)
+            for (parameter, _), wide in zip(found, updates, strict=True):
+                update = wide if parameter.flatten(1).shape == shape else wide.mT
+                parameter.sub_(update.reshape(parameter.shape), alpha=rate)
 
     def _with_momentum(self, parameter: Tensor, gradient: Tensor) -> Tensor:
-        """Update the momentum; return the sum of it and the gradient that Nesterov takes."""
+        """Update the momentum of a parameter. Return Nesterov's mean of it and the gradient."""
         before = self.state[parameter]
         momentum = before.get("momentum_buffer")
         if momentum is None:
