@@ -1,4 +1,4 @@
-"""Measure faults that the losses do not count: tone, frame, grid and flicker."""
+"""Measure faults that style and content losses do not count: tone, frame, grid and flicker."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,13 +10,12 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import spearmanr
 from torch import Tensor
 
+from styletransfer.losses.frame import NEXT, OUTER
 from styletransfer.losses.grid import MOST, SIDE, STEP, area_spread, spectral_peaks
 from styletransfer.losses.perceptual import LUMINANCE
 
 # Standard deviation in pixels of the blur before tones are compared.
 SIGMA = 8.0
-# Width in pixels of the border, and of what it is compared with.
-OUTER, NEXT = 8, 24
 # An area of at most this standard deviation of the luminance is flat.
 FLAT = 0.03
 # A camera that moves by so many pixels down and across: not by multiples of 4 or 8, the cells in

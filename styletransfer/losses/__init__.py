@@ -1,5 +1,6 @@
 """The losses of training: a loss network with named taps, and functions of its features."""
 
+from styletransfer.losses.frame import frame_loss
 from styletransfer.losses.grid import grid_loss
 from styletransfer.losses.loss_network import LossNetwork, surrounded
 from styletransfer.losses.objective import Critic, Objective, StyleTargets, averaged
@@ -18,6 +19,7 @@ __all__ = [
     "StyleTargets",
     "averaged",
     "content_loss",
+    "frame_loss",
     "gram_matrix",
     "grid_loss",
     "style_loss",

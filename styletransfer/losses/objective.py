@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from styletransfer.losses.frame import frame_loss
 from styletransfer.losses.grid import grid_loss
 from styletransfer.losses.loss_network import LossNetwork, surrounded
 from styletransfer.losses.perceptual import (
@@ -52,6 +53,7 @@ class Objective:
             weight is 0.
         tv_weight: Weight of the total variation.
         grid_weight: Weight of the grid loss.
+        frame_weight: Weight of the frame loss.
         stability_weight: Weight of the stability loss.
         draft_weight: Weight of the losses of the draft, for a network that revises one.
     """
@@ -66,6 +68,7 @@ class Objective:
     tone_weight: float = 0.0
     tv_weight: float = 0.0
     grid_weight: float = 0.0
+    frame_weight: float = 0.0
     stability_weight: float = 0.0
     draft_weight: float = 0.0
 
@@ -199,6 +202,8 @@ class Critic:
             losses["tv"] = total_variation(picture)
         if aim.grid_weight:
             losses["grid"] = grid_loss(picture, photograph)
+        if aim.frame_weight:
+            losses["frame"] = frame_loss(picture, photograph)
         return losses
 
 

@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from pytorch_lightning.utilities import rank_zero_warn
-from pytorch_lightning.utilities.types import LRSchedulerConfigType, OptimizerLRSchedulerConfig
+from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 
 from styletransfer.checkpoint import ENTRY, check_format, entry
@@ -57,6 +57,7 @@ class StyleTransferModule(pl.LightningModule):
         tone_weight: Weight of the tone loss.
         tv_weight: Weight of the total variation.
         grid_weight: Weight of the grid loss.
+        frame_weight: Weight of the frame loss.
         stability_weight: Weight of the stability loss.
         draft_weight: Weight of the losses of the draft, while both stages are trained.
         pixel_weight: Weight of the pixels' error in samples of the identity.
@@ -94,6 +95,7 @@ class StyleTransferModule(pl.LightningModule):
         tone_weight: float = 0.0,
         tv_weight: float = 0.0,
         grid_weight: float = 0.0,
+        frame_weight: float = 0.0,
         stability_weight: float = 0.0,
         draft_weight: float = 0.0,
         pixel_weight: float = 10.0,
@@ -128,6 +130,7 @@ class StyleTransferModule(pl.LightningModule):
             tone_weight=tone_weight,
             tv_weight=tv_weight,
             grid_weight=grid_weight,
+            frame_weight=frame_weight,
             stability_weight=stability_weight,
             draft_weight=draft_weight,
         )
@@ -138,8 +141,7 @@ class StyleTransferModule(pl.LightningModule):
         self.deck = StyleDeck(len(self.style_names), identity_share, seed)
         check_draft(self.network, scales, draft_steps=draft_steps, draft_weight=draft_weight)
         self.draft_steps = draft_steps
-        self.lr = lr
-        self.style_lr = style_lr
+        self.lr, self.style_lr = lr, style_lr
         self.warmup_steps = warmup_steps
         if not 0 < decay_share <= 1:
             raise TrainingDataError(f"--model.decay_share {decay_share} is not above 0, at most 1")
@@ -250,10 +252,9 @@ class StyleTransferModule(pl.LightningModule):
         self._refusals.end_batch(self.batches % self.trainer.accumulate_grad_batches == 0)
 
     def _warn_skipped(self, lines: list[str]) -> None:
-        for line in lines:
-            if line not in self._warned:
-                self._warned.add(line)
-                rank_zero_warn(f"skipped {line}")
+        for line in sorted(set(lines) - self._warned):
+            self._warned.add(line)
+            rank_zero_warn(f"skipped {line}")
 
     def counters(self) -> Counter[str]:
         """Return the numbers of files that could not be used and of steps that were refused."""
@@ -275,8 +276,7 @@ class StyleTransferModule(pl.LightningModule):
         run = (self.trainer.max_steps, self.draft_steps, self.warmup_steps, self.decay_share)
         factors = [rate_factor(*run, group.coarse) for group in groups]
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factors)
-        by_step: LRSchedulerConfigType = {"scheduler": schedule, "interval": "step"}
-        return {"optimizer": optimizer, "lr_scheduler": by_step}
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what is needed to build the network again and to add a style, in plain types only."""

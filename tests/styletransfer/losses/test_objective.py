@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from styletransfer.evaluation import judge
-from styletransfer.losses import Critic, LossNetwork, Objective, grid_loss, tone_loss
+from styletransfer.losses import Critic, LossNetwork, Objective, frame_loss, grid_loss, tone_loss
 from styletransfer.losses.objective import averaged
 from styletransfer.networks import StyleNetwork
 from styletransfer.training.append import Painting
@@ -29,6 +29,7 @@ AIM = Objective(
     tone_weight=0.5,
     tv_weight=0.25,
     grid_weight=2.0,
+    frame_weight=1.5,
 )
 
 
@@ -76,30 +77,33 @@ def by_hand(
 
 
 def test_the_total_and_each_scale_are_the_formula(critic: Critic) -> None:
-    pictures, photographs = uniform(2, 3, 64, 80), uniform(2, 3, 64, 80, seed=1)
+    pictures, photographs = uniform(2, 3, 72, 80), uniform(2, 3, 72, 80, seed=1)
     paintings = [uniform(1, 3, 48, 64, seed=2), uniform(1, 3, 56, 48, seed=3)]
     losses = critic.losses(pictures, photographs, critic.style_targets(paintings))
     total = AIM.total(losses)
-    names = ["style_1", "style_2", "style_4", "style", "content", "tone", "tv", "grid"]
+    names = ["style_1", "style_2", "style_4", "style", "content", "tone", "tv", "grid", "frame"]
     assert sorted(losses) == sorted(names)
     for i, painting in enumerate(paintings):
         picture, photograph = pictures[i : i + 1], photographs[i : i + 1]
         expected = by_hand(critic.loss_network, AIM, picture, photograph, painting)
         expected["tone"] = tone_loss(picture, photograph).item()
         expected["grid"] = grid_loss(picture, photograph).item()
+        expected["frame"] = frame_loss(picture, photograph).item()
+        assert expected["frame"] > 0
         expected["tv"] = sum(picture.diff(dim=dim).abs().mean().item() for dim in (2, 3))
         for name in names:
             assert losses[name][i].item() == pytest.approx(expected[name], rel=1e-4), name
         by_weight = 7 * expected["style"] + 3 * expected["content"] + 0.5 * expected["tone"]
-        by_weight += 0.25 * expected["tv"] + 2 * expected["grid"]
+        by_weight += 0.25 * expected["tv"] + 2 * expected["grid"] + 1.5 * expected["frame"]
         assert total[i].item() == pytest.approx(by_weight, rel=1e-4)
 
 
 def test_a_loss_without_a_weight_is_not_computed(critic: Critic) -> None:
-    bare = Critic(replace(AIM, tone_weight=0, tv_weight=0, grid_weight=0), critic.loss_network)
+    off = dict.fromkeys(("tone_weight", "tv_weight", "grid_weight", "frame_weight"), 0.0)
+    bare = Critic(replace(AIM, **off), critic.loss_network)
     targets = bare.style_targets([uniform(1, 3, 48, 64)])
     found = bare.losses(uniform(1, 3, 32, 32), uniform(1, 3, 32, 32, seed=1), targets)
-    assert not {"tone", "tv", "grid"} & found.keys()
+    assert not {"tone", "tv", "grid", "frame"} & found.keys()
 
 
 def test_a_draft_is_judged_at_its_size_and_the_scales_above_it(critic: Critic) -> None:
