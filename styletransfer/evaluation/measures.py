@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from styletransfer.losses.frame import NEXT, OUTER
+from styletransfer.losses.frame import NEXT, OUTER, rings
 from styletransfer.losses.grid import MOST, SIDE, STEP, area_spread, spectral_peaks
 from styletransfer.losses.perceptual import LUMINANCE
 
@@ -76,20 +76,11 @@ def frame(image: Tensor) -> FrameContrast:
     height, width = light.shape
     if min(height, width) <= 2 * (OUTER + NEXT):
         raise ValueError(f"{width}×{height} pixels leave no room for a frame and what is inside")
-    outer, inner = _ring(light, 0, OUTER), _ring(light, OUTER, NEXT)
+    outer, inner = (light[ring] for ring in rings(height, width, light.device))
     return FrameContrast(
         _share(outer.mean().item(), inner.mean().item()),
         _share(outer.std().item(), inner.std().item()),
     )
-
-
-def _ring(light: Tensor, start: int, width: int) -> Tensor:
-    """The pixels at least `start` and less than `start` + `width` from the border."""
-    inside = torch.zeros_like(light, dtype=torch.bool)
-    end = start + width
-    inside[start : light.shape[0] - start, start : light.shape[1] - start] = True
-    inside[end:-end, end:-end] = False
-    return light[inside]
 
 
 def _share(value: float, reference: float) -> float:

@@ -34,23 +34,32 @@ def frame_loss(image: Tensor, photograph: Tensor) -> Tensor:
     return (_contrast(image) - _contrast(photograph)).square().sum(1)
 
 
+def rings(height: int, width: int, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
+    """Return where the border of a picture is, and where what it is compared with: H×W, boolean."""
+    down, across = (torch.arange(n, device=device) for n in (height, width))
+    # How far each pixel is from the border.
+    far = torch.minimum(
+        torch.minimum(down, height - 1 - down)[:, None],
+        torch.minimum(across, width - 1 - across),
+    )
+    return far < OUTER, (far >= OUTER) & (far < OUTER + NEXT)
+
+
 def _contrast(image: Tensor) -> Tensor:
     """Return how the border differs in mean and in spread: N×2 in −1..1."""
     weights = torch.tensor(LUMINANCE, device=image.device)
     with torch.autocast(image.device.type, enabled=False):
         light = torch.einsum("nchw,c->nhw", image.float(), weights)
         height, width = light.shape[1:]
-        down, across = (torch.arange(n, device=image.device) for n in (height, width))
-        # How far each pixel is from the border.
-        far = torch.minimum(
-            torch.minimum(down, height - 1 - down)[:, None],
-            torch.minimum(across, width - 1 - across),
-        )
-        rings = [light[:, ring] for ring in (far < OUTER, (far >= OUTER) & (far < OUTER + NEXT))]
-        outer, inner = (torch.stack([r.mean(1), _spread(r)], 1) + DARK for r in rings)
-        return (outer - inner) / (outer + inner)
+        border, beside = rings(height, width, image.device)
+        outer, inner = _mean_and_spread(light, border), _mean_and_spread(light, beside)
+        return (outer - inner) / (outer + inner + 2 * DARK)
 
 
-def _spread(values: Tensor) -> Tensor:
+def _mean_and_spread(light: Tensor, where: Tensor) -> Tensor:
+    # Products with the mask: a GPU would have to wait for an index by it.
+    count = where.sum()
+    mean = (light * where).sum((1, 2)) / count
+    variance = ((light - mean[:, None, None]).square() * where).sum((1, 2)) / (count - 1)
     # The derivative of a square root is infinite at 0.
-    return (values.var(1) + 1e-8).sqrt()
+    return torch.stack([mean, (variance + 1e-8).sqrt()], 1)
