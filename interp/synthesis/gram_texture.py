@@ -24,7 +24,7 @@ from interp.synthesis.pyramid import (
     require_levels,
     scaled,
 )
-from interp.synthesis.style_transfer import Style, require_readable, transfer_objective
+from interp.synthesis.style_transfer import Style, transfer_objective
 from styletransfer import losses
 from styletransfer.losses import LossNetwork
 
@@ -88,19 +88,17 @@ def synthesize_texture(
         The image 1×3×height×width in 0..1, whose colors have the distribution of the sample's.
 
     Raises:
-        RequestError: The sample or the result is too small for the levels or the taps, or does
-            not fit in memory.
+        RequestError: The sample or the result is too small for the levels, or does not fit in
+            memory.
         WorkError: A loss that is not finite.
     """
-    # The network pads with zeros, which leaves a frame of dots. It is painted, and cut off.
+    # Forms at the border continue in their mirror image, so they stand upright on it.
     full = height + 2 * _FRAME, width + 2 * _FRAME
     aim = losses.Objective(style_weight=1.0, content_weight=0.0, style_taps=tuple(taps))
     levels = texture_levels(sample, height, width) if levels is None else levels
     tall, wide = sample.shape[2:]
     require_levels(tall, wide, levels, "the sample")
     require_levels(height, width, levels, "the texture")
-    require_readable(network, aim, (tall, wide), levels, "the sample")
-    require_readable(network, aim, (height, width), levels, "the texture", painted=True)
     # The larger decides; the sample takes no gradient, and so less than this reckons.
     require_gradient_memory(
         lambda image: transfer_objective(network, None, [Style(image.detach())], aim)(image),

@@ -18,7 +18,6 @@ from interp.network.taps import differentiable
 from interp.synthesis.loop import Objective, Outcome, Progress, lbfgs
 from interp.synthesis.pyramid import (
     coarse_to_fine,
-    level_scales,
     noise,
     require_levels,
     resized_to,
@@ -35,9 +34,6 @@ DEFAULT_AIM = losses.Objective()
 
 # Weight of the squared distance of pixels from 0..1, as what lies outside cannot be shown.
 _RANGE_WEIGHT = 1000.0
-
-# Pixels of a side that every tap can read; more would take time.
-_LONG = 256
 
 
 @dataclass(frozen=True)
@@ -131,7 +127,7 @@ def _style_error(
         if mask is None:
             seen = {tap: losses.gram_matrix(features[scale][tap]) for tap in grams}
         else:
-            inside = losses.surrounded(losses.averaged(mask, scale))
+            inside = losses.averaged(mask, scale)
             seen = {tap: guided_gram(features[scale][tap], inside) for tap in grams}
         errors.append(losses.style_loss(seen, dict(grams))[0])
     return torch.stack(errors).mean()
@@ -172,12 +168,12 @@ def transfer_style(
         stay out by a little.
 
     Raises:
-        RequestError: Pictures that are too small for the levels or the taps, or do not fit in
-            memory; a mask of another size than the photograph's, or without white; an aim that
-            leaves nothing to do.
+        RequestError: Pictures that are too small for the levels, or do not fit in memory; a mask
+            of another size than the photograph's, or without white; an aim that leaves nothing to
+            do.
         WorkError: A loss that is not finite.
     """
-    _check(network, photograph, styles, aim, start, levels)
+    _check(photograph, styles, aim, start, levels)
     require_gradient_memory(
         lambda image: transfer_objective(
             network, image.detach(), [_probe(style, image) for style in styles], aim
@@ -203,45 +199,7 @@ def transfer_style(
     )
 
 
-def require_readable(
-    network: LossNetwork,
-    aim: losses.Objective,
-    size: Sequence[int],
-    levels: int,
-    name: str,
-    *,
-    painted: bool = False,
-) -> None:
-    """Refuse an image that the network cannot read at the coarsest level and scale.
-
-    Args:
-        network: Reads `aim.taps`. Each pooling halves what the next layer gets.
-        aim: Its scales shrink the image further.
-        size: Height and width of the image in pixels.
-        levels: Number of sizes, each half of the next.
-        name: What the error calls the image.
-        painted: Whether it is the picture that is made, which is mirrored at its borders.
-
-    Raises:
-        RequestError: Nothing is left of the image before the deepest tap.
-    """
-    # A side of so many pixels is never too short, and takes no time.
-    height, width = (min(_LONG, round(side * level_scales(levels)[0])) for side in size)
-    blank = torch.zeros(1, 3, height, width, device=network.mean.device)
-    try:
-        with torch.no_grad():
-            for scale in aim.scales if aim.style_weight else (1,):
-                seen = losses.averaged(blank, scale)
-                network(losses.surrounded(seen) if painted else seen)
-    except RuntimeError as error:
-        raise RequestError(
-            f"{name}, {size[1]}×{size[0]} pixels, is too small at its coarsest for the taps "
-            f"{', '.join(aim.taps)}; give a larger one, fewer levels or shallower taps"
-        ) from error
-
-
 def _check(
-    network: LossNetwork,
     photograph: Tensor,
     styles: Sequence[Style],
     aim: losses.Objective,
@@ -256,11 +214,9 @@ def _check(
         raise RequestError("the photograph has its own content already; start from noise")
     height, width = photograph.shape[2:]
     require_levels(height, width, levels, "the photograph")
-    require_readable(network, aim, (height, width), levels, "the photograph", painted=True)
     for number, style in enumerate(styles, 1):
         tall, wide = style.painting.shape[2:]
         require_levels(tall, wide, levels, f"style {number}")
-        require_readable(network, aim, (tall, wide), levels, f"style {number}")
         if style.mask is None:
             continue
         if style.mask.shape[2:] != photograph.shape[2:]:

@@ -2,7 +2,7 @@
 
 from styletransfer.losses.frame import frame_loss
 from styletransfer.losses.grid import grid_loss
-from styletransfer.losses.loss_network import LossNetwork, surrounded
+from styletransfer.losses.loss_network import LossNetwork
 from styletransfer.losses.objective import Critic, Objective, StyleTargets, averaged
 from styletransfer.losses.perceptual import (
     content_loss,
@@ -23,7 +23,6 @@ __all__ = [
     "gram_matrix",
     "grid_loss",
     "style_loss",
-    "surrounded",
     "tone_loss",
     "total_variation",
 ]

@@ -1,14 +1,16 @@
 """The loss network: the first layers of a torchvision classifier, with named taps."""
 
 import difflib
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torchvision
 from torch import Tensor, nn
+from torchvision.models.squeezenet import Fire
 
 from styletransfer.errors import RequestError, WeightsError
 from styletransfer.losses.weights import read_weights
@@ -16,9 +18,6 @@ from styletransfer.networks.padding import reflect_pad
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-
-# Pixels of padding: the receptive field of two VGG layers at full size and two at half size.
-MARGIN = 8
 
 ARCHITECTURES = ("vgg16", "vgg19", "squeezenet1_0", "squeezenet1_1")
 
@@ -74,6 +73,7 @@ class LossNetwork(nn.Module):
             raise RequestError("a loss network needs at least one tap")
         self.layers: nn.Sequential = whole[: 1 + max(positions[tap] for tap in taps)]
         self.taps = {positions[tap]: tap for tap in taps}
+        self._fields = {tap: _field(whole[: 1 + positions[tap]]) for tap in taps}
         for layer in self.layers:
             if isinstance(layer, nn.ReLU):
                 layer.inplace = False
@@ -112,6 +112,29 @@ class LossNetwork(nn.Module):
                 if tap == deepest:
                     break
         return features
+
+    def unbounded(self, image: Tensor, deepest: str | None = None) -> dict[str, Tensor]:
+        """Compute the features at the taps as if the image went on beyond its border.
+
+        Convolutions of a loss network pad with zeros, which stand for the mean gray of ImageNet.
+        Features near the border see an edge between the image and this gray, and at a quarter of
+        the size those are most of all features. So the image is surrounded by its mirror image, as
+        far as any feature sees, and the features of the surroundings are cut off.
+
+        Args:
+            image: N×3×H×W in 0..1, of any size.
+            deepest: Tap after which to stop; None for the last.
+
+        Returns:
+            The features by tap: for VGG, one for each whole cell of the image.
+        """
+        coarsest = max(stride for stride, _ in self._fields.values())
+        reach = max(reach for _, reach in self._fields.values())
+        margin = math.ceil(reach / coarsest) * coarsest
+        features = self(reflect_pad(image, margin, margin), deepest)
+        return {
+            tap: _inner(found, margin // self._fields[tap][0]) for tap, found in features.items()
+        }
 
     def _randomize(self) -> None:
         self.layers.to_empty(device=torch.get_default_device())
@@ -152,13 +175,30 @@ def _features(architecture: str, *, download: bool) -> nn.Sequential:
         ) from error
 
 
-def surrounded(image: Tensor) -> Tensor:
-    """Pad `image`, N×3×H×W, by a reflection of 8 pixels: N×3×(H+16)×(W+16).
+def _field(layers: nn.Sequential) -> tuple[int, int]:
+    """Return the stride of the last layer, and how far its features see beyond their cell.
 
-    A loss network pads with zeros, which stand for the mean gray of ImageNet. It would see an edge
-    between the picture and this gray, and a network trained with it would paint a frame.
+    Both are in pixels of the image. A cell is the square of one stride that a feature stands for.
     """
-    return reflect_pad(image, MARGIN, MARGIN)
+    stride, before, after = 1, 0, 0
+    for layer in layers:
+        seen: Any = layer.expand3x3 if isinstance(layer, Fire) else layer
+        if isinstance(seen, nn.Conv2d | nn.MaxPool2d):
+            sizes: list[Any] = [seen.kernel_size, seen.stride, seen.padding]
+            kernel, step, padding = (n if isinstance(n, int) else n[0] for n in sizes)
+            before += padding * stride
+            after += (kernel - 1 - padding) * stride
+            stride *= step
+    return stride, max(before, after - stride + 1)
+
+
+def _inner(features: Tensor, cut: int) -> Tensor:
+    """Cut `cut` rows and columns off each side of `features`, N×C×H×W; leave at least one."""
+    for dim in (2, 3):
+        size = features.shape[dim]
+        kept = max(size - 2 * cut, 1)
+        features = features.narrow(dim, (size - kept) // 2, kept)
+    return features
 
 
 def _tap_positions(features: nn.Sequential) -> Iterator[tuple[str, int]]:
@@ -170,8 +210,8 @@ def _tap_positions(features: nn.Sequential) -> Iterator[tuple[str, int]]:
             block, layer = block + 1, 0
         elif isinstance(module, nn.ReLU):
             layer += 1
-            is_squeezenet = any(isinstance(m, torchvision.models.squeezenet.Fire) for m in features)
+            is_squeezenet = any(isinstance(m, Fire) for m in features)
             yield ("relu1" if is_squeezenet else f"relu{block}_{layer}"), position
-        elif isinstance(module, torchvision.models.squeezenet.Fire):
+        elif isinstance(module, Fire):
             fire += 1
             yield f"fire{fire}", position

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from styletransfer.losses.frame import frame_loss
 from styletransfer.losses.grid import grid_loss
-from styletransfer.losses.loss_network import LossNetwork, surrounded
+from styletransfer.losses.loss_network import LossNetwork
 from styletransfer.losses.perceptual import (
     content_loss,
     gram_matrix,
@@ -138,7 +138,8 @@ class Critic:
         for scale in self.objective.scales:
             with torch.no_grad():
                 seen = [
-                    self.loss_network(averaged(painting.to(place), scale)) for painting in paintings
+                    self.loss_network.unbounded(averaged(painting.to(place), scale))
+                    for painting in paintings
                 ]
                 targets[scale] = {
                     tap: torch.cat([gram_matrix(features[tap]) for features in seen])
@@ -150,7 +151,7 @@ class Critic:
         """Return the features of `photograph`, N×3×H×W in 0..1, at the content tap."""
         tap = self.objective.content_tap
         with torch.no_grad():
-            features: dict[str, Tensor] = self.loss_network(surrounded(photograph), deepest=tap)
+            features: dict[str, Tensor] = self.loss_network.unbounded(photograph, tap)
         return features[tap]
 
     def features(self, picture: Tensor, size: int = 1) -> dict[int, dict[str, Tensor]]:
@@ -162,7 +163,7 @@ class Critic:
                 left out.
         """
         return {
-            scale: self.loss_network(surrounded(averaged(picture, scale // size)))
+            scale: self.loss_network.unbounded(averaged(picture, scale // size))
             for scale in self.objective.scales
             if scale >= size
         }

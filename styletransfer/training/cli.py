@@ -15,10 +15,11 @@ from pytorch_lightning.cli import (
     LightningCLI,
     SaveConfigCallback,
 )
+from pytorch_lightning.utilities import rank_zero_warn
 
 import styletransfer
 from styletransfer.checkpoint import ENTRY, read_checkpoint
-from styletransfer.device import check_accelerator
+from styletransfer.device import check_accelerator, multiplies_bfloat16
 from styletransfer.errors import RequestError, TrainingDataError
 from styletransfer.training.callbacks import SampleGrid, TrainingMetrics
 from styletransfer.training.memory import MemoryAdvice
@@ -84,7 +85,13 @@ class TrainingCLI(LightningCLI):
         if trainer.max_steps < 1:
             raise TrainingDataError("the length of training is not set: give --trainer.max_steps")
         trainer.strategy.checkpoint_io = WholeCheckpointIO()
-        if trainer.strategy.root_device.type == "cuda" and "16" in str(trainer.precision):
+        device = trainer.strategy.root_device
+        if "bf16" in str(trainer.precision) and not multiplies_bfloat16(device):
+            rank_zero_warn(
+                f"this {device.type} multiplies bfloat16 more slowly than float32; "
+                "--trainer.precision 32-true is faster"
+            )
+        if device.type == "cuda" and "16" in str(trainer.precision):
             # For the Gram matrices. Their factors have 16 bits, so tensor cores lose nothing.
             torch.set_float32_matmul_precision("high")
         if isinstance(trainer.val_check_interval, int):

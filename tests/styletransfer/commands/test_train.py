@@ -4,6 +4,7 @@ import csv
 import os
 import resource
 import signal
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from styletransfer.commands.main import cli
 from styletransfer.errors import CheckpointError
+from styletransfer.training import cli as cli_of_training
 from styletransfer.training.callbacks import TrainingMetrics
 from styletransfer.training.module import StyleTransferModule
 from styletransfer.training.photographs import PhotographDataModule
@@ -124,6 +126,21 @@ def test_a_run_out_of_memory_says_what_fits(
     (line,) = error_lines(capsys)
     assert "cpu: out of memory with 2 crops of 32 pixels a step" in line
     assert f"{line}\n".endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("precision", "able", "warned"),
+    [("bf16-mixed", False, True), ("bf16-mixed", True, False), ("32-true", False, False)],
+)
+def test_bfloat16_is_called_slow_where_it_is_slow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str, able: bool, warned: bool
+) -> None:
+    monkeypatch.setattr(cli_of_training, "multiplies_bfloat16", lambda device: able)
+    config = write_config(tmp_path, make_data(tmp_path))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert train("fit", "--config", config, f"--trainer.precision={precision}") == 0
+    assert any("32-true is faster" in str(one.message) for one in caught) == warned
 
 
 def test_validation_and_checkpoints_fit_themselves_to_a_short_run(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.testing import assert_close
 
-from styletransfer.losses import LossNetwork, surrounded
+from styletransfer.losses import LossNetwork
 from tests.assets import asset
 from tests.styletransfer.losses.conftest import plain_features
 
@@ -206,26 +206,48 @@ def test_pooling(pooling: Literal["max", "average"], small_file: Path) -> None:
     assert_close(features["fire3"], rest(pooled).detach())
 
 
-# What it sees beyond a picture's border
+# What it sees beyond an image's border
 
 
-def test_surroundings_are_the_mirror_image() -> None:
-    image = torch.rand(2, 3, 20, 31)
-    assert surrounded(image).equal(F.pad(image, [8] * 4, "reflect"))
+@pytest.mark.parametrize(
+    ("architecture", "taps"),
+    [
+        ("vgg19", ["relu1_1", "relu1_2", "pool1", "relu2_1", "relu3_3"]),
+        ("vgg16", ["relu2_2", "relu4_1"]),
+        ("squeezenet1_1", ["relu1", "fire2", "pool2", "fire5"]),
+        ("squeezenet1_0", ["relu1", "fire3"]),
+    ],
+)
+def test_features_of_an_image_are_those_amid_a_far_larger_mirror_image(
+    architecture: str, taps: list[str]
+) -> None:
+    network = LossNetwork(architecture, taps, "random").double()
+    image = torch.rand(1, 3, 64, 80, generator=torch.Generator().manual_seed(0)).double()
+    far = network(F.pad(image, [48] * 4, "reflect"))
+    for tap, found in network.unbounded(image).items():
+        top, left = ((a - b) // 2 for a, b in zip(far[tap].shape[2:], found.shape[2:], strict=True))
+        assert_close(found, far[tap][..., top:, left:][..., : found.shape[2], : found.shape[3]])
 
 
-def test_a_picture_smaller_than_the_margin_has_surroundings_too() -> None:
-    assert surrounded(torch.rand(1, 3, 1, 5)).shape == (1, 3, 17, 21)
-
-
-def test_a_flat_picture_looks_flat_up_to_its_border() -> None:
+def test_a_flat_image_is_flat_up_to_its_border() -> None:
     flat = torch.full((1, 3, 16, 16), 0.9)
     net = LossNetwork("vgg19", ["relu2_1"], "random")
-    # What the margin covers, at half the size of the image.
-    seen = net(surrounded(flat))["relu2_1"][:, :, 4:-4, 4:-4]
+    seen = net.unbounded(flat)["relu2_1"]
+    assert seen.shape[2:] == (8, 8)
     assert seen.amax((2, 3)).allclose(seen.amin((2, 3)), atol=1e-5)
     walled = net(flat)["relu2_1"]
     assert not walled.amax((2, 3)).allclose(walled.amin((2, 3)), atol=1e-3)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (3, 40)])
+def test_an_image_smaller_than_a_cell_has_one_feature_along_that_side(
+    size: tuple[int, int],
+) -> None:
+    found = LossNetwork("vgg19", ["relu1_1", "relu3_1"], "random").unbounded(
+        torch.rand(1, 3, *size)
+    )
+    assert found["relu1_1"].shape[2:] == size
+    assert found["relu3_1"].shape[2:] == (1, max(size[1] // 4, 1))
 
 
 # The real weights

@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.testing import assert_close
 
@@ -57,8 +57,14 @@ def shrunk(image: Tensor, factor: int) -> Tensor:
     return image.reshape(n, c, h // factor, factor, w // factor, factor).mean((3, 5))
 
 
-def mirrored(image: Tensor) -> Tensor:
-    return F.pad(image, [8] * 4, "reflect")
+def features(net: nn.Module, image: Tensor) -> dict[str, Tensor]:
+    """The features of the image's own cells, with a mirror image of 24 pixels around it."""
+    wide = np.pad(image.numpy(), [(0, 0), (0, 0), (24, 24), (24, 24)], "reflect")
+    found = net(torch.from_numpy(wide))
+    cells = {tap: 24 * x.shape[3] // (image.shape[3] + 48) for tap, x in found.items()}
+    return {
+        tap: x[..., cells[tap] : -cells[tap], cells[tap] : -cells[tap]] for tap, x in found.items()
+    }
 
 
 def by_hand(
@@ -67,12 +73,12 @@ def by_hand(
     """The losses of one sample, 1×3×H×W."""
     found = {}
     for scale in aim.scales:
-        out, target = net(mirrored(shrunk(picture, scale))), net(shrunk(painting, scale))
+        out, target = (features(net, shrunk(image, scale)) for image in (picture, painting))
         each = [relative(gram(out[tap][0]), gram(target[tap][0])) for tap in aim.style_taps]
         found[f"style_{scale}"] = sum(each) / len(each)
     found["style"] = sum(found.values()) / len(aim.scales)
     tap = aim.content_tap
-    found["content"] = relative(net(mirrored(picture))[tap], net(mirrored(photograph))[tap])
+    found["content"] = relative(features(net, picture)[tap], features(net, photograph)[tap])
     return {name: float(value) for name, value in found.items()}
 
 
