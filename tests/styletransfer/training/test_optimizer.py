@@ -35,7 +35,7 @@ def test_matrices_are_the_kernels_that_mix_many_channels(network: nn.Module) -> 
 
 
 def test_a_step_is_that_of_muon_for_matrices_and_of_adam_for_the_rest(network: nn.Module) -> None:
-    twin = copy.deepcopy(network)
+    start, twin = copy.deepcopy(network), copy.deepcopy(network)
     ours = MuonAndAdam(rate_groups(network, LR, STYLE_LR))  # type: ignore[arg-type]
     groups = rate_groups(twin, LR, STYLE_LR)  # type: ignore[arg-type]
     matrices = {p: nn.Parameter(p.detach().flatten(1)) for p in twin.parameters() if is_matrix(p)}
@@ -56,9 +56,14 @@ def test_a_step_is_that_of_muon_for_matrices_and_of_adam_for_the_rest(network: n
             matrix.grad = parameter.grad.flatten(1)
         muon.step()
         adam.step()
-    for (name, one), other in zip(network.named_parameters(), twin.parameters(), strict=True):
-        expected = matrices[other].view_as(other) if other in matrices else other
-        torch.testing.assert_close(one, expected, msg=name)
+    three = (network.named_parameters(), twin.parameters(), start.parameters())
+    for (name, one), other, first in zip(*three, strict=True):
+        if other in matrices:
+            # CPUs add products of bfloat16 in their own order.
+            wanted = matrices[other].view_as(other) - first
+            assert (one - first - wanted).norm() < 0.02 * wanted.norm(), name
+        else:
+            torch.testing.assert_close(one, other, msg=name)
 
 
 def test_updates_keep_their_singular_vectors_and_get_singular_values_near_one() -> None:
