@@ -33,12 +33,15 @@ def photo(tmp_path: Path) -> Tensor:
 def test_the_losses_are_the_stated_ones(judge: Judge, painting: Path, photo: Tensor) -> None:
     taps = ["relu1_1", "relu2_1", "relu3_1", "relu3_3"]
     net = LossNetwork("vgg19", [*taps, "relu3_2"], "random")
-    photo = F.interpolate(photo, scale_factor=2)  # at a quarter larger than what surrounds it
+    photo = F.interpolate(photo, scale_factor=4)  # at a quarter larger than what surrounds it
     output = photo.flip(3)
     style = torch.from_numpy(to_tensor(read_image(painting, short_side=384).rgb))
 
     def seen(image: Tensor, scale: int = 1) -> dict[str, Tensor]:
-        return net(F.pad(F.avg_pool2d(image, scale), [8] * 4, "reflect"))
+        found = net(F.pad(F.avg_pool2d(image, scale), [20] * 4, "reflect"))
+        cut = {"1": 20, "2": 10, "3": 5}
+        inner = {tap: slice(cut[tap[4]], -cut[tap[4]]) for tap in found}
+        return {tap: x[:, :, inner[tap], inner[tap]] for tap, x in found.items()}
 
     def gram(features: Tensor) -> Tensor:
         flat = features[0].flatten(1)
@@ -50,7 +53,7 @@ def test_the_losses_are_the_stated_ones(judge: Judge, painting: Path, photo: Ten
     losses = judge.losses(output, photo, "noise")
     each = []
     for scale in (1, 2, 4):
-        out, target = seen(output, scale), net(F.avg_pool2d(style, scale))
+        out, target = seen(output, scale), seen(style, scale)
         each.append(sum(relative(gram(out[tap]), gram(target[tap])) for tap in taps) / 4)
         assert losses[f"style_{scale}"].item() == pytest.approx(each[-1], rel=1e-4)
     content = relative(seen(output)["relu3_2"], seen(photo)["relu3_2"])
@@ -90,6 +93,6 @@ def test_the_count_is_that_of_the_iterations(judge: Judge, photo: Tensor) -> Non
 def test_a_lower_loss_takes_longer_and_the_photograph_stays(judge: Judge, photo: Tensor) -> None:
     before = photo.clone()
     start = equivalent(judge, photo, target=float("inf")).start
-    counts = [equivalent(judge, photo, f * start, cap=20).iterations for f in (0.9, 0.6, 0.4)]
+    counts = [equivalent(judge, photo, f * start, cap=20).iterations for f in (0.9, 0.3, 0.1)]
     assert None not in counts and counts == sorted(counts) and counts[0] < counts[2]  # type: ignore[operator, type-var]
     assert torch.equal(photo, before)
