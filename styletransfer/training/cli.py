@@ -88,7 +88,7 @@ class TrainingCLI(LightningCLI):
         device = trainer.strategy.root_device
         if "bf16" in str(trainer.precision) and not multiplies_bfloat16(device):
             rank_zero_warn(
-                f"this {device.type} multiplies bfloat16 more slowly than float32; "
+                f"the device {device.type} multiplies bfloat16 more slowly than float32; "
                 "--trainer.precision 32-true is faster"
             )
         if device.type == "cuda" and "16" in str(trainer.precision):

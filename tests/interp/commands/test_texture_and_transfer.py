@@ -20,8 +20,6 @@ TRANSFER = (
     *("--size", "40", "--style-size", "80", "--steps", "2"),
 )
 
-DEEP = ("--style-taps", "relu1,fire9", "--content-tap", "relu1", "--levels", "2")
-
 
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -160,10 +158,6 @@ def test_an_interrupt_writes_what_there_is(files: Path, monkeypatch: pytest.Monk
             "rest is given twice",
         ),
         (["transfer", "photo.png", "tiny.png", *TRANSFER, "--style-size", "5"], "style 1 has"),
-        (
-            [*["transfer", "photo.png", "one.png", *TRANSFER, "--style-size", "32"], *DEEP],
-            "style 1, 32×32 pixels, is too small at its coarsest for the taps relu1, fire9",
-        ),
     ],
 )
 def test_wrong_calls_are_one_line(files: Path, words: list[str], said: str) -> None:
