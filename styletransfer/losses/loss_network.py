@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+import torch.nn.functional as F
 import torchvision
 from torch import Tensor, nn
 from torchvision.models.squeezenet import Fire
@@ -131,10 +132,19 @@ class LossNetwork(nn.Module):
         coarsest = max(stride for stride, _ in self._fields.values())
         reach = max(reach for _, reach in self._fields.values())
         margin = math.ceil(reach / coarsest) * coarsest
-        features = self(reflect_pad(image, margin, margin), deepest)
-        return {
-            tap: _inner(found, margin // self._fields[tap][0]) for tap, found in features.items()
-        }
+        # What is smaller than a cell is continued to a whole one.
+        missing = max(coarsest - min(image.shape[2:]), 0)
+        x = reflect_pad((image - self.mean) / self.std, margin, margin + missing)
+        features = {}
+        for position, layer in enumerate(self.layers):
+            x, margin = _unpadded(layer, x, margin)
+            if (tap := self.taps.get(position)) is not None:
+                stride, _ = self._fields[tap]
+                rows, columns = ((side + missing) // stride for side in image.shape[2:])
+                features[tap] = x[:, :, margin:, margin:][:, :, :rows, :columns]
+                if tap == deepest:
+                    break
+        return features
 
     def _randomize(self) -> None:
         self.layers.to_empty(device=torch.get_default_device())
@@ -184,21 +194,33 @@ def _field(layers: nn.Sequential) -> tuple[int, int]:
     for layer in layers:
         seen: Any = layer.expand3x3 if isinstance(layer, Fire) else layer
         if isinstance(seen, nn.Conv2d | nn.MaxPool2d):
-            sizes: list[Any] = [seen.kernel_size, seen.stride, seen.padding]
-            kernel, step, padding = (n if isinstance(n, int) else n[0] for n in sizes)
+            padding = _first(seen.padding)
             before += padding * stride
-            after += (kernel - 1 - padding) * stride
-            stride *= step
+            after += (_first(seen.kernel_size) - 1 - padding) * stride
+            stride *= _first(seen.stride)
     return stride, max(before, after - stride + 1)
 
 
-def _inner(features: Tensor, cut: int) -> Tensor:
-    """Cut `cut` rows and columns off each side of `features`, N×C×H×W; leave at least one."""
-    for dim in (2, 3):
-        size = features.shape[dim]
-        kept = max(size - 2 * cut, 1)
-        features = features.narrow(dim, (size - kept) // 2, kept)
-    return features
+def _unpadded(layer: nn.Module, x: Tensor, margin: int) -> tuple[Tensor, int]:
+    """Apply a layer of a loss network without its padding.
+
+    Return the features, and how many of them lie in the margin on each side.
+    """
+    if isinstance(layer, Fire):
+        return layer(x)[:, :, 1:-1, 1:-1], margin - 1
+    if isinstance(layer, nn.Conv2d):
+        x = F.conv2d(x, layer.weight, layer.bias, layer.stride)
+        return x, (margin - _first(layer.padding)) // _first(layer.stride)
+    if isinstance(layer, nn.MaxPool2d | nn.AvgPool2d):
+        step = _first(layer.stride)
+        odd = margin % step  # no cell may lie half in the margin
+        return layer(x[:, :, odd:, odd:]), margin // step
+    return layer(x), margin
+
+
+def _first(size: Any) -> int:
+    """Return the number of a layer's attribute that is a number or one for each dimension."""
+    return size if isinstance(size, int) else int(size[0])
 
 
 def _tap_positions(features: nn.Sequential) -> Iterator[tuple[str, int]]:
